@@ -1,0 +1,1 @@
+"""neurocodec: a neural video codec for talking heads."""

@@ -1,0 +1,1 @@
+"""Media in and out, through PyAV."""

@@ -1,0 +1,289 @@
+"""The codec's own motion model: soft-argmax keypoints, TPS dense motion, a light generator.
+
+The way of working follows the thin-plate-spline motion model (Zhao and Zhang, CVPR 2022): keypoints of
+the reference and of the driving frame define K thin-plate splines, a network mixes them into one
+backward flow with occlusion masks, and a generator paints the warped reference features.  What differs:
+keypoints are heat maps read by a soft-argmax (equivariant by construction), motion is found at 64x64
+whatever the picture's size, the generator works on space-to-depth pictures (nothing but warping and the
+output shuffle happens at full size), batch norms fold away, and the motion network hands its features to
+the generator, which thereby knows the pose it paints.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from neurocodec.networks.tps import coordinate_grid, fit_tps, keypoint_heatmaps
+
+POINTS_PER_TPS = 5
+KEYPOINT_INPUT = 128
+MOTION_SIZE = 64
+
+
+@dataclass(frozen=True)
+class TalkConfig:
+    """Shape of a :class:`Talk` model; stored in the description of its weights.
+
+    ``size`` is the side of the picture in pixels (a multiple of 8), ``num_tps`` the number of thin-plate
+    splines of five keypoints each, ``temperature`` divides the heat maps before the softmax,
+    ``regularization`` is added to the diagonal of the TPS system, ``variance`` is that of the Gaussians
+    shown to the motion network (in units of half a picture, squared).
+    """
+
+    size: int = 256
+    num_tps: int = 6
+    temperature: float = 0.1
+    regularization: float = 0.001
+    variance: float = 0.005
+    keypoint_width: int = 32
+    motion_width: int = 48
+    generator_width: int = 32
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class ReferenceFeatures(tuple[Tensor, ...]):
+    """What is computed once per refresh: picture, its 64x64 copy, three feature maps, keypoints."""
+
+    __slots__ = ()
+
+
+def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Sequential:
+    """Convolution, batch norm, ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+class _Residual(nn.Module):
+    """relu(x + conv-bn(conv-bn-relu(x))), (B,C,H,W) -> (B,C,H,W)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.first = _conv(channels, channels)
+        self.second = nn.Sequential(
+            nn.Conv2d(channels, channels, 3, 1, 1, bias=False), nn.BatchNorm2d(channels)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.second(self.first(x)))
+
+
+def _up(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="nearest")
+
+
+def _resize(images: Tensor, side: int) -> Tensor:
+    """Area-resize square images (B,C,S,S) to (B,C,side,side); S is a multiple or a divisor of side."""
+    size = images.shape[-1]
+    if size == side:
+        return images
+    if size % side == 0:
+        return F.avg_pool2d(images, size // side)
+    return F.interpolate(images, size=(side, side), mode="bilinear", align_corners=False, antialias=True)
+
+
+class KeypointNet(nn.Module):
+    """U-Net at 64x64 over the picture at 128x128; (B,3,S,S) in [0,1] -> keypoints (B,N,2) in [-1,1]."""
+
+    def __init__(self, keypoints: int, width: int, temperature: float) -> None:
+        super().__init__()
+        w = width
+        self.temperature = temperature
+        self.stem = nn.Sequential(_conv(12, w), _conv(w, w))
+        self.down1 = nn.Sequential(_conv(w, 2 * w, stride=2), _Residual(2 * w))
+        self.down2 = nn.Sequential(_conv(2 * w, 3 * w, stride=2), _Residual(3 * w))
+        self.down3 = nn.Sequential(_conv(3 * w, 4 * w, stride=2), _Residual(4 * w), _Residual(4 * w))
+        self.up2 = _conv(7 * w, 3 * w)
+        self.up1 = _conv(5 * w, 2 * w)
+        self.up0 = _conv(3 * w, w)
+        self.head = nn.Conv2d(w, keypoints, 3, 1, 1)
+
+    def heatmaps(self, images: Tensor) -> Tensor:
+        """(B,3,S,S) in [0,1] -> unnormalised heat maps (B,N,64,64)."""
+        x0 = self.stem(F.pixel_unshuffle(_resize(images, KEYPOINT_INPUT) - 0.5, 2))
+        x1 = self.down1(x0)
+        x2 = self.down2(x1)
+        x = self.down3(x2)
+        x = self.up2(torch.cat([_up(x), x2], 1))
+        x = self.up1(torch.cat([_up(x), x1], 1))
+        x = self.up0(torch.cat([_up(x), x0], 1))
+        return self.head(x)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = self.heatmaps(images).float()
+        b, n, h, w = maps.shape
+        weights = torch.softmax(maps.reshape(b, n, h * w) / self.temperature, dim=-1)
+        grid = coordinate_grid(h, w, device=maps.device, dtype=torch.float32).reshape(h * w, 2)
+        return weights @ grid
+
+
+class MotionNet(nn.Module):
+    """Mixes K thin-plate splines and the identity into one backward flow at 64x64."""
+
+    def __init__(self, num_tps: int, width: int, regularization: float, variance: float) -> None:
+        super().__init__()
+        w = width
+        self.num_tps, self.regularization, self.variance = num_tps, regularization, variance
+        self.stem = _conv(3 * (num_tps + 1) + num_tps * POINTS_PER_TPS, w)
+        self.down1 = nn.Sequential(_conv(w, 64, stride=2), _conv(64, 64))
+        self.down2 = nn.Sequential(_conv(64, 96, stride=2), _Residual(96))
+        self.down3 = nn.Sequential(_conv(96, 128, stride=2), _Residual(128))
+        self.up2 = _conv(128 + 96, 96)
+        self.up1 = _conv(96 + 64, 64)
+        self.up0 = _conv(64 + w, w)
+        self.maps = nn.Conv2d(w, num_tps + 1, 3, 1, 1)
+        self.occlusion_low = nn.Conv2d(64, 1, 3, 1, 1)
+        self.occlusion_high = nn.Conv2d(w, 5, 3, 1, 1)
+
+    def forward(self, small: Tensor, kp_reference: Tensor, kp: Tensor) -> dict[str, Tensor]:
+        """small (B,3,64,64), keypoints (B,N,2) of reference and frame -> flow, occlusions, features."""
+        b, n, _ = kp.shape
+        side = small.shape[-1]
+        heat = keypoint_heatmaps(kp, side, side, self.variance) - keypoint_heatmaps(
+            kp_reference, side, side, self.variance
+        )
+        splines = fit_tps(
+            kp.reshape(b, self.num_tps, POINTS_PER_TPS, 2),
+            kp_reference.reshape(b, self.num_tps, POINTS_PER_TPS, 2),
+            self.regularization,
+        )
+        grid = coordinate_grid(side, side, device=kp.device, dtype=torch.float32)
+        identity = grid.expand(b, 1, side, side, 2)
+        flows = torch.cat([identity, splines.warp(grid).clamp(-4, 4)], 1)
+        k = self.num_tps + 1
+        repeated = small[:, None].expand(b, k, 3, side, side).reshape(b * k, 3, side, side)
+        warped = F.grid_sample(
+            repeated.float(),
+            flows.reshape(b * k, side, side, 2),
+            padding_mode="border",
+            align_corners=True,
+        ).reshape(b, k * 3, side, side)
+        x0 = self.stem(torch.cat([heat, warped - 0.5], 1))
+        x1 = self.down1(x0)
+        x2 = self.down2(x1)
+        x = self.down3(x2)
+        x = self.up2(torch.cat([_up(x), x2], 1))
+        low = self.up1(torch.cat([_up(x), x1], 1))
+        high = self.up0(torch.cat([_up(low), x0], 1))
+        mixture = torch.softmax(self.maps(high).float(), 1)
+        flow = (mixture[..., None] * flows).sum(1)
+        occlusion = self.occlusion_high(high)
+        return {
+            "flow": flow,
+            "occlusion32": torch.sigmoid(self.occlusion_low(low)),
+            "occlusion64": torch.sigmoid(occlusion[:, :1]),
+            "occlusion128": torch.sigmoid(F.pixel_shuffle(occlusion[:, 1:], 2)),
+            "low": low,
+            "high": high,
+        }
+
+
+def warp(features: Tensor, flow: Tensor) -> Tensor:
+    """Backward-warp (B,C,H,W) by flow (B,h,w,2) of coordinates in [-1,1], edges repeated."""
+    size = features.shape[-2:]
+    if flow.shape[1:3] != size:
+        flow = F.interpolate(
+            flow.permute(0, 3, 1, 2), size=size, mode="bilinear", align_corners=True
+        ).permute(0, 2, 3, 1)
+    return F.grid_sample(features, flow.to(features.dtype), padding_mode="border", align_corners=True)
+
+
+class Generator(nn.Module):
+    """Paints the frame from the warped reference's features."""
+
+    def __init__(self, width: int, motion_width: int) -> None:
+        super().__init__()
+        w = width
+        self.encode0 = nn.Sequential(_conv(12, w), _conv(w, w))
+        self.encode1 = nn.Sequential(_conv(w, 2 * w, stride=2), _Residual(2 * w))
+        self.encode2 = nn.Sequential(_conv(2 * w, 4 * w, stride=2), _Residual(4 * w), _Residual(4 * w))
+        self.merge2 = _conv(4 * w + 64, 4 * w, 1)
+        self.body = nn.Sequential(*[_Residual(4 * w) for _ in range(3)])
+        self.reduce1 = nn.Conv2d(4 * w, 2 * w, 1)
+        self.merge1 = nn.Sequential(_conv(4 * w + motion_width, 2 * w), _Residual(2 * w))
+        self.reduce0 = nn.Conv2d(2 * w, w, 1)
+        self.merge0 = nn.Sequential(_conv(2 * w + 12, w), _conv(w, w))
+        self.head = nn.Conv2d(w, 16, 3, 1, 1)
+
+    def encode(self, reference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B,3,S,S) -> features at S/2, S/4, S/8."""
+        x0 = self.encode0(F.pixel_unshuffle(reference - 0.5, 2))
+        x1 = self.encode1(x0)
+        return x0, x1, self.encode2(x1)
+
+    def forward(
+        self, reference: Tensor, features: tuple[Tensor, Tensor, Tensor], motion: dict[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Returns ``painted`` and ``deformed`` (B,3,S,S), ``mask`` (B,1,S,S) and their blend."""
+        f0, f1, f2 = features
+        flow = motion["flow"]
+
+        def seen(x: Tensor, name: str) -> Tensor:
+            mask = motion[name]
+            if mask.shape[-1] != x.shape[-1]:
+                mask = F.interpolate(mask, size=x.shape[-2:], mode="bilinear", align_corners=False)
+            return warp(x, flow) * mask
+
+        def fitted(x: Tensor, like: Tensor) -> Tensor:
+            if x.shape[-1] == like.shape[-1]:
+                return x
+            return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
+
+        x = self.merge2(torch.cat([seen(f2, "occlusion32"), fitted(motion["low"], f2)], 1))
+        x = self.body(x)
+        x = torch.cat([_up(self.reduce1(x)), seen(f1, "occlusion64"), fitted(motion["high"], f1)], 1)
+        x = self.merge1(x)
+        deformed = warp(reference.float(), flow)
+        x = torch.cat(
+            [_up(self.reduce0(x)), seen(f0, "occlusion128"), F.pixel_unshuffle(deformed - 0.5, 2)], 1
+        )
+        out = F.pixel_shuffle(self.head(self.merge0(x)).float(), 2)
+        painted = torch.sigmoid(out[:, :3])
+        mask = torch.sigmoid(out[:, 3:])
+        blend = painted + mask * (deformed - painted)
+        return {"painted": painted, "deformed": deformed, "mask": mask, "prediction": blend}
+
+
+class Talk(nn.Module):
+    """Keypoints, motion and generator in one module; the interface every model of the codec has."""
+
+    def __init__(self, config: TalkConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or TalkConfig()
+        c = self.config
+        self.size = c.size
+        self.num_keypoints = c.num_tps * POINTS_PER_TPS
+        self.keypoint_net = KeypointNet(self.num_keypoints, c.keypoint_width, c.temperature)
+        self.motion_net = MotionNet(c.num_tps, c.motion_width, c.regularization, c.variance)
+        self.generator = Generator(c.generator_width, c.motion_width)
+
+    def keypoints(self, images: Tensor) -> Tensor:
+        """(B,3,S,S) RGB in [0,1] -> (B,N,2) x,y in [-1,1]."""
+        return self.keypoint_net(images)
+
+    def encode_reference(self, image: Tensor, keypoints: Tensor) -> ReferenceFeatures:
+        """What depends on the reference (B,3,S,S) and its keypoints (B,N,2) alone."""
+        small = _resize(image, MOTION_SIZE)
+        return ReferenceFeatures((image, small, *self.generator.encode(image), keypoints))
+
+    def render_details(self, features: ReferenceFeatures, keypoints: Tensor) -> dict[str, Tensor]:
+        """Everything the renderer makes for keypoints (B,N,2); a reference of batch 1 is shared."""
+        b = keypoints.shape[0]
+        image, small, f0, f1, f2, kp_reference = (
+            t if t.shape[0] == b else t.expand(b, *t.shape[1:]) for t in features
+        )
+        motion = self.motion_net(small, kp_reference, keypoints)
+        return {**motion, **self.generator(image, (f0, f1, f2), motion)}
+
+    def render(self, features: ReferenceFeatures, keypoints: Tensor) -> Tensor:
+        """Keypoints (B,N,2) -> pictures (B,3,S,S) in [0,1]."""
+        return self.render_details(features, keypoints)["prediction"]

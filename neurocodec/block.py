@@ -1,0 +1,203 @@
+"""One block of at most five seconds: timestamps, reference frames, landmark packets, audio packets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from neurocodec.bits import BitReader, BitWriter, ByteReader, svarint, varint
+from neurocodec.errors import DamagedFileError, UnsupportedError
+from neurocodec.golomb import AdaptiveGolomb
+from neurocodec.header import MAX_DIMENSION, MAX_TERM, Fit, Header
+
+BLOCK_SECONDS = 5
+MAX_FRAMES = 5000
+MAX_AUDIO_PACKETS = 5000
+MAX_REFERENCE_BYTES = 1 << 24
+MAX_NEEDED = 16
+"""A block may use references at most this many places before its own first one."""
+
+
+class StillCodec(IntEnum):
+    """What a reference frame is coded with; the number stands in the file."""
+
+    JPEG = 0
+    HEVC = 1
+    AV1 = 2
+
+
+@dataclass(frozen=True)
+class ReferenceFrame:
+    """A refresh: at frame ``offset`` of the block this still is shown and becomes the reference."""
+
+    offset: int
+    codec: StillCodec
+    data: bytes
+
+
+@dataclass(frozen=True)
+class SoundPacket:
+    """One packet of the audio codec; pts and duration in the audio time base."""
+
+    data: bytes
+    pts: int
+    duration: int
+
+
+@dataclass(frozen=True)
+class Region:
+    """A square of the source's upright picture, in its pixels."""
+
+    x: int
+    y: int
+    side: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """What one block chunk holds.
+
+    ``needed`` are the numbers of earlier references the block uses, the last one being current when it
+    starts; ``first_reference`` is the number its own first reference has (they count from 0 in the file).
+    """
+
+    first_frame: int
+    pts: tuple[int, ...]
+    first_reference: int
+    needed: tuple[int, ...]
+    references: tuple[ReferenceFrame, ...]
+    landmarks: bytes
+    audio: tuple[SoundPacket, ...] = ()
+    region: Region | None = None
+
+    @property
+    def payload_bytes(self) -> dict[str, int]:
+        """Bytes of references, landmarks and audio."""
+        return {
+            "references": sum(len(r.data) for r in self.references),
+            "landmarks": len(self.landmarks),
+            "audio": sum(len(p.data) for p in self.audio),
+        }
+
+
+def write_block(block: Block, header: Header) -> bytes:
+    """Payload of a block chunk (``docs/format.md``, "Block")."""
+    lateness = [t - header.regular_pts(block.first_frame + i) for i, t in enumerate(block.pts)]
+    irregular = any(lateness)
+    out = bytearray(varint(block.first_frame) + varint(len(block.pts)))
+    out.append(irregular | bool(block.audio) << 1)
+    if irregular:
+        bits = BitWriter()
+        AdaptiveGolomb().write(bits, [b - a for a, b in zip(lateness, lateness[1:], strict=False)])
+        timing = bits.getvalue()
+        out += svarint(lateness[0]) + varint(len(timing)) + timing
+    if header.fit is Fit.REGION:
+        assert block.region is not None
+        out += varint(block.region.x) + varint(block.region.y) + varint(block.region.side)
+    out += varint(block.first_reference) + varint(len(block.needed))
+    for number in block.needed:
+        out += varint(block.first_reference - 1 - number)
+    out += varint(len(block.references))
+    position = 0
+    for reference in block.references:
+        out += varint(reference.offset - position)
+        out.append(reference.codec)
+        out += varint(len(reference.data)) + reference.data
+        position = reference.offset + 1
+    out += varint(len(block.landmarks)) + block.landmarks
+    if block.audio:
+        assert header.audio is not None
+        out += svarint(block.audio[0].pts) + varint(len(block.audio))
+        expected, usual = block.audio[0].pts, header.audio.packet_duration
+        for packet in block.audio:
+            odd = packet.pts != expected or packet.duration != usual
+            out += varint(len(packet.data) << 1 | odd)
+            if odd:
+                out += svarint(packet.pts - expected) + varint(packet.duration)
+            out += packet.data
+            expected = packet.pts + packet.duration
+    return bytes(out)
+
+
+def _read_timing(source: ByteReader, header: Header, first: int, count: int) -> list[int]:
+    lateness = [source.svarint()]
+    bits = BitReader(source.take(source.varint()))
+    for change in AdaptiveGolomb().read(bits, count - 1):
+        lateness.append(lateness[-1] + change)
+    pts = [header.regular_pts(first + i) + late for i, late in enumerate(lateness)]
+    if any(b <= a for a, b in zip(pts, pts[1:], strict=False)):
+        raise DamagedFileError("the timestamps of a block do not increase")
+    return pts
+
+
+def _read_references(source: ByteReader, frames: int) -> tuple[ReferenceFrame, ...]:
+    references, position = [], 0
+    for _ in range(source.varint(frames)):
+        offset = position + source.varint(frames)
+        if offset >= frames:
+            raise DamagedFileError("a refresh lies outside its block")
+        codec = source.byte()
+        if codec not in list(StillCodec):
+            raise UnsupportedError(f"reference codec {codec} is not known to this version of neurocodec")
+        data = source.take(source.varint(MAX_REFERENCE_BYTES))
+        references.append(ReferenceFrame(offset, StillCodec(codec), data))
+        position = offset + 1
+    return tuple(references)
+
+
+def _read_audio(source: ByteReader, header: Header) -> tuple[SoundPacket, ...]:
+    if header.audio is None:
+        raise DamagedFileError("a block has sound that the header does not describe")
+    expected = source.svarint()
+    packets = []
+    for _ in range(source.varint(MAX_AUDIO_PACKETS)):
+        size = source.varint()
+        pts, duration = expected, header.audio.packet_duration
+        if size & 1:
+            pts, duration = expected + source.svarint(), source.varint(MAX_TERM)
+        packets.append(SoundPacket(source.take(size >> 1), pts, duration))
+        expected = pts + duration
+    return tuple(packets)
+
+
+def read_block(payload: bytes, header: Header) -> Block:
+    """Inverse of :func:`write_block`; landmark packets stay bit-packed.
+
+    Raises:
+        DamagedFileError: for truncated fields and impossible values.
+        UnsupportedError: for a reference codec this version does not know.
+    """
+    source = ByteReader(payload)
+    first, frames = source.varint(1 << 40), source.varint(MAX_FRAMES)
+    flags = source.byte()
+    if flags >> 2:
+        raise UnsupportedError("the file uses a feature this version does not know (block flags)")
+    if flags & 1 and not frames:
+        raise DamagedFileError("a block without frames has timestamps")
+    pts = (
+        _read_timing(source, header, first, frames)
+        if flags & 1
+        else [header.regular_pts(first + i) for i in range(frames)]
+    )
+    region = None
+    if header.fit is Fit.REGION:
+        region = Region(
+            source.varint(MAX_DIMENSION), source.varint(MAX_DIMENSION), source.varint(MAX_DIMENSION)
+        )
+    first_reference = source.varint(1 << 40)
+    needed = []
+    for _ in range(source.varint(MAX_NEEDED)):
+        number = first_reference - 1 - source.varint(MAX_NEEDED - 1)
+        if number < 0 or number in needed:
+            raise DamagedFileError("a block names a reference that cannot be")
+        needed.append(number)
+    references = _read_references(source, frames)
+    landmarks = source.take(source.varint())
+    audio = _read_audio(source, header) if flags & 2 else ()
+    if source.remaining:
+        raise DamagedFileError("a block is longer than its contents")
+    if frames and not needed and not (references and references[0].offset == 0):
+        raise DamagedFileError("a block starts without a reference")
+    return Block(
+        first, tuple(pts), first_reference, tuple(needed), references, landmarks, audio, region
+    )

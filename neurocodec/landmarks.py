@@ -1,0 +1,120 @@
+"""Landmark packets: quantization, prediction from decoded integers, and the code that writes them.
+
+What is coded is ``u = round_half_even(Q * (kp - kp_ref))`` for every keypoint coordinate, x before y.
+Prediction and contexts use earlier ``u`` only; ``kp_ref`` enters after parsing, as a float.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurocodec.bits import BitReader, BitWriter
+from neurocodec.errors import DamagedFileError
+from neurocodec.golomb import MAX_MAGNITUDE, AdaptiveGolomb, read_original, write_original
+
+MAX_QUANTIZATION = 65535
+
+Symbols = NDArray[np.int32]
+
+
+class LandmarkCode(IntEnum):
+    """How landmark packets are written; the number stands in the file."""
+
+    ORIGINAL = 0
+    GOLOMB = 1
+
+
+def quantize(keypoints: NDArray[np.floating], reference: NDArray[np.floating], quantization: int) -> Symbols:
+    """Keypoints and the reference's keypoints, (N,2) in [-1,1] -> symbols u, (2N,) int32."""
+    difference = np.asarray(keypoints, np.float64) - np.asarray(reference, np.float64)
+    return np.rint(quantization * difference).astype(np.int32).reshape(-1)
+
+
+def dequantize(
+    symbols: Symbols, reference: NDArray[np.floating], quantization: int
+) -> NDArray[np.float32]:
+    """Symbols u (..., 2N) and the reference's keypoints (N,2) -> keypoints (..., N, 2)."""
+    offsets = symbols.reshape(*symbols.shape[:-1], -1, 2) / np.float64(quantization)
+    return (np.asarray(reference, np.float64) + offsets).astype(np.float32)
+
+
+class LandmarkEncoder:
+    """Writes the packets of one block; starts afresh with each block."""
+
+    def __init__(self, code: LandmarkCode, coordinates: int) -> None:
+        self.code = code
+        self._out = BitWriter()
+        self._coder = AdaptiveGolomb()
+        self._previous = np.zeros(coordinates, np.int32)
+
+    @property
+    def bits(self) -> int:
+        """Bits written since the block began."""
+        return len(self._out)
+
+    def refresh(self) -> None:
+        """A new reference: the next packet is predicted from u = 0."""
+        self._previous = np.zeros_like(self._previous)
+
+    def write(self, symbols: Symbols) -> None:
+        """Append the packet of one frame, symbols (2N,)."""
+        if symbols.shape != self._previous.shape or np.abs(symbols).max(initial=0) > MAX_MAGNITUDE // 2:
+            raise ValueError("symbols of the wrong number or out of range")
+        if self.code is LandmarkCode.ORIGINAL:
+            for value in symbols.tolist():
+                write_original(self._out, value)
+        else:
+            self._coder.write(self._out, (symbols - self._previous).tolist())
+            self._previous = symbols.copy()
+
+    def getvalue(self) -> bytes:
+        """The block's packets, bit-packed."""
+        return self._out.getvalue()
+
+
+class LandmarkDecoder:
+    """Reads what :class:`LandmarkEncoder` wrote."""
+
+    def __init__(self, code: LandmarkCode, coordinates: int, data: bytes) -> None:
+        self.code = code
+        self._source = BitReader(data)
+        self._coder = AdaptiveGolomb()
+        self._previous = np.zeros(coordinates, np.int32)
+
+    @property
+    def position(self) -> int:
+        """Bits consumed."""
+        return self._source.position
+
+    def refresh(self) -> None:
+        """A new reference: the next packet is predicted from u = 0."""
+        self._previous = np.zeros_like(self._previous)
+
+    def read(self) -> Symbols:
+        """The next frame's symbols (2N,).
+
+        Raises:
+            DamagedFileError: when the bits run out or a value is impossible.
+        """
+        count = len(self._previous)
+        if self.code is LandmarkCode.ORIGINAL:
+            values = np.array([read_original(self._source) for _ in range(count)], np.int32)
+        else:
+            values = self._previous + np.array(self._coder.read(self._source, count), np.int32)
+        if np.abs(values).max(initial=0) > MAX_MAGNITUDE // 2:
+            raise DamagedFileError("a landmark lies outside what the format allows")
+        self._previous = values
+        return values
+
+    def finish(self) -> None:
+        """Check that only zero padding of less than a byte is left.
+
+        Raises:
+            DamagedFileError: when it is not so.
+        """
+        left = self._source.remaining
+        if left > 7 or self._source.read(left):
+            raise DamagedFileError("landmark packets are followed by bytes that belong to no frame")

@@ -1,0 +1,150 @@
+"""Clips decoded once into a memory-mapped array of frame pairs, sampled evenly over people."""
+
+from __future__ import annotations
+
+import csv
+import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+Clip = tuple[NDArray[np.uint8], NDArray[np.float32]]
+
+
+def _read_clip(
+    path: Path, size: int, stride: int, landmarks: NDArray[np.uint16] | None
+) -> tuple[Clip, NDArray[np.int32]]:
+    """Frames t, t+1 for every ``stride``-th t -> (2n,size,size,3) RGB, landmarks (2n,68,2) or NaN."""
+    capture = cv2.VideoCapture(str(path))
+    frames, points, index = [], [], []
+    t = 0
+    while True:
+        ok, frame = capture.read()
+        if not ok:
+            break
+        if t % stride < 2:
+            if frame.shape[0] != size:
+                frame = cv2.resize(frame, (size, size), interpolation=cv2.INTER_AREA)
+            frames.append(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB))
+            mark = np.full((68, 2), np.nan, np.float32)
+            if landmarks is not None and t < len(landmarks) and (landmarks[t] != 65535).all():
+                mark = (landmarks[t].astype(np.float32) - 16384) / 16384
+            points.append(mark)
+            index.append(t)
+        t += 1
+    capture.release()
+    n = len(frames) // 2 * 2
+    return (np.stack(frames[:n]), np.stack(points[:n])), np.array(index[:n], np.int32)
+
+
+def build_cache(
+    clips: list[tuple[Path, str]], out: Path, size: int, stride: int, landmarks: Path | None
+) -> None:
+    """Decode ``clips`` (path, identity) into ``out``/frames.npy, landmarks.npy and index.json.
+
+    ``landmarks`` is an npz of (frames,68,2) uint16 arrays named after the clips (65535: no face).
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    marks = np.load(landmarks) if landmarks else {}
+    parts: list[Clip] = []
+    index = []
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [
+            pool.submit(_read_clip, p, size, stride, marks[p.stem] if p.stem in marks else None)
+            for p, _ in clips
+        ]
+        start = 0
+        for (path, identity), job in tqdm(list(zip(clips, jobs, strict=True)), desc="decoding"):
+            (frames, points), _ = job.result()
+            if len(frames) < 4:
+                continue
+            parts.append((frames, points))
+            index.append({"clip": path.stem, "identity": identity, "start": start, "frames": len(frames)})
+            start += len(frames)
+    target = np.lib.format.open_memmap(
+        out / "frames.npy", mode="w+", dtype=np.uint8, shape=(start, size, size, 3)
+    )
+    for entry, (frames, _) in zip(index, parts, strict=True):
+        target[entry["start"] : entry["start"] + entry["frames"]] = frames
+    target.flush()
+    np.save(out / "landmarks.npy", np.concatenate([p for _, p in parts]).astype(np.float16))
+    (out / "index.json").write_text(json.dumps(index))
+
+
+def clips_from_csv(
+    table: Path, folder: Path, split: str = "train", min_face: int = 0
+) -> list[tuple[Path, str]]:
+    """Rows of a clips.csv (columns clip, split, identity, src_face_px) whose file exists in ``folder``."""
+    with table.open(newline="") as handle:
+        return [
+            (folder / row["clip"], row["identity"])
+            for row in csv.DictReader(handle)
+            if row["split"] == split
+            and int(row["src_face_px"]) >= min_face
+            and (folder / row["clip"]).exists()
+        ]
+
+
+@dataclass
+class Batch:
+    """reference, target, following: uint8 (B,S,S,3); landmarks of the target (B,68,2) or NaN."""
+
+    reference: NDArray[np.uint8]
+    target: NDArray[np.uint8]
+    following: NDArray[np.uint8]
+    landmarks: NDArray[np.float32]
+
+
+class FramePairs:
+    """Random (reference, target, frame after the target) of one clip, people drawn evenly."""
+
+    def __init__(self, cache: Path, exclude: set[str] | None = None, only: set[str] | None = None) -> None:
+        self.frames = np.load(cache / "frames.npy", mmap_mode="r")
+        self.landmarks = np.load(cache / "landmarks.npy")
+        entries = json.loads((cache / "index.json").read_text())
+        people: dict[str, list[tuple[int, int]]] = {}
+        for e in entries:
+            if (exclude and e["identity"] in exclude) or (only and e["identity"] not in only):
+                continue
+            people.setdefault(e["identity"], []).append((e["start"], e["frames"]))
+        self.people = [people[k] for k in sorted(people)]
+        compressed = cache / "references.npy"
+        self.references = np.load(compressed, mmap_mode="r") if compressed.exists() else None
+        self.reference_of = np.load(cache / "reference_of.npy") if compressed.exists() else None
+
+    def sample(self, count: int, rng: np.random.Generator, compressed: float = 0.0) -> Batch:
+        """``compressed`` is the share of references drawn from the coded ones, where the cache has them."""
+        refs, targets, nexts = [], [], []
+        coded: list[int] = []
+        for _ in range(count):
+            clips = self.people[rng.integers(len(self.people))]
+            lengths = np.array([n for _, n in clips], np.float64) ** 0.5
+            start, n = clips[rng.choice(len(clips), p=lengths / lengths.sum())]
+            t = start + 2 * int(rng.integers(n // 2))
+            row = -1
+            r = start + int(rng.integers(n))
+            if self.reference_of is not None and rng.random() < compressed:
+                lo, hi = np.searchsorted(self.reference_of, [start, start + n])
+                if hi > lo:
+                    row = int(rng.integers(lo, hi))
+            refs.append(r)
+            coded.append(row)
+            targets.append(t)
+            nexts.append(t + 1)
+        reference = np.stack(
+            [
+                self.references[c] if c >= 0 and self.references is not None else self.frames[r]
+                for r, c in zip(refs, coded, strict=True)
+            ]
+        )
+        return Batch(
+            reference,
+            np.stack([self.frames[t] for t in targets]),
+            np.stack([self.frames[t] for t in nexts]),
+            self.landmarks[targets].astype(np.float32),
+        )

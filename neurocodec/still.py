@@ -1,0 +1,159 @@
+"""Reference frames as stills: AV1 or HEVC intra through PyAV, or JPEG.
+
+AV1 and HEVC stills carry full-range BT.601 YCbCr (as JFIF does) in 4:2:0 with chroma sited in the middle
+of its four pixels; both conversions here are integer arithmetic, so every machine gets the same RGB from
+the same decoded planes.  Equations: ITU-T T.871 (JFIF), section 7, in 16-bit fixed point.
+"""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from neurocodec.block import StillCodec
+from neurocodec.errors import DamagedFileError
+
+os.environ.setdefault("SVT_LOG", "1")
+
+import av
+import av.error
+import av.logging
+
+Picture = NDArray[np.uint8]
+
+_TEMPORAL_DELIMITER = b"\x12\x00"
+
+
+def rgb_to_planes(rgb: Picture) -> tuple[Picture, Picture, Picture]:
+    """(H,W,3) RGB, even sides -> Y (H,W), Cb and Cr (H/2,W/2)."""
+    r, g, b = (rgb[..., i].astype(np.int32) for i in range(3))
+    y = (19595 * r + 38470 * g + 7471 * b + 32768) >> 16
+    h, w = y.shape
+
+    def quarter(x: NDArray[np.int32]) -> NDArray[np.int32]:
+        return x.reshape(h // 2, 2, w // 2, 2).sum((1, 3))
+
+    r4, g4, b4 = quarter(r), quarter(g), quarter(b)
+    cb = ((-11059 * r4 - 21709 * g4 + 32768 * b4 + (1 << 17)) >> 18) + 128
+    cr = ((32768 * r4 - 27439 * g4 - 5329 * b4 + (1 << 17)) >> 18) + 128
+    return tuple(np.clip(p, 0, 255).astype(np.uint8) for p in (y, cb, cr))  # type: ignore[return-value]
+
+
+def _double(x: NDArray[np.int32], axis: int) -> NDArray[np.int32]:
+    """Twice as long along ``axis``: weights 3 and 1 of the nearer and the farther sample, times 4."""
+    x = np.moveaxis(x, axis, 0)
+    before, after = np.concatenate([x[:1], x[:-1]]), np.concatenate([x[1:], x[-1:]])
+    out = np.stack([3 * x + before, 3 * x + after], 1).reshape(2 * x.shape[0], *x.shape[1:])
+    return np.moveaxis(out, 0, axis)
+
+
+def planes_to_rgb(y: Picture, cb: Picture, cr: Picture) -> Picture:
+    """Inverse of :func:`rgb_to_planes`; chroma is interpolated linearly and rounded half up."""
+    u, v = (((_double(_double(c.astype(np.int32), 0), 1) + 8) >> 4) - 128 for c in (cb, cr))
+    luma = (y.astype(np.int32) << 16) + 32768
+    r = (luma + 91881 * v) >> 16
+    g = (luma - 22554 * u - 46802 * v) >> 16
+    b = (luma + 116130 * u) >> 16
+    return np.clip(np.stack([r, g, b], -1), 0, 255).astype(np.uint8)
+
+
+def _encode_intra(rgb: Picture, codec: str, options: dict[str, str]) -> bytes:
+    planes = rgb_to_planes(rgb)
+    height, width = rgb.shape[:2]
+    frame = av.VideoFrame(width, height, "yuv420p")
+    for plane, data in zip(frame.planes, planes, strict=True):
+        rows = np.zeros((plane.height, plane.line_size), np.uint8)
+        rows[:, : plane.width] = data
+        plane.update(rows.tobytes())
+    context = av.CodecContext.create(codec, "w")
+    context.width, context.height, context.pix_fmt = width, height, "yuv420p"  # type: ignore[attr-defined]
+    context.time_base = Fraction(1, 25)
+    context.thread_count = 1
+    context.options = options
+    frame.pts = 0
+    packets = [*context.encode(frame), *context.encode(None)]  # type: ignore[attr-defined]
+    return b"".join(bytes(p) for p in packets)
+
+
+def encode_still(rgb: Picture, codec: StillCodec, quality: int) -> bytes:
+    """Code a square picture (S,S,3), S a multiple of 8.
+
+    ``quality`` runs from 0 to 100: JPEG's own scale; for AV1 the CRF is 63 - 0.56 * quality (100 -> 7),
+    for HEVC 51 - 0.45 * quality (100 -> 6).
+    """
+    if codec is StillCodec.JPEG:
+        ok, data = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        if not ok:
+            raise ValueError("the reference could not be coded as JPEG")
+        return data.tobytes()
+    if codec is StillCodec.HEVC:
+        crf = 51 - 0.45 * quality
+        parameters = f"crf={crf:.1f}:keyint=1:info=0:aud=0:repeat-headers=1:log-level=none:pools=none:range=full"
+        return _encode_intra(rgb, "libx265", {"preset": "veryslow", "x265-params": parameters})
+    crf = round(63 - 0.56 * quality)
+    data = _encode_intra(
+        rgb, "libsvtav1", {"preset": "4", "crf": str(crf), "svtav1-params": "avif=1:lp=1:color-range=1"}
+    )
+    return data.removeprefix(_TEMPORAL_DELIMITER)
+
+
+def decode_still(data: bytes, codec: StillCodec, size: int) -> Picture:
+    """The picture (S,S,3) RGB of a coded reference.
+
+    Raises:
+        DamagedFileError: the bytes are no picture of that codec, or one of another size.
+    """
+    if codec is StillCodec.JPEG:
+        picture = _decode_jpeg(data, size)
+    else:
+        picture = _decode_intra(data, "libdav1d" if codec is StillCodec.AV1 else "hevc", size)
+    if picture is None:
+        raise DamagedFileError("a reference frame cannot be decoded")
+    return picture
+
+
+def _decode_jpeg(data: bytes, size: int) -> Picture | None:
+    place = _jpeg_size(data)
+    if place != (size, size):
+        return None
+    try:
+        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        return None
+    return None if bgr is None or bgr.shape != (size, size, 3) else np.ascontiguousarray(bgr[..., ::-1])
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Height and width from the frame header, so that a lying one is never allocated."""
+    position = 2
+    while data[:2] == b"\xff\xd8" and position + 9 <= len(data) and data[position] == 0xFF:
+        marker = data[position + 1]
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            field = data[position + 5 : position + 9]
+            return int.from_bytes(field[:2], "big"), int.from_bytes(field[2:], "big")
+        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
+    return None
+
+
+def _decode_intra(data: bytes, codec: str, size: int) -> Picture | None:
+    try:
+        context = av.CodecContext.create(codec, "r")
+        context.thread_count = 1
+        context.options = {"max_pixels": str(size * size * 2)}
+        frames = [*context.decode(av.Packet(data)), *context.decode(None)]  # type: ignore[attr-defined]
+    except (av.error.FFmpegError, ValueError, EOFError):
+        return None
+    if not frames or (frames[0].width, frames[0].height) != (size, size):
+        return None
+    frame = frames[0]
+    if frame.format.name not in ("yuv420p", "yuvj420p"):
+        return None
+    planes = []
+    for plane in frame.planes:
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        planes.append(rows[: plane.height, : plane.width])
+    return planes_to_rgb(planes[0], planes[1], planes[2])

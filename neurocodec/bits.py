@@ -55,25 +55,47 @@ class BitReader:
         """Number of bits left, padding included."""
         return self._end - self._position
 
-    def read(self, bits: int) -> int:
-        """The next ``bits`` bits as an unsigned integer."""
+    def peek(self, bits: int) -> int:
+        """What :meth:`read` would return, without consuming it."""
         start, stop = self._position, self._position + bits
         if stop > self._end:
             raise DamagedFileError("a bit string ends too early")
-        if bits == 0:
-            return 0
         last = (stop + 7) // 8
         window = int.from_bytes(self._data[start // 8 : last], "big")
-        self._position = stop
         return (window >> (8 * last - stop)) & ((1 << bits) - 1)
+
+    def read(self, bits: int) -> int:
+        """The next ``bits`` bits as an unsigned integer."""
+        value = self.peek(bits)
+        self._position += bits
+        return value
+
+    def finish(self, what: str) -> None:
+        """Check that only zero padding of less than a byte is left.
+
+        Raises:
+            DamagedFileError: when it is not so; ``what`` names the bit string.
+        """
+        if self.remaining > 7 or self.read(self.remaining):
+            raise DamagedFileError(f"{what} are followed by bits that belong to nothing")
 
     def zeros(self, limit: int) -> int:
         """Count zero bits up to the next one, which is consumed; more than ``limit`` zeros are an error."""
         count = 0
-        while not self.read(1):
-            count += 1
-            if count > limit:
-                raise DamagedFileError("a code word is longer than the format allows")
+        while True:
+            width = min(32, self.remaining)
+            window = self.peek(width)
+            if window:
+                leading = width - window.bit_length()
+                count += leading
+                self._position += leading + 1
+                break
+            if not width:
+                raise DamagedFileError("a bit string ends too early")
+            count += width
+            self._position += width
+        if count > limit:
+            raise DamagedFileError("a code word is longer than the format allows")
         return count
 
 

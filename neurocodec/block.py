@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import pairwise
 
 from neurocodec.bits import BitReader, BitWriter, ByteReader, svarint, varint
 from neurocodec.errors import DamagedFileError, UnsupportedError
 from neurocodec.golomb import AdaptiveGolomb
-from neurocodec.header import MAX_DIMENSION, MAX_TERM, Fit, Header
+from neurocodec.header import MAX_DIMENSION, MAX_PTS, MAX_TERM, Fit, Header
 
 BLOCK_SECONDS = 5
 MAX_FRAMES = 5000
 MAX_AUDIO_PACKETS = 5000
 MAX_REFERENCE_BYTES = 1 << 24
+MAX_COUNT = 1 << 40
+TIMING_BITS = 47
+_IRREGULAR, _AUDIO, _CONTINUES, _FLAGS = 1, 2, 4, 7
 MAX_NEEDED = 16
 """A block may use references at most this many places before its own first one."""
 
@@ -84,19 +88,22 @@ def write_block(block: Block, header: Header) -> bytes:
     """Payload of a block chunk (``docs/format.md``, "Block")."""
     lateness = [t - header.regular_pts(block.first_frame + i) for i, t in enumerate(block.pts)]
     irregular = any(lateness)
+    continues = block.needed == (block.first_reference - 1,)
     out = bytearray(varint(block.first_frame) + varint(len(block.pts)))
-    out.append(irregular | bool(block.audio) << 1)
+    out.append(_IRREGULAR * irregular | _AUDIO * bool(block.audio) | _CONTINUES * continues)
     if irregular:
         bits = BitWriter()
-        AdaptiveGolomb().write(bits, [b - a for a, b in zip(lateness, lateness[1:], strict=False)])
+        AdaptiveGolomb(TIMING_BITS).write(bits, [b - a for a, b in pairwise(lateness)])
         timing = bits.getvalue()
         out += svarint(lateness[0]) + varint(len(timing)) + timing
     if header.fit is Fit.REGION:
         assert block.region is not None
         out += varint(block.region.x) + varint(block.region.y) + varint(block.region.side)
-    out += varint(block.first_reference) + varint(len(block.needed))
-    for number in block.needed:
-        out += varint(block.first_reference - 1 - number)
+    out += varint(block.first_reference)
+    if not continues:
+        out += varint(len(block.needed))
+        for number in block.needed:
+            out += varint(block.first_reference - 1 - number)
     out += varint(len(block.references))
     position = 0
     for reference in block.references:
@@ -122,12 +129,20 @@ def write_block(block: Block, header: Header) -> bytes:
 def _read_timing(source: ByteReader, header: Header, first: int, count: int) -> list[int]:
     lateness = [source.svarint()]
     bits = BitReader(source.take(source.varint()))
-    for change in AdaptiveGolomb().read(bits, count - 1):
+    for change in AdaptiveGolomb(TIMING_BITS).read(bits, count - 1):
         lateness.append(lateness[-1] + change)
-    pts = [header.regular_pts(first + i) + late for i, late in enumerate(lateness)]
-    if any(b <= a for a, b in zip(pts, pts[1:], strict=False)):
-        raise DamagedFileError("the timestamps of a block do not increase")
-    return pts
+    bits.finish("timestamps")
+    return [header.regular_pts(first + i) + late for i, late in enumerate(lateness)]
+
+
+def _read_needed(source: ByteReader, first_reference: int) -> tuple[int, ...]:
+    needed: list[int] = []
+    for _ in range(source.varint(MAX_NEEDED)):
+        number = first_reference - 1 - source.varint(MAX_NEEDED - 1)
+        if number < 0 or number in needed:
+            raise DamagedFileError("a block names a reference that cannot be")
+        needed.append(number)
+    return tuple(needed)
 
 
 def _read_references(source: ByteReader, frames: int) -> tuple[ReferenceFrame, ...]:
@@ -155,6 +170,8 @@ def _read_audio(source: ByteReader, header: Header) -> tuple[SoundPacket, ...]:
         pts, duration = expected, header.audio.packet_duration
         if size & 1:
             pts, duration = expected + source.svarint(), source.varint(MAX_TERM)
+        if size < 2 or abs(pts) > MAX_PTS or packets and pts < packets[-1].pts:
+            raise DamagedFileError("an audio packet is empty, or its timestamp impossible")
         packets.append(SoundPacket(source.take(size >> 1), pts, duration))
         expected = pts + duration
     return tuple(packets)
@@ -165,39 +182,51 @@ def read_block(payload: bytes, header: Header) -> Block:
 
     Raises:
         DamagedFileError: for truncated fields and impossible values.
-        UnsupportedError: for a reference codec this version does not know.
+        UnsupportedError: for flags or a reference codec this version does not know.
     """
     source = ByteReader(payload)
-    first, frames = source.varint(1 << 40), source.varint(MAX_FRAMES)
+    first, frames = source.varint(MAX_COUNT), source.varint(MAX_FRAMES)
     flags = source.byte()
-    if flags >> 2:
+    if flags > _FLAGS:
         raise UnsupportedError("the file uses a feature this version does not know (block flags)")
-    if flags & 1 and not frames:
+    if flags & _IRREGULAR and not frames:
         raise DamagedFileError("a block without frames has timestamps")
     pts = (
         _read_timing(source, header, first, frames)
-        if flags & 1
+        if flags & _IRREGULAR
         else [header.regular_pts(first + i) for i in range(frames)]
     )
+    if any(b <= a for a, b in pairwise(pts)) or any(abs(t) > MAX_PTS for t in pts):
+        raise DamagedFileError("the timestamps of a block are impossible")
     region = None
     if header.fit is Fit.REGION:
         region = Region(
             source.varint(MAX_DIMENSION), source.varint(MAX_DIMENSION), source.varint(MAX_DIMENSION)
         )
-    first_reference = source.varint(1 << 40)
-    needed = []
-    for _ in range(source.varint(MAX_NEEDED)):
-        number = first_reference - 1 - source.varint(MAX_NEEDED - 1)
-        if number < 0 or number in needed:
+        if not region.side:
+            raise DamagedFileError("the region of a block is empty")
+    first_reference = source.varint(MAX_COUNT)
+    if flags & _CONTINUES:
+        if not first_reference:
             raise DamagedFileError("a block names a reference that cannot be")
-        needed.append(number)
+        needed: tuple[int, ...] = (first_reference - 1,)
+    else:
+        needed = _read_needed(source, first_reference)
     references = _read_references(source, frames)
     landmarks = source.take(source.varint())
-    audio = _read_audio(source, header) if flags & 2 else ()
+    audio = _read_audio(source, header) if flags & _AUDIO else ()
     if source.remaining:
         raise DamagedFileError("a block is longer than its contents")
     if frames and not needed and not (references and references[0].offset == 0):
         raise DamagedFileError("a block starts without a reference")
-    return Block(
-        first, tuple(pts), first_reference, tuple(needed), references, landmarks, audio, region
-    )
+    return Block(first, tuple(pts), first_reference, needed, references, landmarks, audio, region)
+
+
+def read_block_start(payload_start: bytes) -> tuple[int, int] | None:
+    """First frame and number of frames from a payload's first bytes; None when it cannot be a block's."""
+    source = ByteReader(payload_start)
+    try:
+        first, frames, flags = source.varint(MAX_COUNT), source.varint(MAX_FRAMES), source.byte()
+    except DamagedFileError:
+        return None
+    return (first, frames) if flags <= _FLAGS else None

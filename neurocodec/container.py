@@ -219,6 +219,12 @@ class NfcReader:
                     continue
                 yield block, length
 
+    def finish(self) -> int:
+        """Read what is left of the stream and return how many bytes it had in all."""
+        while data := self._window.peek(1 << 16):
+            self._window.skip(len(data))
+        return self._window.offset
+
     def index(self) -> list[IndexEntry] | None:
         """The index of a seekable file, or None when it has none (a pipe, a truncated file)."""
         try:

@@ -1,7 +1,8 @@
 """Exceptions the package raises on purpose, each with the exit code the command line gives it.
 
 Exit codes: 0 success, 1 other failure, 2 usage (click), 3 input unreadable, 4 damaged or truncated
-file, 5 unsupported (version, model, colour), 6 output refused or not writable, 130 interrupted.
+file, 5 unsupported (version, model, colour), 6 output refused or not writable, 7 decoded with losses,
+130 interrupted.
 """
 
 from __future__ import annotations
@@ -41,3 +42,9 @@ class UsageError(NeurocodecError):
     """An option is out of range or does not go with another one."""
 
     exit_code = 2
+
+
+class DecodedWithLosses(NeurocodecError):
+    """The output was written, but parts of the input could not be decoded."""
+
+    exit_code = 7

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from neurocodec.bits import BitReader, BitWriter, unzigzag, zigzag
 from neurocodec.errors import DamagedFileError
 
-MAX_MAGNITUDE = (1 << 24) - 1
-"""Largest absolute value either code carries."""
+MAGNITUDE_BITS = 24
+MAX_MAGNITUDE = (1 << MAGNITUDE_BITS) - 1
+"""Largest absolute value either code carries in landmark packets."""
 
 _ORIGINAL_PREFIX = (2 * MAX_MAGNITUDE + 1) // 3 + 1
 
@@ -51,14 +52,18 @@ class AdaptiveGolomb:
 
     Two parameters in eighths adapt after every code word: ``run`` (k: runs of 2**k zeros cost one bit)
     and ``rice`` (length of the Golomb-Rice suffix).  One state serves a whole block.
+
+    Args:
+        magnitude_bits: absolute values are below 2**magnitude_bits.
     """
 
     SCALE = 3
     CEILING = 15 << SCALE
     ESCAPE = 24
-    ESCAPE_BITS = 26
 
-    def __init__(self) -> None:
+    def __init__(self, magnitude_bits: int = MAGNITUDE_BITS) -> None:
+        self.limit = (1 << magnitude_bits) - 1
+        self.escape_bits = magnitude_bits + 1
         self.run = 2 << self.SCALE
         self.rice = 1 << self.SCALE
 
@@ -79,7 +84,7 @@ class AdaptiveGolomb:
             out.write(value & ((1 << k) - 1), k)
         else:
             out.write(0, self.ESCAPE)
-            out.write(value, self.ESCAPE_BITS)
+            out.write(value, self.escape_bits)
             quotient = self.ESCAPE
         self._adapt_rice(quotient)
 
@@ -91,12 +96,18 @@ class AdaptiveGolomb:
         if quotient < self.ESCAPE:
             value = quotient << k | source.read(k)
         else:
-            value = source.read(self.ESCAPE_BITS)
+            value = source.read(self.escape_bits)
         self._adapt_rice(quotient)
         return value
 
     def write(self, out: BitWriter, values: Sequence[int]) -> None:
-        """Append signed ``values``; runs of zeros end with the sequence, so its length is known to both."""
+        """Append signed ``values``; runs of zeros end with the sequence, so its length is known to both.
+
+        Raises:
+            ValueError: a value is over the limit.
+        """
+        if any(abs(value) > self.limit for value in values):
+            raise ValueError(f"a value is over the format's limit of {self.limit}")
         i, end = 0, len(values)
         while i < end:
             k = self.run >> self.SCALE
@@ -149,7 +160,7 @@ class AdaptiveGolomb:
                 value = self._read_rice(source) + 1
                 value = -value if negative else value
                 self._adapt_run(-6)
-            if abs(value) > MAX_MAGNITUDE:
+            if abs(value) > self.limit:
                 raise DamagedFileError("a coded value is over the format's limit")
             values.append(value)
         return values

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import IntEnum
 from fractions import Fraction
+from functools import cached_property
 
 from neurocodec.bits import ByteReader, svarint, varint
 from neurocodec.errors import DamagedFileError, UnsupportedError
@@ -15,6 +16,8 @@ MAX_MODEL_SIZE = 4096
 MAX_KEYPOINTS = 4096
 MAX_TERM = (1 << 31) - 1
 MAX_EXTRADATA = 1 << 20
+MAX_EXTENSIONS = 64
+MAX_PTS = (1 << 62) - 1
 HASH_BYTES = 8
 FINEST_TIME_BASE = 1_000_000
 
@@ -92,8 +95,12 @@ class Header:
 
     def regular_pts(self, frame: int) -> int:
         """Timestamp of frame ``frame`` at exactly ``fps``, in units of ``time_base``, rounded half up."""
-        step = 1 / (self.fps * self.time_base)
+        step = self._step
         return self.start + (2 * frame * step.numerator + step.denominator) // (2 * step.denominator)
+
+    @cached_property
+    def _step(self) -> Fraction:
+        return 1 / (self.fps * self.time_base)
 
     def content(self) -> Rectangle:
         """Where the source's picture lies in the model's square."""
@@ -121,8 +128,10 @@ def write_header(h: Header) -> bytes:
     """Payload of the header chunk (``docs/format.md``, "Header")."""
     out = bytearray()
     flags = h.fit | (h.rotation // 90) << 2 | (h.audio is not None) << 4 | h.colour.full_range << 5
-    out.append(flags)
-    out += varint(h.width) + varint(h.height) + _fraction(h.sar)
+    out.append(flags | (h.sar != 1) << 6)
+    out += varint(h.width) + varint(h.height)
+    if h.sar != 1:
+        out += _fraction(h.sar)
     out += _fraction(h.time_base) + _fraction(h.fps) + svarint(h.start)
     out += bytes([h.colour.primaries, h.colour.transfer, h.colour.matrix])
     out += _text(h.model) + h.model_hash + varint(h.model_size) + varint(h.keypoints)
@@ -147,7 +156,7 @@ def _read_fraction(source: ByteReader, what: str) -> Fraction:
 
 def _read_text(source: ByteReader, what: str) -> str:
     try:
-        text = source.take(source.varint(255)).decode()
+        text = source.take(source.varint(255)).decode("ascii")
     except UnicodeDecodeError:
         raise DamagedFileError(f"the {what} is not valid text") from None
     if not text or not text.isprintable():
@@ -171,14 +180,14 @@ def read_header(payload: bytes) -> Header:
     """
     source = ByteReader(payload)
     flags = source.byte()
-    if flags & 3 == 3 or flags >> 6:
+    if flags & 3 == 3 or flags >> 7:
         raise UnsupportedError("the file uses a feature this version does not know (header flags)")
     width = _positive(source, MAX_DIMENSION, "width")
     height = _positive(source, MAX_DIMENSION, "height")
-    sar = _read_fraction(source, "pixel aspect ratio")
+    sar = _read_fraction(source, "pixel aspect ratio") if flags & 64 else Fraction(1)
     time_base = _read_fraction(source, "time base")
     fps = _read_fraction(source, "frame rate")
-    start = source.svarint()
+    start = source.svarint(MAX_PTS)
     primaries, transfer, matrix = source.take(3)
     model = _read_text(source, "model name")
     model_hash = source.take(HASH_BYTES)
@@ -199,6 +208,8 @@ def read_header(payload: bytes) -> Header:
         )  # fmt: skip
     extensions = []
     while source.remaining:
+        if len(extensions) == MAX_EXTENSIONS:
+            raise DamagedFileError("the header has too many extensions")
         extensions.append((source.varint(), source.take(source.varint())))
     return Header(
         width, height, sar, 90 * (flags >> 2 & 3), Fit(flags & 3), time_base, fps, start,

@@ -115,6 +115,4 @@ class LandmarkDecoder:
         Raises:
             DamagedFileError: when it is not so.
         """
-        left = self._source.remaining
-        if left > 7 or self._source.read(left):
-            raise DamagedFileError("landmark packets are followed by bytes that belong to no frame")
+        self._source.finish("landmark packets")

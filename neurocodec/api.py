@@ -1,0 +1,198 @@
+"""The Python API: a few functions over paths or file objects, which the command line uses."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurocodec.block import SoundPacket
+from neurocodec.container import NfcReader
+from neurocodec.decoder import DecodeReport, Progress, decode_pictures, decode_stream
+from neurocodec.encoder import EncodeReport, encode_stream
+from neurocodec.errors import DamagedFileError, InputError, OutputError, UsageError
+from neurocodec.info import FileInfo, read_info
+from neurocodec.media.atomic import AtomicFile
+from neurocodec.options import DecodeOptions, EncodeOptions
+
+PathOrFile = str | os.PathLike[str] | BinaryIO
+
+
+def _is_path(value: Any) -> bool:
+    return isinstance(value, (str, os.PathLike))
+
+
+def _open_input(source: PathOrFile, stack: ExitStack) -> tuple[BinaryIO, str]:
+    if not _is_path(source):
+        return cast(BinaryIO, source), str(getattr(source, "name", "input"))
+    path = Path(cast("str | os.PathLike[str]", source))
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder")
+        return stack.enter_context(path.open("rb")), str(path)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def _same_file(a: PathOrFile, b: PathOrFile) -> bool:
+    try:
+        return _is_path(a) and _is_path(b) and os.path.samefile(cast(str, a), cast(str, b))
+    except OSError:
+        return False
+
+
+def encode(
+    source: PathOrFile,
+    destination: PathOrFile,
+    options: EncodeOptions | None = None,
+    *,
+    force: bool = False,
+    verify: bool = False,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> EncodeReport:
+    """Encode a video into an ``.nfc`` file.
+
+    Args:
+        source: anything FFmpeg reads; a path or a binary file object.
+        destination: a path (written to a temporary file, then renamed) or a binary file object.
+        options: settings; keyword arguments of :class:`EncodeOptions` override them.
+        force: replace an existing output.
+        verify: decode the written file and compare symbols and references with what was encoded.
+        progress: called with frames done and an estimate of all frames, or None.
+
+    Raises:
+        NeurocodecError: see :mod:`neurocodec.errors`; nothing is left at ``destination`` then.
+    """
+    chosen = replace(options or EncodeOptions(), **settings).resolved()
+    if _same_file(source, destination):
+        raise UsageError("input and output are the same file")
+    if not _is_path(destination):
+        if verify:
+            raise UsageError("verify needs an output that can be read again, not a pipe")
+        file = cast(BinaryIO, destination)
+        return _guarded_encode(source, file, chosen, progress)
+    with AtomicFile(cast(str, destination), force) as output:
+        report = _guarded_encode(source, output.file, chosen, progress)
+        if verify:
+            output.file.flush()
+            _verify(output.file, report, str(destination))
+    return report
+
+
+def _guarded_encode(
+    source: PathOrFile, file: BinaryIO, options: EncodeOptions, progress: Progress | None
+) -> EncodeReport:
+    guarded = _OutputGuard(file)
+    return encode_stream(source, cast(BinaryIO, guarded), options, progress)
+
+
+class _OutputGuard:
+    """Turns a failing write into an :class:`OutputError`."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._file.write(data)
+        except OSError as error:
+            name = getattr(self._file, "name", "the output")
+            raise OutputError(f"cannot write {name}: {error.strerror or error}") from None
+
+
+def _verify(file: BinaryIO, report: EncodeReport, name: str) -> None:
+    """Read the file back and compare what it holds with what was encoded."""
+    from neurocodec.container import Loss
+    from neurocodec.decoder import parse_frames
+    from neurocodec.encoder import SymbolDigest
+    from neurocodec.still import decode_still
+
+    try:
+        file.seek(0)
+    except OSError:
+        raise UsageError("verify needs an output that can be read again, not a pipe") from None
+    reader, digest = NfcReader(file, name), SymbolDigest()
+    for item in reader:
+        if isinstance(item, Loss):
+            raise DamagedFileError(f"verification of {name} failed: {item.reason}")
+        for frame in parse_frames(item[0], reader.header):
+            if frame.reference:
+                decode_still(frame.reference.data, frame.reference.codec, reader.header.model_size)
+                digest.reference(frame.reference.data)
+            elif frame.symbols is not None:
+                digest.symbols(frame.symbols)
+    if digest.hexdigest() != report.symbols_sha256:
+        raise DamagedFileError(f"verification of {name} failed: it decodes to other symbols")
+    report.verified = True
+
+
+def decode(
+    source: PathOrFile,
+    destination: PathOrFile,
+    options: DecodeOptions | None = None,
+    *,
+    force: bool = False,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> DecodeReport:
+    """Decode an ``.nfc`` file into an MP4 with picture and sound.
+
+    Arguments as for :func:`encode`, with :class:`DecodeOptions`.  A truncated or damaged file is decoded
+    as far as it goes; the report's ``losses`` say what is missing.
+
+    Raises:
+        NeurocodecError: see :mod:`neurocodec.errors`; nothing is left at ``destination`` then.
+    """
+    chosen = replace(options or DecodeOptions(), **settings).resolved()
+    if _same_file(source, destination):
+        raise UsageError("input and output are the same file")
+    with ExitStack() as stack:
+        file, name = _open_input(source, stack)
+        target: Any = destination
+        if _is_path(destination):
+            target = stack.enter_context(AtomicFile(cast(str, destination), force)).file
+        return decode_stream(file, name, target, chosen, progress)
+
+
+def pictures(
+    source: PathOrFile, options: DecodeOptions | None = None, **settings: Any
+) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+    """Seconds since the first frame and the rendered squares (S,S,3) RGB of an ``.nfc`` file.
+
+    Raises:
+        NeurocodecError: see :mod:`neurocodec.errors`.
+    """
+    chosen = replace(options or DecodeOptions(), **settings).resolved()
+    with ExitStack() as stack:
+        file, name = _open_input(source, stack)
+        reader = NfcReader(file, name)
+        for item in decode_pictures(reader, chosen, DecodeReport()):
+            if not isinstance(item, SoundPacket):
+                pts, picture = item
+                yield float((pts - reader.header.start) * reader.header.time_base), picture
+
+
+def probe(source: PathOrFile, *, packets: bool = False) -> FileInfo:
+    """What is in an ``.nfc`` file (path or file object); with ``packets``, every frame's symbols.
+
+    Raises:
+        NeurocodecError: see :mod:`neurocodec.errors`.
+    """
+    with ExitStack() as stack:
+        file, name = _open_input(source, stack)
+        return read_info(file, name, packets=packets)
+
+
+def encode_bytes(source: PathOrFile, **settings: Any) -> bytes:
+    """:func:`encode` into memory."""
+    out = io.BytesIO()
+    encode(source, out, **settings)
+    return out.getvalue()

@@ -1,0 +1,373 @@
+"""The command line: arguments in, one function of the API called, a report out.
+
+Results go to stdout (JSON with ``--json``), progress and notes to stderr.  Nothing heavy is imported
+before a command runs, so that help is quick.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neurocodec import __version__
+from neurocodec.errors import (
+    DecodedWithLosses,
+    NeurocodecError,
+    OutputError,
+    UsageError,
+)
+from neurocodec.options import (
+    AUDIO_MODES,
+    FEEDBACKS,
+    LANDMARK_CODES,
+    PROFILES,
+    REFERENCE_CODECS,
+    REGIONS,
+    DecodeOptions,
+    EncodeOptions,
+)
+
+if TYPE_CHECKING:
+    from neurocodec.decoder import DecodeReport
+    from neurocodec.encoder import EncodeReport
+    from neurocodec.info import FileInfo
+
+EXIT_CODES = """\b
+Exit codes:
+  0    success
+  1    another failure
+  2    wrong usage, an option out of range
+  3    the input is missing, empty or of another kind
+  4    an .nfc file is damaged so that nothing can be decoded, or fails --verify
+  5    unsupported: format version, model, colour or device that is not here
+  6    the output exists (use -f) or cannot be written
+  7    decoded, but the file was truncated or damaged: parts are missing
+  130  interrupted
+"""
+
+
+class _Group(click.Group):
+    """Reports every error as one line on stderr with its exit code."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        kwargs["standalone_mode"] = False
+        try:
+            code = super().main(*args, **kwargs)
+        except click.exceptions.Exit as stop:
+            sys.exit(stop.exit_code)
+        except click.UsageError as error:
+            error.show()
+            sys.exit(2)
+        except (click.Abort, KeyboardInterrupt):
+            _fail("interrupted", 130)
+        except NeurocodecError as error:
+            _fail(str(error), error.exit_code)
+        except BrokenPipeError:
+            sys.stderr.close()
+            sys.exit(OutputError.exit_code)
+        except MemoryError:
+            _fail("out of memory", 1)
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str, code: int) -> None:
+    line = " ".join(message.split())
+    click.echo(f"neurocodec: error: {line}", err=True)
+    sys.exit(code)
+
+
+def _note(message: str) -> None:
+    click.echo(f"neurocodec: {message}", err=True)
+
+
+def _emit(result: dict[str, Any], as_json: bool, lines: Callable[[], list[str]], err: bool = False) -> None:
+    text = json.dumps(result, indent=2) if as_json else "\n".join(lines())
+    click.echo(text, err=err)
+
+
+@contextmanager
+def _progress(what: str, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
+    from tqdm import tqdm
+
+    with tqdm(desc=what, unit=" frames", disable=quiet or None, file=sys.stderr, leave=False) as bar:
+
+        def update(done: int, total: int | None) -> None:
+            if total is not None and bar.total is None:
+                bar.total = total
+            bar.update(done - bar.n)
+
+        yield update
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing output.")
+device_option = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+    help="Where the networks run.",
+)  # fmt: skip
+threads_option = click.option(
+    "--threads", type=int, default=0, show_default=True, help="CPU threads; 0 chooses automatically."
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+
+
+@click.group(
+    cls=_Group,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=EXIT_CODES,
+)
+@click.version_option(__version__, prog_name="neurocodec")
+def main() -> None:
+    """A neural video codec for talking heads: a reference picture, then only landmarks.
+
+    \b
+    Examples:
+      neurocodec encode in.mp4 out.nfc --quantization 100 --gap 5
+      neurocodec decode out.nfc out.mp4
+      neurocodec info out.nfc
+
+    \b
+    Shell completion (bash; zsh and fish alike):
+      eval "$(_NEUROCODEC_COMPLETE=bash_source neurocodec)"
+    """
+
+
+def _input(path: str) -> Any:
+    return sys.stdin.buffer if path == "-" else path
+
+
+def _output(path: str) -> Any:
+    if path != "-":
+        return path
+    if sys.stdout.isatty():
+        raise UsageError("refusing to write a binary file to a terminal; give a file or a pipe")
+    return sys.stdout.buffer
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT.nfc")
+@click.option("--profile", type=click.Choice(PROFILES), default="default", show_default=True,
+              help="'original': the original codec's schedule, Golomb code, JPEG references and networks.")
+@click.option("--quantization", type=int, default=100, show_default=True,
+              help="Factor of the keypoints (in [-1,1]) before rounding: more is finer.")
+@click.option("--gap", type=int, default=5, show_default=True, help="Frames between refresh decisions.")
+@click.option("--alpha", type=float, default=0.2, show_default=True,
+              help="Refresh when the verdict on the last rendering (1 = perfect) is at most this.")
+@click.option("--model", metavar="NAME|FILE", help="Motion model.  [default: talk256; original: vox256]")
+@click.option("--feedback", metavar="|".join(FEEDBACKS) + "|NAME|FILE",
+              help="Who gives the verdict: the measurement against the original picture, or a network.  "
+              "[default: measured; original: network]")
+@click.option("--audio", type=click.Choice(AUDIO_MODES), default="opus", show_default=True,
+              help="Code the sound with Opus, copy it as it is, or leave it out.")
+@click.option("--audio-bitrate", type=int, default=12000, show_default=True, help="Of Opus, in bit/s.")
+@click.option("--reference-codec", type=click.Choice(REFERENCE_CODECS),
+              help="Still codec of references.  [default: av1; original: jpeg]")
+@click.option("--reference-quality", type=int, metavar="0-100",
+              help="Quality of references.  [default: 40; jpeg: 95]")
+@click.option("--reference-period", type=float, default=30.0, show_default=True, metavar="SECONDS",
+              help="A new reference at least this often; bounds how far back random access must read.")
+@click.option("--landmark-code", type=click.Choice(LANDMARK_CODES),
+              help="Code of the landmark packets.  [default: golomb; original: original]")
+@click.option("--region", type=click.Choice(REGIONS), default="full", show_default=True,
+              help="Code the full picture, or a square around the face.")
+@device_option
+@threads_option
+@click.option("--verify", is_flag=True, help="Read the written file again and compare.")
+@force_option
+@quiet_option
+@json_option
+def encode(
+    source: str, target: str, verify: bool, force: bool, quiet: bool, as_json: bool, **settings: Any
+) -> None:
+    """Encode the video IN (any file FFmpeg reads, or - for a pipe) into OUT.nfc (or -).
+
+    \b
+    Examples:
+      neurocodec encode call.mp4 call.nfc
+      neurocodec encode lecture.mkv lecture.nfc --region face --audio-bitrate 24000
+      neurocodec encode in.mp4 small.nfc --quantization 50 --reference-quality 25
+      neurocodec encode in.mp4 old.nfc --profile original --model talk256
+      cat in.mkv | neurocodec encode - - > out.nfc
+    """
+    options = EncodeOptions(**settings).resolved()
+    from neurocodec.api import encode as run
+
+    with _progress("encoding", quiet) as update:
+        report = run(
+            _input(source), _output(target), options, force=force, verify=verify, progress=update
+        )
+    for note in report.notes:
+        _note(note)
+    _emit(report.as_dict(), as_json, lambda: _encode_lines(report), err=target == "-")
+
+
+def _encode_lines(r: EncodeReport) -> list[str]:
+    b = r.bytes
+    verified = ", verified" if r.verified else ""
+    return [
+        f"{r.frames} frames, {r.duration:.2f} s, {r.references} references, "
+        f"model {r.model}, feedback {r.feedback}{verified}",
+        f"{b['total']} bytes = {r.kbps['total']:.2f} kbit/s ({r.kbps['video']:.2f} without sound)",
+        f"references {b['references']}, landmarks {b['landmarks']}, audio {b['audio']}, "
+        f"overhead {b['overhead']} bytes",
+        f"{r.seconds:.2f} s, {r.frames / r.seconds:.1f} frames/s",
+    ]
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("source", metavar="IN.nfc")
+@click.argument("target", metavar="OUT.mp4")
+@click.option("--start", type=float, metavar="SECONDS", help="Begin here (seconds after the first frame).")
+@click.option("--duration", type=float, metavar="SECONDS", help="Decode this much.")
+@click.option("--size", type=click.Choice(["model", "source"]), default="source", show_default=True,
+              help="Give back the source's size, or the model's.")
+@click.option("--crf", type=float, default=16.0, show_default=True,
+              help="Quality of the H.264 output; 16 is visually lossless.")
+@click.option("--model", metavar="NAME|FILE", help="A further model to look at, when it is not installed.")
+@device_option
+@threads_option
+@force_option
+@quiet_option
+@json_option
+def decode(source: str, target: str, force: bool, quiet: bool, as_json: bool, **settings: Any) -> None:
+    """Decode IN.nfc (or - for a pipe) into the MP4 OUT.mp4 (or -), with picture and sound.
+
+    \b
+    Examples:
+      neurocodec decode call.nfc call.mp4
+      neurocodec decode lecture.nfc part.mp4 --start 60 --duration 10
+      cat call.nfc | neurocodec decode - - | ffplay -
+    """
+    options = DecodeOptions(**settings).resolved()
+    from neurocodec.api import decode as run
+
+    with _progress("decoding", quiet) as update:
+        report = run(_input(source), _output(target), options, force=force, progress=update)
+    _emit(report.as_dict(), as_json, lambda: _decode_lines(report), err=target == "-")
+    if report.losses:
+        raise DecodedWithLosses("; ".join(report.losses))
+
+
+def _decode_lines(r: DecodeReport) -> list[str]:
+    return [
+        f"{r.frames} frames of {r.width}x{r.height}, {r.seconds:.2f} s, {r.frames / r.seconds:.1f} frames/s"
+    ]
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("source", metavar="FILE.nfc")
+@click.option("--packets", is_flag=True, help="List every frame's packet (with --json: its symbols).")
+@json_option
+def info(source: str, packets: bool, as_json: bool) -> None:
+    """Say what is in FILE.nfc (or - for a pipe): geometry, model, refreshes, bits by kind.
+
+    \b
+    Examples:
+      neurocodec info call.nfc
+      neurocodec info call.nfc --json | jq .kbps.total
+      neurocodec info call.nfc --packets
+    """
+    from neurocodec.api import probe
+
+    found = probe(_input(source), packets=packets)
+    _emit(found.as_dict(), as_json, lambda: _info_lines(found))
+    if found.losses:
+        raise DecodedWithLosses("; ".join(found.losses))
+
+
+def _info_lines(i: FileInfo) -> list[str]:
+    b = i.bytes
+    share = {k: f"{v} bytes ({100 * v / b['total']:.1f} %)" for k, v in b.items() if k != "total"}
+    sound = f"{i.audio['codec']}, {i.audio['sample_rate']} Hz, {i.audio['channels']} ch" if i.audio else "none"
+    lines = [
+        f"format       version {i.format_version}, {i.blocks} blocks",
+        f"picture      {i.width}x{i.height}, pixel aspect {i.sar}, rotation {i.rotation}, fit {i.fit}",
+        f"time         {i.duration:.3f} s, {i.frames} frames at {i.fps:g} frames/s, time base {i.time_base}",
+        f"model        {i.model} ({i.model_hash}), {i.model_size}x{i.model_size}, {i.keypoints} keypoints",
+        f"coding       quantization {i.quantization}, landmark code {i.landmark_code}",
+        f"sound        {sound}",
+        f"total        {b['total']} bytes, {i.kbps['total']:.3f} kbit/s ({i.kbps['video']:.3f} without sound)",
+        *(f"{kind:<12} {text}" for kind, text in share.items()),
+        f"landmarks    {i.landmark_bits_per_frame:.1f} bits a frame",
+        f"refreshes    {i.references}",
+    ]
+    lines += [
+        f"  {r['time']:9.3f} s  frame {r['frame']:<7} {r['codec']} {r['bytes']} bytes" for r in i.refreshes
+    ]
+    for p in i.packets or []:
+        lines.append(f"  frame {p['frame']:<7} {p['time']:9.3f} s  {p['kind']:<10} {p['bits']} bits")
+    return lines
+
+
+@main.group()
+def models() -> None:
+    """The models: list, show, import.
+
+    \b
+    Examples:
+      neurocodec models list
+      neurocodec models import vox.pth.tar
+    """
+
+
+@models.command("list")
+@json_option
+def models_list(as_json: bool) -> None:
+    """List the shipped and the imported models."""
+    from neurocodec.models import installed
+
+    found = [m.as_dict() for m in installed()]
+    _emit(
+        {"models": found},
+        as_json,
+        lambda: [
+            f"{m['name']:<20} {m['kind']:<9} {m['architecture']:<17} {m['hash'][:16]} "
+            f"{'shipped' if m['shipped'] else 'imported'}"
+            for m in found
+        ],
+    )
+
+
+@models.command("show")
+@click.argument("name", metavar="NAME|FILE")
+@json_option
+def models_show(name: str, as_json: bool) -> None:
+    """Show the description of a model, and check its weights."""
+    from neurocodec.models import describe, installed, load
+
+    model = next((m for m in installed() if m.name == name), None) or describe(Path(name))
+    network = load(model)
+    count = sum(p.numel() for p in network.parameters())
+    result = {**model.as_dict(), "parameters": count, "bytes": model.path.stat().st_size}
+    _emit(result, as_json, lambda: [f"{k:<13} {v}" for k, v in result.items()])
+
+
+@models.command("import")
+@click.argument("source", metavar="FILE", type=click.Path(path_type=Path))
+@click.option("--name", help="Name of the result.  [default: by its architecture]")
+@force_option
+@json_option
+def models_import(source: Path, name: str | None, force: bool, as_json: bool) -> None:
+    """Turn a published checkpoint into a safetensors model that encode and decode find.
+
+    FILE is the motion model's vox.pth.tar, the original codec's feedback weights, or a model file made by
+    neurocodec.  Pickled code is never run.
+
+    \b
+    Examples:
+      neurocodec models import vox.pth.tar
+      neurocodec models import checkpoints.model --name classic-feedback
+    """
+    from neurocodec.models import import_checkpoint
+
+    model = import_checkpoint(source, name, force=force)
+    _emit(model.as_dict(), as_json, lambda: [f"{model.name}: {model.architecture} -> {model.path}"])
+
+

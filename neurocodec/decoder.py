@@ -1,0 +1,349 @@
+"""Container -> packets -> landmarks -> pictures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, BinaryIO
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from neurocodec import models
+from neurocodec.block import MAX_NEEDED, Block, ReferenceFrame, SoundPacket
+from neurocodec.container import IndexEntry, Loss, NfcReader
+from neurocodec.encoder import SymbolDigest
+from neurocodec.engine import BATCH, Engine, Reference
+from neurocodec.errors import DamagedFileError, UsageError
+from neurocodec.fit import crop, resize
+from neurocodec.header import Fit, Header
+from neurocodec.landmarks import LandmarkDecoder, Symbols, dequantize
+from neurocodec.media.color import ColorInfo
+from neurocodec.media.types import AudioInfo, AudioPacket
+from neurocodec.media.writer import MediaWriter
+from neurocodec.options import DecodeOptions
+from neurocodec.still import decode_still
+
+Picture = NDArray[np.uint8]
+Progress = Callable[[int, int | None], None]
+COMMENT = "Generative reconstruction by neurocodec: the pictures are rendered by a neural network from landmarks."
+
+
+@dataclass
+class DecodeReport:
+    """What a decode did; times in seconds.  ``losses`` are readable lines, empty for a whole file."""
+
+    frames: int = 0
+    width: int = 0
+    height: int = 0
+    seconds: float = 0.0
+    symbols_sha256: str = ""
+    losses: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        return dict(self.__dict__)
+
+
+@dataclass(frozen=True)
+class FrameSymbols:
+    """One frame of a block: either the reference that it shows, or the symbols u (2N,)."""
+
+    pts: int
+    reference: ReferenceFrame | None
+    symbols: Symbols | None
+
+
+def parse_frames(block: Block, header: Header) -> list[FrameSymbols]:
+    """Read a block's landmark packets.  Integers only: no network, no float.
+
+    Raises:
+        DamagedFileError: the packets do not fill the block exactly, or hold impossible values.
+    """
+    decoder = LandmarkDecoder(header.landmark_code, 2 * header.keypoints, block.landmarks)
+    references = {r.offset: r for r in block.references}
+    frames = []
+    for k, pts in enumerate(block.pts):
+        reference = references.get(k)
+        if reference:
+            decoder.refresh()
+        frames.append(FrameSymbols(pts, reference, None if reference else decoder.read()))
+    decoder.finish()
+    return frames
+
+
+class _References:
+    """The coded references a decoder has to remember, and the one in use."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._coded: dict[int, ReferenceFrame] = {}
+        self._current: tuple[int, Reference] | None = None
+
+    def add(self, number: int, reference: ReferenceFrame) -> None:
+        self._coded[number] = reference
+        for old in [n for n in self._coded if n < number - MAX_NEEDED]:
+            del self._coded[old]
+
+    def has(self, numbers: tuple[int, ...]) -> bool:
+        return all(n in self._coded for n in numbers)
+
+    def get(self, number: int) -> Reference:
+        if self._current is None or self._current[0] != number:
+            coded = self._coded[number]
+            picture = decode_still(coded.data, coded.codec, self._engine.size)
+            self._current = number, self._engine.reference(picture)
+        return self._current[1]
+
+
+class Decoder:
+    """Turns blocks into pictures of the model's size."""
+
+    def __init__(self, header: Header, options: DecodeOptions) -> None:
+        description = models.find_by_hash(header.model, header.model_hash, options.model)
+        if (description.size, description.keypoints) != (header.model_size, header.keypoints):
+            raise DamagedFileError("the header's geometry is not that of the model it names")
+        self.engine = Engine(description, options.device, options.threads)
+        self.header = header
+        self._references = _References(self.engine)
+        self.digest = SymbolDigest()
+
+    def learn(self, block: Block) -> None:
+        """Remember a block's references without rendering it."""
+        for k, reference in enumerate(block.references):
+            self._references.add(block.first_reference + k, reference)
+
+    def can_decode(self, block: Block) -> bool:
+        """Whether the earlier references it names are at hand."""
+        return self._references.has(block.needed)
+
+    def pictures(self, block: Block, first: int = 0, last: int | None = None) -> Iterator[tuple[int, Picture]]:
+        """Timestamps and pictures (S,S,3) of a block's frames from ``first`` to before ``last``.
+
+        Frames are rendered in groups that do not depend on ``first``, so that random access gives the
+        same pictures as linear decoding.
+        """
+        frames = parse_frames(block, self.header)
+        last = len(frames) if last is None else last
+        self.learn(block)
+        number = block.needed[-1] if block.needed else -1
+        next_number = block.first_reference
+        group: list[tuple[int, FrameSymbols]] = []
+        for k, frame in enumerate(frames):
+            if frame.reference:
+                yield from self._render(group, number, first, last)
+                group, number = [], next_number
+                next_number += 1
+                self.digest.reference(frame.reference.data)
+                if first <= k < last:
+                    yield frame.pts, self._references.get(number).picture
+                continue
+            assert frame.symbols is not None
+            self.digest.symbols(frame.symbols)
+            group.append((k, frame))
+            if len(group) == BATCH:
+                yield from self._render(group, number, first, last)
+                group = []
+        yield from self._render(group, number, first, last)
+
+    def _render(
+        self, group: list[tuple[int, FrameSymbols]], number: int, first: int, last: int
+    ) -> Iterator[tuple[int, Picture]]:
+        if not any(first <= k < last for k, _ in group):
+            return
+        reference = self._references.get(number)
+        u = np.stack([f.symbols for _, f in group if f.symbols is not None])
+        points = dequantize(u, reference.keypoints, self.header.quantization)
+        for (k, frame), picture in zip(group, self.engine.render(reference, points), strict=True):
+            if first <= k < last:
+                yield frame.pts, picture
+
+
+@dataclass(frozen=True)
+class Span:
+    """The part of a file that is wanted, in units of the video's time base; ``end`` may be None."""
+
+    start: int | None
+    end: int | None
+
+    @staticmethod
+    def of(options: DecodeOptions, header: Header) -> Span:
+        """From seconds after the first frame."""
+        begin = Fraction(options.start or 0).limit_denominator(10**6)
+        start = None if options.start is None else header.start + int(begin / header.time_base)
+        if options.duration is None:
+            return Span(start, None)
+        length = Fraction(options.duration).limit_denominator(10**6)
+        return Span(start, header.start + int((begin + length) / header.time_base))
+
+    def covers(self, pts: int) -> bool:
+        return (self.start is None or pts >= self.start) and (self.end is None or pts < self.end)
+
+
+def _entry_blocks(reader: NfcReader, entries: list[IndexEntry], start: int) -> list[IndexEntry]:
+    """The entries to read for playing from ``start``: first those that only lend references."""
+    first = max((k for k, e in enumerate(entries) if e.frames and e.pts <= start), default=0)
+    needed = reader.block_at(entries[first]).needed
+    lenders = [
+        e
+        for e in entries[:first]
+        if any(e.first_reference <= n < e.first_reference + e.references for n in needed)
+    ]
+    return [*lenders, *entries[first:]]
+
+
+def blocks_in_span(reader: NfcReader, span: Span) -> Iterator[tuple[Block, int] | Loss]:
+    """All that is needed to decode ``span``: by index where there is one, else everything in order."""
+    entries = reader.index() if span.start is not None else None
+    if entries and span.start is not None:
+        wanted = _entry_blocks(reader, entries, span.start)
+        for entry in wanted:
+            try:
+                yield reader.block_at(entry), 0
+            except DamagedFileError as error:
+                yield Loss(entry.offset, str(error))
+            if span.end is not None and entry.frames and entry.pts >= span.end:
+                return
+        return
+    for item in reader:
+        yield item
+        if span.end is not None and not isinstance(item, Loss) and item[0].pts and item[0].pts[0] >= span.end:
+            return
+
+
+def decode_pictures(
+    reader: NfcReader, options: DecodeOptions, report: DecodeReport
+) -> Iterator[tuple[int, Picture] | SoundPacket]:
+    """Timestamps with pictures (S,S,3), and sound packets, of the wanted part.
+
+    Raises:
+        UnsupportedError: the model is not installed.
+        DamagedFileError: nothing could be decoded.
+    """
+    header = reader.header
+    span = Span.of(options, header)
+    decoder = Decoder(header, options)
+    for item in blocks_in_span(reader, span):
+        if isinstance(item, Loss):
+            report.losses.append(_say(item, report, header))
+            continue
+        block = item[0]
+        inside = [k for k, pts in enumerate(block.pts) if span.covers(pts)]
+        if inside:
+            if not decoder.can_decode(block):
+                report.losses.append(
+                    f"{len(block.pts)} frames from {seconds_of(block.pts[0], header):.2f} s on are lost: "
+                    "their reference is"
+                )
+            else:
+                try:
+                    for pts, picture in decoder.pictures(block, inside[0], inside[-1] + 1):
+                        report.frames += 1
+                        yield pts, picture
+                except DamagedFileError as error:
+                    report.losses.append(
+                        f"frames from {seconds_of(block.pts[0], header):.2f} s on are lost: {error}"
+                    )
+        else:
+            decoder.learn(block)
+        yield from (p for p in block.audio if _heard(p, span, header))
+    report.symbols_sha256 = decoder.digest.hexdigest()
+    if not report.frames:
+        if report.losses:
+            raise DamagedFileError(f"nothing of {reader.name} can be decoded: {report.losses[0]}")
+        raise UsageError(f"{reader.name} has no frame in the chosen part")
+
+
+def seconds_of(pts: int, header: Header) -> float:
+    """Seconds since the first frame."""
+    return float((pts - header.start) * header.time_base)
+
+
+def _say(loss: Loss, report: DecodeReport, header: Header) -> str:
+    if loss.truncated:
+        return f"the file is cut off at byte {loss.offset}; decoded up to the last whole block"
+    return f"damage at byte {loss.offset}: {loss.reason}"
+
+
+def _heard(packet: SoundPacket, span: Span, header: Header) -> bool:
+    assert header.audio is not None
+    place = (packet.pts + packet.duration // 2) * header.audio.time_base / header.time_base
+    return (span.start is None or place >= span.start) and (span.end is None or place < span.end)
+
+
+def output_size(header: Header, size: str) -> tuple[int, int]:
+    """Width and height of the decoded video for ``source`` or ``model``."""
+    if size == "source":
+        return header.width, header.height
+    place = header.content()
+    return place.width, place.height
+
+
+def audio_info(header: Header) -> AudioInfo | None:
+    """The header's sound track as the media layer describes it."""
+    a = header.audio
+    if a is None:
+        return None
+    layout = av.AudioLayout({1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(a.channels, f"{a.channels}c"))
+    return AudioInfo(
+        a.codec, a.sample_rate, a.channels, layout.name, a.time_base, a.extradata, 0, a.initial_padding
+    )
+
+
+def decode_stream(
+    file: BinaryIO,
+    name: str,
+    destination: Any,
+    options: DecodeOptions,
+    progress: Progress | None = None,
+) -> DecodeReport:
+    """Decode an open ``.nfc`` file (or pipe) into an MP4 at ``destination`` (path or file object).
+
+    Raises:
+        NeurocodecError: for bad options, files, models or output; see :mod:`neurocodec.errors`.
+    """
+    began = time.perf_counter()
+    options = options.resolved()
+    reader = NfcReader(file, name)
+    header, report = reader.header, DecodeReport()
+    report.width, report.height = output_size(header, options.size)
+    place = header.content()
+    square = options.size == "model" and header.fit is not Fit.LETTERBOX
+    sar = _output_sar(header, options.size)
+    c = header.colour
+    items = decode_pictures(reader, options, report)
+    first = next(items, None)
+    track = audio_info(header)
+    shift = 0 if options.start is None else Span.of(options, header).start or 0
+    audio_shift = int(shift * header.time_base / track.time_base) if track else 0
+    total = None
+    with MediaWriter(
+        destination, width=report.width, height=report.height, sar=sar, fps=header.fps,
+        time_base=header.time_base, color=ColorInfo(c.primaries, c.transfer, c.matrix, c.full_range),
+        crf=options.crf, threads=options.threads, audio=track, force=True,
+        metadata={"comment": f"{COMMENT} Model: {header.model}."},
+    ) as writer:  # fmt: skip
+        while first is not None:
+            if isinstance(first, SoundPacket):
+                writer.write_audio(AudioPacket(first.data, first.pts - audio_shift, first.duration))
+            else:
+                pts, picture = first
+                shown = picture if square else crop(picture, place)
+                writer.write_video(resize(shown, report.width, report.height), pts - shift)
+                if progress:
+                    progress(report.frames, total)
+            first = next(items, None)
+    report.seconds = time.perf_counter() - began
+    return report
+
+
+def _output_sar(header: Header, size: str) -> Fraction:
+    """Pixel aspect of the output, so that it is shown with the source's shape."""
+    if size == "source" or header.fit is Fit.REGION:
+        return header.sar
+    if header.fit is Fit.LETTERBOX:
+        return Fraction(1)
+    return header.sar * header.width / header.height

@@ -1,0 +1,135 @@
+"""Runs the networks: numpy pictures in and out, device and threads chosen once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from neurocodec import models
+from neurocodec.errors import UnsupportedError, UsageError
+from neurocodec.models import ModelDescription
+
+Pictures = NDArray[np.uint8]
+BATCH = 8
+"""Pictures handed to a network in one call."""
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        UnsupportedError: CUDA was asked for and there is none.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"unknown device {name!r}; use auto, cpu or cuda")
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise UnsupportedError("no CUDA device is available; use --device cpu or --device auto")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def use_threads(threads: int) -> None:
+    """Limit the networks to ``threads`` threads; 0 leaves PyTorch's choice."""
+    if threads < 0:
+        raise UsageError("threads must not be negative (0 chooses automatically)")
+    if threads:
+        torch.set_num_threads(threads)
+
+
+def fold_batch_norms(network: nn.Module) -> None:
+    """Merge every batch norm that directly follows a convolution in a Sequential into it."""
+    for module in network.modules():
+        if not isinstance(module, nn.Sequential):
+            continue
+        for i in range(len(module) - 1):
+            first, second = module[i], module[i + 1]
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                module[i] = fuse_conv_bn_eval(first, second)
+                module[i + 1] = nn.Identity()
+
+
+def _has_fast_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 matrices in hardware (AMX), where it pays."""
+    probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(probe and probe())
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A decoded reference, its keypoints (N,2) and what the model computes of it once."""
+
+    picture: Pictures
+    keypoints: NDArray[np.float32]
+    features: Any
+
+
+class Engine:
+    """A motion model ready to run.
+
+    Keypoints are always computed in float32, so that the same picture gives nearly the same ones
+    everywhere; rendering uses half precision where the device is made for it.
+    """
+
+    def __init__(self, description: ModelDescription, device: str = "auto", threads: int = 0) -> None:
+        use_threads(threads)
+        self.description = description
+        self.device = choose_device(device)
+        self.size, self.num_keypoints = description.size, description.keypoints
+        network = models.load(description)
+        fold_batch_norms(network)
+        self._network: Any = network.to(self.device, memory_format=torch.channels_last)
+        half = self.device.type == "cuda" or _has_fast_bfloat16()
+        self._half = half and description.architecture == "talk"
+
+    def _tensor(self, pictures: Pictures) -> Tensor:
+        batch = torch.from_numpy(np.ascontiguousarray(pictures)).to(self.device)
+        return batch.permute(0, 3, 1, 2).float().div_(255)
+
+    def keypoints(self, pictures: Pictures) -> NDArray[np.float32]:
+        """Pictures (B,S,S,3) -> keypoints (B,N,2) in [-1,1]."""
+        with torch.inference_mode():
+            return self._network.keypoints(self._tensor(pictures)).float().cpu().numpy()
+
+    def reference(self, picture: Pictures) -> Reference:
+        """Prepare a decoded reference (S,S,3)."""
+        with torch.inference_mode(), self._precision():
+            image = self._tensor(picture[None])
+            with torch.autocast(self.device.type, enabled=False):
+                keypoints = self._network.keypoints(image)
+            features = self._network.encode_reference(image, keypoints)
+        return Reference(picture, keypoints[0].float().cpu().numpy(), features)
+
+    def render(self, reference: Reference, keypoints: NDArray[np.float32]) -> Pictures:
+        """Keypoints (B,N,2) -> pictures (B,S,S,3)."""
+        with torch.inference_mode(), self._precision():
+            points = torch.from_numpy(np.ascontiguousarray(keypoints)).to(self.device)
+            out = self._network.render(reference.features, points).float()
+            out = out.clamp_(0, 1).mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1)
+        return out.contiguous().cpu().numpy()
+
+    def _precision(self) -> torch.autocast:
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half)
+
+
+class FeedbackEngine:
+    """A feedback network ready to judge renderings."""
+
+    def __init__(self, description: ModelDescription, device: str = "auto") -> None:
+        self.description = description
+        self.device = choose_device(device)
+        network = models.load(description)
+        fold_batch_norms(network)
+        self._network: Any = network.to(self.device)
+
+    def verdict(self, rendering: Pictures, reference: Pictures) -> float:
+        """Rendering and its reference (S,S,3) -> opinion in [0,1], 1 = perfect."""
+        pair = np.stack([rendering, reference])
+        with torch.inference_mode():
+            batch = torch.from_numpy(pair).to(self.device).permute(0, 3, 1, 2).float().div_(255)
+            return float(self._network.verdict(batch[:1], batch[1:])[0])

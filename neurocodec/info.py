@@ -1,0 +1,141 @@
+"""What is in an ``.nfc`` file, read without any network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from neurocodec.block import Block
+from neurocodec.container import VERSION, Loss, NfcReader
+from neurocodec.decoder import parse_frames, seconds_of
+from neurocodec.encoder import rates
+from neurocodec.errors import DamagedFileError
+from neurocodec.landmarks import LandmarkEncoder
+
+
+@dataclass
+class FileInfo:
+    """Contents of a file; the attributes are those of ``neurocodec info --json``.
+
+    ``bytes`` has total, references, landmarks, audio and overhead, ``kbps`` total and video,
+    ``refreshes`` a list of ``{"time", "frame", "codec", "bytes"}``, ``packets`` (when asked for) one
+    entry a frame, ``losses`` what could not be read.
+    """
+
+    format_version: int
+    width: int
+    height: int
+    sar: str
+    rotation: int
+    fit: str
+    fps: float
+    time_base: str
+    duration: float
+    frames: int
+    references: int
+    blocks: int
+    model: str
+    model_hash: str
+    model_size: int
+    keypoints: int
+    quantization: int
+    landmark_code: str
+    colour: dict[str, Any]
+    audio: dict[str, Any] | None
+    bytes: dict[str, int]
+    kbps: dict[str, float]
+    landmark_bits_per_frame: float
+    refreshes: list[dict[str, Any]] = field(default_factory=list)
+    packets: list[dict[str, Any]] | None = None
+    losses: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``; ``packets`` only when they were asked for."""
+        return {k: v for k, v in self.__dict__.items() if k != "packets" or v is not None}
+
+
+def _packets(block: Block, reader: NfcReader) -> list[dict[str, Any]]:
+    """One entry a frame; the bits of a packet are counted by writing it again."""
+    header, out = reader.header, []
+    writer = LandmarkEncoder(header.landmark_code, 2 * header.keypoints)
+    for k, frame in enumerate(parse_frames(block, header)):
+        entry: dict[str, Any] = {
+            "frame": block.first_frame + k,
+            "time": round(seconds_of(frame.pts, header), 6),
+        }
+        if frame.reference:
+            writer.refresh()
+            entry |= {"kind": "reference", "bits": 8 * len(frame.reference.data)}
+        else:
+            assert frame.symbols is not None
+            before = writer.bits
+            writer.write(frame.symbols)
+            entry |= {"kind": "landmarks", "bits": writer.bits - before}
+            entry["symbols"] = frame.symbols.tolist()
+        out.append(entry)
+    return out
+
+
+def read_info(file: BinaryIO, name: str = "input", *, packets: bool = False) -> FileInfo:
+    """Read a whole file or pipe.
+
+    Raises:
+        InputError, UnsupportedError, DamagedFileError: as :class:`NfcReader` has it; damage behind the
+            header is listed in ``losses`` instead.
+    """
+    reader = NfcReader(file, name)
+    h = reader.header
+    sizes = {"total": 0, "references": 0, "landmarks": 0, "audio": 0}
+    refreshes: list[dict[str, Any]] = []
+    listing: list[dict[str, Any]] = []
+    losses: list[str] = []
+    frames = blocks = landmark_frames = 0
+    first = last = None
+    for item in reader:
+        if isinstance(item, Loss):
+            losses.append(f"byte {item.offset}: {item.reason}")
+            continue
+        block = item[0]
+        blocks += 1
+        frames += len(block.pts)
+        landmark_frames += len(block.pts) - len(block.references)
+        for kind, count in block.payload_bytes.items():
+            sizes[kind] += count
+        if block.pts:
+            first = block.pts[0] if first is None else first
+            last = block.pts[-1]
+        for r in block.references:
+            refreshes.append(
+                {
+                    "time": round(seconds_of(block.pts[r.offset], h), 6),
+                    "frame": block.first_frame + r.offset,
+                    "codec": r.codec.name.lower(),
+                    "bytes": len(r.data),
+                }
+            )
+        if packets:
+            try:
+                listing += _packets(block, reader)
+            except DamagedFileError as error:
+                losses.append(f"block at frame {block.first_frame}: {error}")
+    sizes["total"] = reader.finish()
+    sizes["overhead"] = sizes["total"] - sizes["references"] - sizes["landmarks"] - sizes["audio"]
+    duration = 0.0
+    if first is not None and last is not None:
+        duration = float((last - first) * h.time_base + 1 / h.fps)
+    a, c = h.audio, h.colour
+    return FileInfo(
+        format_version=VERSION, width=h.width, height=h.height, sar=f"{h.sar.numerator}:{h.sar.denominator}",
+        rotation=h.rotation, fit=h.fit.name.lower(), fps=round(float(h.fps), 6),
+        time_base=f"{h.time_base.numerator}/{h.time_base.denominator}", duration=round(duration, 6),
+        frames=frames, references=len(refreshes), blocks=blocks, model=h.model, model_hash=h.model_hash.hex(),
+        model_size=h.model_size, keypoints=h.keypoints, quantization=h.quantization,
+        landmark_code=h.landmark_code.name.lower(),
+        colour={
+            "primaries": c.primaries, "transfer": c.transfer, "matrix": c.matrix, "full_range": c.full_range,
+        },
+        audio={"codec": a.codec, "sample_rate": a.sample_rate, "channels": a.channels} if a else None,
+        bytes=sizes, kbps=rates(sizes, duration) if duration else {"total": 0.0, "video": 0.0},
+        landmark_bits_per_frame=8 * sizes["landmarks"] / landmark_frames if landmark_frames else 0.0,
+        refreshes=refreshes, packets=listing if packets else None, losses=losses,
+    )  # fmt: skip

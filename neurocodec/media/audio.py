@@ -1,0 +1,216 @@
+"""Audio re-encoding on an unbroken time line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from .types import AudioInfo, AudioPacket
+
+# A source may be off its own time line by this much (seconds) before samples are dropped or inserted.
+_TOLERANCE = Fraction(15, 1000)
+# A gap longer than this (seconds) is taken for a broken timestamp and closed instead of filled.
+_LONGEST_GAP = 3600
+
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+_AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
+
+
+class AudioEncoder:
+    """Decoded frames in, packets of one continuous stream out.
+
+    Frames are resampled and mixed to the encoder's format and laid on a time line of ``1/rate`` seconds by
+    their own timestamps: the first frame sets the start, gaps become silence, overlaps are cut, and
+    deviations below 15 ms (coarse container clocks) are ignored until they add up. ``info`` describes the
+    encoder's output; the pts of the first packet lies ``initial_padding`` samples before the start.
+    """
+
+    def __init__(
+        self,
+        codec: str,
+        *,
+        rate: int,
+        channels: int,
+        bit_rate: int,
+        sample_format: str,
+        options: dict[str, str] | None = None,
+    ) -> None:
+        """Open encoder ``codec`` (``libopus``, ``aac``); raises av errors and ValueError."""
+        context: Any = av.CodecContext.create(codec, "w")
+        context.sample_rate = rate
+        context.layout = _LAYOUTS[channels]
+        context.format = sample_format
+        context.bit_rate = bit_rate
+        context.time_base = Fraction(1, rate)
+        context.options = dict(options or {})
+        context.open()
+        self._context = context
+        self._rate = rate
+        self._channels = channels
+        self._format = sample_format
+        self._chunk = int(context.frame_size) or 1024
+        self._resampler: av.AudioResampler | None = None
+        self._source: tuple[str, str, int] | None = None
+        self._pending: list[npt.NDArray[np.float32]] = []
+        self._pending_samples = 0
+        self._position: int | None = None  # where the first pending sample lies
+        extradata = bytes(context.extradata or b"")
+        name = {"libopus": "opus"}.get(codec, codec)
+        self.info = AudioInfo(
+            codec=name,
+            sample_rate=rate,
+            channels=channels,
+            layout=_LAYOUTS[channels],
+            time_base=Fraction(1, rate),
+            extradata=extradata,
+            bit_rate=bit_rate,
+            initial_padding=opus_pre_skip(extradata) if name == "opus" else int(context.frame_size),
+        )
+
+    def push(self, frame: av.AudioFrame, start: Fraction | None) -> Iterator[AudioPacket]:
+        """Add a decoded frame that begins at ``start`` seconds (None: right after the previous one)."""
+        rate = frame.sample_rate
+        if frame.samples <= 0 or rate <= 0:
+            return
+        frame = _with_known_layout(frame)
+        source = (frame.format.name, frame.layout.name, rate)
+        if source != self._source:
+            yield from self._flush_resampler()
+            self._source = source
+            self._resampler = av.AudioResampler(self._format, _LAYOUTS[self._channels], self._rate)
+        if start is None:
+            frame.pts = None
+        else:
+            frame.time_base = Fraction(1, rate)
+            frame.pts = round(start * rate)
+        assert self._resampler is not None
+        for out in self._resampler.resample(frame):
+            yield from self._place(out, start is not None)
+
+    def finish(self) -> Iterator[AudioPacket]:
+        """Encode what is left; the last packet's duration tells where the sound ends."""
+        yield from self._flush_resampler()
+        if self._pending_samples:
+            yield from self._encode(self._take(self._pending_samples))
+        if self._position is not None:
+            yield from self._packets(self._context.encode(None))
+
+    def _flush_resampler(self) -> Iterator[AudioPacket]:
+        if self._resampler is not None:
+            for out in self._resampler.resample(None):
+                yield from self._place(out, False)
+            self._resampler = None
+
+    def _place(self, frame: av.AudioFrame, timed: bool) -> Iterator[AudioPacket]:
+        samples = frame.to_ndarray().astype(np.float32, copy=False)
+        if frame.format.is_packed:
+            samples = samples.reshape(-1, self._channels)
+        else:
+            samples = samples.T
+        start: int | None = None
+        if timed and frame.pts is not None and frame.time_base:
+            start = round(frame.pts * frame.time_base * self._rate)
+        if self._position is None:
+            self._position = start or 0
+        elif start is not None:
+            shift = start - (self._position + self._pending_samples)
+            if abs(shift) > _LONGEST_GAP * self._rate:
+                shift = 0
+            if shift > _TOLERANCE * self._rate:
+                while shift > 0:
+                    count = min(shift, 10 * self._chunk)
+                    yield from self._append(np.zeros((count, self._channels), np.float32))
+                    shift -= count
+            elif shift < -_TOLERANCE * self._rate:
+                samples = samples[-shift:]
+        yield from self._append(samples)
+
+    def _append(self, samples: npt.NDArray[np.float32]) -> Iterator[AudioPacket]:
+        if len(samples):
+            self._pending.append(samples)
+            self._pending_samples += len(samples)
+        while self._pending_samples >= self._chunk:
+            yield from self._encode(self._take(self._chunk))
+
+    def _take(self, count: int) -> npt.NDArray[np.float32]:
+        joined = np.concatenate(self._pending) if len(self._pending) > 1 else self._pending[0]
+        rest = joined[count:]
+        self._pending = [rest] if len(rest) else []
+        self._pending_samples = len(rest)
+        return joined[:count]
+
+    def _encode(self, samples: npt.NDArray[np.float32]) -> Iterator[AudioPacket]:
+        assert self._position is not None
+        packed = self._format == "flt"
+        array = np.ascontiguousarray(samples.reshape(1, -1) if packed else samples.T)
+        frame = av.AudioFrame.from_ndarray(array, format=self._format, layout=_LAYOUTS[self._channels])
+        frame.sample_rate = self._rate
+        frame.time_base = Fraction(1, self._rate)
+        frame.pts = self._position
+        self._position += len(samples)
+        yield from self._packets(self._context.encode(frame))
+
+    def _packets(self, packets: list[Any]) -> Iterator[AudioPacket]:
+        for packet in packets:
+            yield AudioPacket(bytes(packet), int(packet.pts), int(packet.duration or self._chunk), True)
+
+
+def opus_encoder(channels: int, bit_rate: int) -> AudioEncoder:
+    """An Opus encoder at 48 kHz for a source with ``channels`` channels.
+
+    ``bit_rate`` (bit/s) is held to what Opus can do (6000 up to 256000 per channel). Below 32 kbit/s the
+    sound is mono and comes in packets of 60 ms, which saves two of three packet headers; otherwise it keeps
+    at most two channels and uses 20 ms. Below 24 kbit/s the encoder is set up for speech.
+    """
+    low = bit_rate < 32000
+    count = 1 if low or channels == 1 else 2
+    return AudioEncoder(
+        "libopus",
+        rate=48000,
+        channels=count,
+        bit_rate=max(6000, min(bit_rate, 256000 * count)),
+        sample_format="flt",
+        options={
+            "application": "voip" if bit_rate < 24000 else "audio",
+            "frame_duration": "60" if low else "20",
+            "vbr": "on",
+        },
+    )
+
+
+def aac_encoder(source: AudioInfo, bit_rate: int = 128000) -> AudioEncoder:
+    """An AAC encoder for a decoded ``source``: its rate where AAC has it, else 48 kHz; at most stereo."""
+    return AudioEncoder(
+        "aac",
+        rate=source.sample_rate if source.sample_rate in _AAC_RATES else 48000,
+        channels=1 if source.channels == 1 else 2,
+        bit_rate=bit_rate,
+        sample_format="fltp",
+    )
+
+
+def opus_pre_skip(extradata: bytes) -> int:
+    """The pre-skip (48 kHz samples) of an OpusHead, 0 if there is none."""
+    if extradata[:8] == b"OpusHead" and len(extradata) >= 12:
+        return int.from_bytes(extradata[10:12], "little")
+    return 0
+
+
+def layout_name(name: str, channels: int) -> str:
+    """``name``, or the usual layout for the number of channels where it only repeats that number."""
+    return _LAYOUTS.get(channels, name) if name.endswith("channels") else name
+
+
+def _with_known_layout(frame: av.AudioFrame) -> av.AudioFrame:
+    """Give frames without a speaker layout (some PCM files) the usual one for their channel count."""
+    name = layout_name(frame.layout.name, frame.layout.nb_channels)
+    if name == frame.layout.name:
+        return frame
+    out = av.AudioFrame.from_ndarray(frame.to_ndarray(), format=frame.format.name, layout=name)
+    out.sample_rate = frame.sample_rate
+    return out

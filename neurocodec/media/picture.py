@@ -1,0 +1,184 @@
+"""Decoded pictures: orientation, colour and scaling on the way to RGB."""
+
+from __future__ import annotations
+
+import struct
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.video.reformatter import VideoReformatter
+
+from ..errors import InputError, NeurocodecError, UnsupportedError
+from .color import BT709, UNSPECIFIED, ColorInfo, frame_to_rgb, normalize_color
+from .hdr import tone_map
+
+_FULL_RANGE_TAG = 2
+_OPEN_CODES = (0, UNSPECIFIED, 3)
+
+
+@dataclass(frozen=True)
+class Orientation:
+    """How to turn a coded picture upright: first transpose, then flip left-right, then flip up-down."""
+
+    transpose: bool = False
+    fliplr: bool = False
+    flipud: bool = False
+
+    @property
+    def rotation(self) -> int:
+        """Degrees clockwise (0, 90, 180, 270), to be followed by a left-right flip if ``mirrored``."""
+        if self.transpose:
+            return 270 if self.flipud else 90
+        return 180 if self.flipud else 0
+
+    @property
+    def mirrored(self) -> bool:
+        """Whether the picture is also flipped."""
+        flips = self.fliplr + self.flipud
+        return flips != 1 if self.transpose else flips == 1
+
+    def apply(self, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Turn an ``H x W x C`` array; returns a contiguous array."""
+        if self.transpose:
+            picture = picture.swapaxes(0, 1)
+        if self.fliplr:
+            picture = picture[:, ::-1]
+        if self.flipud:
+            picture = picture[::-1]
+        return np.ascontiguousarray(picture)
+
+
+def orientation_of(frame: av.VideoFrame) -> Orientation:
+    """The orientation a frame's display matrix asks for, to the nearest quarter turn."""
+    for item in _side_data(frame):
+        if getattr(item.type, "name", "") == "DISPLAYMATRIX":
+            data = bytes(item)
+            if len(data) >= 20:
+                a, b, _, c, d = struct.unpack("=5i", data[:20])
+                if abs(a) + abs(d) >= abs(b) + abs(c):
+                    return Orientation(False, a < 0, d < 0)
+                return Orientation(True, c < 0, b < 0)
+    return Orientation()
+
+
+def has_dolby_vision(frame: av.VideoFrame) -> bool:
+    """Whether the frame carries Dolby Vision metadata."""
+    names = {getattr(item.type, "name", "") for item in _side_data(frame)}
+    return bool(names & {"DOVI_METADATA", "DOVI_RPU_BUFFER"})
+
+
+def _side_data(frame: av.VideoFrame) -> list[Any]:
+    container: Any = frame.side_data
+    return [container[index] for index in range(len(container))]
+
+
+def is_rgb(frame: av.VideoFrame) -> bool:
+    """Whether the samples are RGB (or palette entries) rather than luma and chroma."""
+    name = frame.format.name
+    return frame.format.is_rgb or name.startswith(("gbr", "pal8", "mono"))
+
+
+def _pick(value: int, other: int) -> int:
+    """``value``, or ``other`` where it says nothing."""
+    return other if value in _OPEN_CODES else value
+
+
+class PictureConverter:
+    """Turns frames of one track into upright RGB; keeps the scaler contexts between frames."""
+
+    def __init__(self, first: av.VideoFrame, fallback: ColorInfo, *, dolby_vision: bool = False) -> None:
+        """``first``: first decoded frame. ``fallback``: the track's colour tags, for what frames leave open.
+        ``dolby_vision``: the container says that the track is Dolby Vision.
+
+        Raises UnsupportedError for colours that cannot be converted.
+        """
+        self._fallback = fallback
+        self._scalers: OrderedDict[tuple[Any, ...], VideoReformatter] = OrderedDict()
+        self.orientation = orientation_of(first)
+        size = (first.width, first.height)
+        self.width, self.height = size[::-1] if self.orientation.transpose else size
+        source = self.source_color(first)
+        self.hdr = source.hdr
+        transfer = _pick(int(first.color_trc), fallback.transfer)
+        if (dolby_vision or has_dolby_vision(first)) and transfer in _OPEN_CODES:
+            raise UnsupportedError("Dolby Vision without an HDR10 or HLG base layer is not supported")
+        if self.hdr:
+            tone_map(np.zeros((1, 1, 3), np.uint16), source)
+        self.color = BT709 if self.hdr else source
+
+    def source_color(self, frame: av.VideoFrame) -> ColorInfo:
+        """The normalised colour of a frame's samples."""
+        rgb = is_rgb(frame)
+        matrix = int(frame.colorspace)
+        tagged = int(frame.color_range)
+        if tagged == 0 and not frame.format.name.startswith("yuvj"):
+            full = self._fallback.full_range
+        else:
+            full = tagged == _FULL_RANGE_TAG or frame.format.name.startswith("yuvj")
+        color = ColorInfo(
+            _pick(int(frame.color_primaries), self._fallback.primaries),
+            _pick(int(frame.color_trc), self._fallback.transfer),
+            UNSPECIFIED if rgb else _pick(matrix, self._fallback.matrix),
+            full,
+        )
+        return normalize_color(color, frame.width, frame.height, rgb=rgb)
+
+    def convert(self, frame: av.VideoFrame, width: int, height: int) -> npt.NDArray[np.uint8]:
+        """Upright ``height x width x 3`` uint8 RGB of a frame."""
+        color = self.source_color(frame)
+        coded = (height, width) if self.orientation.transpose else (width, height)
+        scaler = self._scaler((frame.format.name, frame.width, frame.height, *coded, color))
+        try:
+            rgb = frame_to_rgb(frame, color, *coded, deep=color.hdr, rgb=is_rgb(frame), reformatter=scaler)
+        except NeurocodecError:
+            raise
+        except (av.FFmpegError, ValueError, MemoryError) as error:
+            name = frame.format.name
+            raise InputError(f"a picture in format {name} cannot be converted: {error}") from error
+        if color.hdr:
+            rgb = tone_map(rgb, color)
+        return self.orientation.apply(rgb)
+
+    def _scaler(self, key: tuple[Any, ...]) -> VideoReformatter:
+        scaler = self._scalers.pop(key, None) or VideoReformatter()
+        self._scalers[key] = scaler
+        if len(self._scalers) > 6:
+            self._scalers.popitem(last=False)
+        return scaler
+
+
+class VideoPicture:
+    """One decoded picture.
+
+    ``pts``: presentation time in ``VideoInfo.time_base`` units. ``duration``: nominal display time in the
+    same units (of use for the last picture; between pictures the difference of their pts counts).
+    It holds the decoder's frame, a few megabytes for large video: convert and let go.
+    """
+
+    __slots__ = ("_converter", "_frame", "duration", "is_keyframe", "pts")
+
+    def __init__(self, frame: av.VideoFrame, pts: int, duration: int, converter: PictureConverter) -> None:
+        self._frame = frame
+        self._converter = converter
+        self.pts = pts
+        self.duration = duration
+        self.is_keyframe = bool(frame.key_frame)
+
+    def to_rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
+        """Upright ``height x width x 3`` uint8 RGB, scaled straight from the decoded samples.
+
+        Without a size: the size of ``VideoInfo`` (pictures whose size changes mid-stream are scaled to it).
+        Area averaging when shrinking, bicubic when growing. Raises ValueError if only one of the two is
+        given or one is below 1, InputError or UnsupportedError if the picture cannot be converted.
+        """
+        if (width is None) != (height is None):
+            raise ValueError("give both width and height, or neither")
+        if width is None or height is None:
+            width, height = self._converter.width, self._converter.height
+        if width < 1 or height < 1:
+            raise ValueError("width and height must be at least 1")
+        return self._converter.convert(self._frame, width, height)

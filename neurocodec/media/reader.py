@@ -1,0 +1,457 @@
+"""Reading video and sound from any container FFmpeg understands."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal
+
+import av
+
+from ..errors import InputError, NeurocodecError, UsageError
+from .aac import adts_config, is_adts, strip_adts
+from .audio import AudioEncoder, layout_name, opus_encoder, opus_pre_skip
+from .color import ColorInfo
+from .guard import GuardedReader
+from .picture import PictureConverter, VideoPicture
+from .timestamps import TimestampChoice, TimestampRepair
+from .types import AudioInfo, AudioPacket, VideoInfo
+
+AudioMode = Literal["opus", "copy", "none"]
+
+# Compressed bytes that may pass before the first picture (and first sound packet, where needed) must be out.
+_START_BUDGET = 64 << 20
+# Text and playlist formats: no media files, and some would open other files.
+_REFUSED_FORMATS = frozenset(
+    ("tty", "hls", "concat", "dash", "ffmetadata", "imf", "xbin", "bin", "adf", "idf")
+)
+_JUMP_SECONDS = 1
+_DOLBY_TAGS = ("dvh1", "dvhe", "dva1", "dvav", "dav1")
+_FRAME_SIZES = {"aac": 1024, "mp3": 1152, "ac3": 1536, "eac3": 1536}
+
+
+class MediaReader:
+    """Pictures and sound packets of a media file, in the order of the file, with constant memory.
+
+    ``source`` is a path or a binary file object, seekable or not (an MP4 whose index lies at the end needs
+    a seekable one). The best video track is read (default flag first, then size; cover art is skipped) and
+    the best audio track. ``threads``: decoder threads, 0 for automatic.
+
+    ``audio_mode``: ``copy`` hands out the packets as they are (timestamps in ``1/sample_rate`` where the
+    rate is known, ADTS headers removed from AAC), ``opus`` decodes and re-encodes them at ``audio_bitrate``
+    bit/s (see ``opus_encoder``), ``none`` (or ``audio=False``) ignores sound.
+
+    Timestamps are those of the file, sound and pictures on one clock, repaired as ``TimestampRepair`` says;
+    only when the first picture lies before zero is everything shifted so that it is at zero.
+
+    Pictures that cannot be decoded, or come out damaged, are left out and counted in ``skipped``; damaged
+    sound packets in ``skipped_audio``. A file that breaks off is read as far as it goes.
+
+    Raises InputError for what cannot be opened or has no picture that decodes, UnsupportedError for
+    colours that cannot be converted, UsageError for a bad ``audio_mode``. Iteration raises InputError when
+    reading the source fails. A reader can be iterated once.
+    """
+
+    video: VideoInfo
+    audio: AudioInfo | None
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str] | Any,
+        *,
+        audio: bool = True,
+        threads: int = 0,
+        audio_mode: AudioMode = "copy",
+        audio_bitrate: int = 24000,
+    ) -> None:
+        if audio_mode not in ("opus", "copy", "none"):
+            raise UsageError(f"unknown audio mode {audio_mode!r}")
+        self.skipped = 0
+        self.skipped_audio = 0
+        self.audio = None
+        self._mode: AudioMode = audio_mode if audio else "none"
+        self._container: Any = None
+        self._own_file: Any = None
+        self._early: deque[tuple[str, Any]] = deque()
+        self._encoder: AudioEncoder | None = None
+        self._shift = Fraction(0)
+        self.name, file = self._open_source(source)
+        self._guard = GuardedReader(file)
+        try:
+            self._open_container()
+            self._video_stream = self._choose_video()
+            self._video_index = int(self._video_stream.index)
+            self._audio_stream = self._choose_audio() if self._mode != "none" else None
+            self._prepare(threads, audio_bitrate)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, (av.FFmpegError, OSError, ValueError)):
+                raise self._input_error(error) from error
+            raise
+        self._items = self._run()
+
+    def __enter__(self) -> MediaReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Iterator[VideoPicture | AudioPacket]:
+        return self._items
+
+    def close(self) -> None:
+        """Release decoders, and the file if the reader opened it."""
+        container, self._container = self._container, None
+        if container is not None:
+            container.close()
+        self._early.clear()
+        file, self._own_file = self._own_file, None
+        if file is not None:
+            file.close()
+
+    # Opening
+
+    def _open_source(self, source: Any) -> tuple[str, Any]:
+        if not isinstance(source, (str, os.PathLike)):
+            if not hasattr(source, "read"):
+                raise InputError("the input is neither a path nor a binary file object")
+            name = getattr(source, "name", None)
+            return (name if isinstance(name, str) else "the input stream"), source
+        path = Path(source)
+        try:
+            status = path.stat()
+            if stat.S_ISDIR(status.st_mode):
+                raise InputError(f"{path} is a folder, not a media file")
+            if stat.S_ISREG(status.st_mode) and status.st_size == 0:
+                raise InputError(f"{path} is empty")
+            self._own_file = path.open("rb")
+        except FileNotFoundError as error:
+            raise InputError(f"{path}: no such file") from error
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        except ValueError as error:
+            raise InputError(f"cannot read {str(path)!r}: {error}") from error
+        return str(path), self._own_file
+
+    def _open_container(self) -> None:
+        try:
+            self._container = av.open(
+                self._guard,
+                "r",
+                metadata_errors="replace",
+                buffer_size=1 << 16,
+                container_options={"protocol_whitelist": "none"},
+            )
+        except (av.FFmpegError, OSError, ValueError) as error:
+            self._guard.check()
+            if self._guard.bytes_read == 0:
+                raise InputError(f"{self.name} is empty") from error
+            hint = "" if self._guard.seekable() else " (or one that cannot be read from a pipe)"
+            raise InputError(f"{self.name} is not a media file{hint}, or is damaged") from error
+        self._guard.check()
+        if set(self._container.format.name.split(",")) & _REFUSED_FORMATS:
+            raise InputError(f"{self.name} is not a media file")
+
+    def _choose_video(self) -> Any:
+        best, best_score = None, (-1, -1)
+        undecodable = False
+        for stream in self._container.streams.video:
+            disposition = stream.disposition.value
+            if disposition & (_ATTACHED_PICTURE | _TIMED_THUMBNAILS):
+                continue
+            if stream.codec_context is None:
+                undecodable = True
+                continue
+            score = (disposition & _DEFAULT, stream.codec_context.width * stream.codec_context.height)
+            if score > best_score:
+                best, best_score = stream, score
+        if best is None:
+            problem = "a video track of unknown codec only" if undecodable else "no video track"
+            raise InputError(f"{self.name} has {problem}")
+        return best
+
+    def _choose_audio(self) -> Any:
+        best, best_score = None, (-1, -1)
+        for stream in self._container.streams.audio:
+            context = stream.codec_context
+            if context is None:
+                continue
+            score = (stream.disposition.value & _DEFAULT, int(context.channels))
+            if score > best_score:
+                best, best_score = stream, score
+        return best
+
+    def _prepare(self, threads: int, audio_bitrate: int) -> None:
+        """Decode the first picture (packets in between are kept); fill in ``video`` and ``audio``."""
+        stream = self._video_stream
+        stream.codec_context.thread_count = max(0, threads)
+        stream.codec_context.thread_type = "AUTO"
+        self._fps = _frame_rate(stream)
+        self._tick = Fraction(stream.time_base or Fraction(1, 90000))
+        self._step = max(1, round(1 / (self._fps * self._tick)))
+        self._video_clock = TimestampRepair(self._step, round(_JUMP_SECONDS / self._tick))
+        self._choose_pts = TimestampChoice()
+        self._packets = self._demux()
+        first, first_sound = self._read_start(self._wants_first_sound())
+        dolby = str(stream.codec_tag)[:4].lower() in _DOLBY_TAGS
+        self._converter = PictureConverter(first, _stream_color(stream.codec_context), dolby_vision=dolby)
+        first_pts = first.pts if first.pts is not None else first.dts
+        if first_pts is not None and first_pts < 0:
+            self._shift = -first_pts * self._tick
+        self.video = self._video_info()
+        self._setup_audio(audio_bitrate, first_sound)
+
+    def _wants_first_sound(self) -> bool:
+        stream = self._audio_stream
+        return (
+            stream is not None
+            and self._mode == "copy"
+            and stream.codec_context.codec.canonical_name == "aac"
+            and not stream.codec_context.extradata
+        )
+
+    def _read_start(self, want_sound: bool) -> tuple[av.VideoFrame, bytes | None]:
+        first: av.VideoFrame | None = None
+        sound: bytes | None = None
+        budget = _START_BUDGET
+        for packet in self._packets:
+            budget -= packet.size
+            if packet.stream_index != self._video_index:
+                self._early.append(("sound", packet))
+                sound = sound or bytes(packet)
+            elif first is None:
+                frames = self._decode(packet)
+                if frames:
+                    first = frames[0]
+                    self._early.append(("frames", frames))
+            else:
+                self._early.append(("video", packet))
+            if first is not None and (sound is not None or not want_sound):
+                return first, sound
+            if budget < 0:
+                break
+        if first is None and budget >= 0:
+            frames = self._decode(None)
+            if frames:
+                first = frames[0]
+                self._early.append(("frames", frames))
+        if first is None:
+            raise InputError(f"no picture of {self.name} can be decoded")
+        return first, sound
+
+    def _video_info(self) -> VideoInfo:
+        stream, converter = self._video_stream, self._converter
+        sar = Fraction(stream.sample_aspect_ratio or 1)
+        if sar <= 0:
+            sar = Fraction(1)
+        orientation = converter.orientation
+        duration: float | None = None
+        if stream.duration and stream.duration > 0:
+            duration = float(stream.duration * self._tick)
+        elif self._container.duration and self._container.duration > 0:
+            duration = self._container.duration / av.time_base
+        frames = int(stream.frames) or (round(duration * self._fps) if duration else 0)
+        return VideoInfo(
+            width=converter.width,
+            height=converter.height,
+            sar=1 / sar if orientation.transpose else sar,
+            rotation=orientation.rotation,
+            mirrored=orientation.mirrored,
+            time_base=self._tick,
+            fps=self._fps,
+            duration=duration,
+            color=converter.color,
+            hdr=converter.hdr,
+            codec=stream.codec_context.codec.canonical_name,
+            frames=frames or None,
+        )
+
+    def _setup_audio(self, bit_rate: int, first_packet: bytes | None) -> None:
+        stream = self._audio_stream
+        if stream is None:
+            return
+        context = stream.codec_context
+        self._sound_tick = Fraction(stream.time_base or Fraction(1, 1000))
+        if self._mode == "opus":
+            self._encoder = opus_encoder(int(context.channels) or 1, bit_rate)
+            self._sound_clock = TimestampRepair(1, round(_JUMP_SECONDS / self._sound_tick))
+            self.audio = self._encoder.info
+            return
+        rate = int(context.sample_rate or 0)
+        extradata = bytes(context.extradata or b"")
+        if self._wants_first_sound():
+            if first_packet is None:
+                self._audio_stream = None
+                return
+            extradata = adts_config(first_packet) if is_adts(first_packet) else b""
+        out_tick = Fraction(1, rate) if rate > 0 else self._sound_tick
+        nominal = _FRAME_SIZES.get(context.codec.canonical_name, 0)
+        self._copy_clock = _CopyClock(self._sound_tick, out_tick, int(context.frame_size or 0) or nominal)
+        self.audio = AudioInfo(
+            codec=context.codec.canonical_name,
+            sample_rate=rate,
+            channels=int(context.channels),
+            layout=layout_name(context.layout.name, int(context.channels)),
+            time_base=out_tick,
+            extradata=extradata,
+            bit_rate=int(context.bit_rate or 0),
+            initial_padding=opus_pre_skip(extradata),
+        )
+
+    # Reading
+
+    def _demux(self) -> Iterator[Any]:
+        """Packets with data; a broken end of the file ends them, an error of the source raises."""
+        streams = [s for s in (self._video_stream, self._audio_stream) if s is not None]
+        packets = self._container.demux(streams)
+        while True:
+            try:
+                packet = next(packets, None) if self._container is not None else None
+            except (av.FFmpegError, OSError, ValueError):
+                self._guard.check()
+                self.skipped += 1
+                return
+            self._guard.check()
+            if packet is None:
+                return
+            if packet.size:
+                yield packet
+
+    def _decode(self, packet: Any) -> list[av.VideoFrame]:
+        try:
+            frames = self._video_stream.codec_context.decode(packet)
+        except EOFError:
+            return []
+        except (av.FFmpegError, ValueError):
+            self.skipped += 1
+            return []
+        good = [frame for frame in frames if not frame.is_corrupt]
+        self.skipped += len(frames) - len(good)
+        return good
+
+    def _run(self) -> Iterator[VideoPicture | AudioPacket]:
+        try:
+            while self._early:
+                kind, content = self._early.popleft()
+                if kind == "frames":
+                    yield from self._pictures(content)
+                elif kind == "video":
+                    yield from self._pictures(self._decode(content))
+                else:
+                    yield from self._sound(content)
+            for packet in self._packets:
+                if packet.stream_index == self._video_index:
+                    yield from self._pictures(self._decode(packet))
+                else:
+                    yield from self._sound(packet)
+            if self._container is None:  # closed meanwhile
+                return
+            yield from self._pictures(self._decode(None))
+            if self._encoder is not None:
+                yield from self._sound(None)
+                yield from self._encoder.finish()
+        except NeurocodecError:
+            raise
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._input_error(error) from error
+
+    def _pictures(self, frames: list[av.VideoFrame]) -> Iterator[VideoPicture]:
+        shift = round(self._shift / self._tick)
+        for frame in frames:
+            pts = self._choose_pts(frame.pts, frame.dts)
+            pts = self._video_clock(None if pts is None else pts + shift)
+            duration = int(getattr(frame, "duration", 0) or 0)
+            yield VideoPicture(frame, pts, duration if duration > 0 else self._step, self._converter)
+
+    def _sound(self, packet: Any) -> Iterator[AudioPacket]:
+        if self._audio_stream is None:
+            return
+        if self._encoder is None:
+            if packet is None:
+                return
+            pts = packet.pts if packet.pts is not None else packet.dts
+            shift = round(self._shift / self._sound_tick)
+            pts = None if pts is None else pts + shift
+            start, duration = self._copy_clock(pts, int(packet.duration or 0))
+            data = bytes(packet)
+            assert self.audio is not None
+            if self.audio.codec == "aac":
+                data = strip_adts(data)
+            yield AudioPacket(data, start, duration, bool(packet.is_keyframe))
+            return
+        try:
+            frames = self._audio_stream.codec_context.decode(packet)
+        except EOFError:
+            return
+        except (av.FFmpegError, ValueError):
+            self.skipped_audio += 1
+            return
+        for frame in frames:
+            start_time: Fraction | None = None
+            if frame.pts is not None:
+                tick = Fraction(frame.time_base or self._sound_tick)
+                start_time = self._sound_clock(frame.pts) * tick + self._shift
+            yield from self._encoder.push(frame, start_time)
+
+    def _input_error(self, error: BaseException) -> InputError:
+        reason = str(getattr(error, "strerror", None) or error).splitlines()[:1]
+        return InputError(f"cannot read {self.name}: {reason[0] if reason else type(error).__name__}")
+
+
+# Disposition bits (libavformat's public values).
+_DEFAULT = 0x1
+_ATTACHED_PICTURE = 0x400
+_TIMED_THUMBNAILS = 0x800
+
+
+class _CopyClock:
+    """Timestamps of copied packets in a finer time base, freed of the container's rounding.
+
+    A timestamp within one container tick of where the previous packet ended is taken to be exactly there,
+    and a duration within one tick of the codec's frame size to be exactly that.
+    """
+
+    def __init__(self, source: Fraction, target: Fraction, frame_size: int) -> None:
+        self._scale = source / target
+        self._slack = max(1, int(self._scale) + 1)
+        self._frame_size = frame_size
+        self._repair = TimestampRepair(frame_size or 1, max(1, round(_JUMP_SECONDS / target)))
+        self._expected: int | None = None
+
+    def __call__(self, pts: int | None, duration: int) -> tuple[int, int]:
+        length = round(duration * self._scale)
+        size = self._frame_size
+        if size and (length <= 0 or (self._scale > 1 and abs(length - size) <= self._slack)):
+            length = size
+        start = self._expected if pts is None else round(pts * self._scale)
+        expected = self._expected
+        if start is not None and expected is not None and abs(start - expected) <= self._slack:
+            start = expected
+        fixed = self._repair(start)
+        self._expected = fixed + length if length > 0 else None
+        return fixed, length
+
+
+def _frame_rate(stream: Any) -> Fraction:
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 0 < rate <= 1000:
+            return Fraction(rate)
+    return Fraction(25)
+
+
+def _stream_color(context: Any) -> ColorInfo:
+    color = ColorInfo(
+        int(context.color_primaries or 0),
+        int(context.color_trc or 0),
+        int(context.colorspace if context.colorspace is not None else 2),
+        int(context.color_range or 0) == 2,
+    )
+    return color if color.matrix != 0 else replace(color, matrix=2)

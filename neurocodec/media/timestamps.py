@@ -1,0 +1,65 @@
+"""Repair of presentation timestamps."""
+
+from __future__ import annotations
+
+
+class TimestampChoice:
+    """Chooses between the presentation and the decoding timestamp of decoded frames.
+
+    Containers without presentation timestamps (AVI) yield guessed ones that can be out of order; then the
+    decoding timestamps, which decoders hand through in output order, tell the truth. As in FFmpeg, the kind
+    that has gone wrong less often so far is taken.
+    """
+
+    def __init__(self) -> None:
+        self._faulty_pts = 0
+        self._faulty_dts = 0
+        self._last_pts: int | None = None
+        self._last_dts: int | None = None
+
+    def __call__(self, pts: int | None, dts: int | None) -> int | None:
+        """Return the timestamp to use for the next frame, None if there is no good one."""
+        if dts is not None:
+            self._faulty_dts += self._last_dts is not None and dts <= self._last_dts
+            self._last_dts = dts
+        if pts is not None:
+            self._faulty_pts += self._last_pts is not None and pts <= self._last_pts
+            self._last_pts = pts
+        if pts is not None and self._faulty_pts <= self._faulty_dts:
+            return pts
+        return dts
+
+
+class TimestampRepair:
+    """Turns what a container says into strictly increasing integer timestamps.
+
+    * A missing timestamp continues one nominal step after the previous one (0 at the start).
+    * One that repeats or falls back a little is moved to half a step (at least one tick) after the
+      previous one, so that the following correct timestamps are met again.
+    * A fall of more than ``jump`` ticks is a break in the clock (spliced or wrapped stream): from there on
+      everything is shifted to continue one step after the previous one.
+    * Forward gaps stay: they are how variable frame rate and pauses look.
+    """
+
+    def __init__(self, step: int, jump: int) -> None:
+        """``step``: nominal ticks between two items. ``jump``: ticks from which a fall is a clock break."""
+        self._step = max(1, step)
+        self._jump = max(1, jump)
+        self._last: int | None = None
+        self._offset = 0
+
+    def __call__(self, pts: int | None) -> int:
+        """Return the repaired timestamp of the next item."""
+        last = self._last
+        if pts is None:
+            fixed = 0 if last is None else last + self._step
+        else:
+            fixed = pts + self._offset
+            if last is not None and fixed <= last:
+                if last - fixed > self._jump:
+                    self._offset += last + self._step - fixed
+                    fixed = last + self._step
+                else:
+                    fixed = last + max(1, self._step // 2)
+        self._last = fixed
+        return fixed

@@ -55,20 +55,15 @@ class BitReader:
         """Number of bits left, padding included."""
         return self._end - self._position
 
-    def peek(self, bits: int) -> int:
-        """What :meth:`read` would return, without consuming it."""
+    def read(self, bits: int) -> int:
+        """The next ``bits`` bits as an unsigned integer."""
         start, stop = self._position, self._position + bits
         if stop > self._end:
             raise DamagedFileError("a bit string ends too early")
         last = (stop + 7) // 8
+        self._position = stop
         window = int.from_bytes(self._data[start // 8 : last], "big")
         return (window >> (8 * last - stop)) & ((1 << bits) - 1)
-
-    def read(self, bits: int) -> int:
-        """The next ``bits`` bits as an unsigned integer."""
-        value = self.peek(bits)
-        self._position += bits
-        return value
 
     def finish(self, what: str) -> None:
         """Check that only zero padding of less than a byte is left.
@@ -79,23 +74,17 @@ class BitReader:
         if self.remaining > 7 or self.read(self.remaining):
             raise DamagedFileError(f"{what} are followed by bits that belong to nothing")
 
-    def zeros(self, limit: int) -> int:
-        """Count zero bits up to the next one, which is consumed; more than ``limit`` zeros are an error."""
+    def unary(self, limit: int) -> int:
+        """Count zero bits up to the next one, which is consumed too; after ``limit`` zeros none is needed."""
         count = 0
-        while True:
-            width = min(32, self.remaining)
-            window = self.peek(width)
+        while count < limit:
+            width = min(32, limit - count, self._end - self._position)
+            window = self.read(width or 1)
             if window:
-                leading = width - window.bit_length()
-                count += leading
-                self._position += leading + 1
-                break
-            if not width:
-                raise DamagedFileError("a bit string ends too early")
+                zeros = width - window.bit_length()
+                self._position -= width - zeros - 1
+                return count + zeros
             count += width
-            self._position += width
-        if count > limit:
-            raise DamagedFileError("a code word is longer than the format allows")
         return count
 
 
@@ -148,22 +137,22 @@ class ByteReader:
 
     def byte(self) -> int:
         """The next byte."""
-        return self.take(1)[0]
+        if self.position >= len(self._data):
+            raise DamagedFileError("a field reaches past the end of its chunk")
+        self.position += 1
+        return self._data[self.position - 1]
 
     def varint(self, limit: int = (1 << 63) - 1) -> int:
         """The next unsigned integer; larger than ``limit`` is an error."""
-        value = shift = 0
-        while True:
+        value = 0
+        for shift in range(0, 7 * VARINT_BYTES, 7):
             b = self.byte()
             value |= (b & 0x7F) << shift
-            if not b & 0x80:
-                break
-            shift += 7
-            if shift >= 7 * VARINT_BYTES:
-                raise DamagedFileError("a variable-length integer is too long")
-        if value > limit:
-            raise DamagedFileError(f"a value of {value} is over the limit of {limit}")
-        return value
+            if value > limit:
+                raise DamagedFileError(f"a value is over the limit of {limit}")
+            if b < 0x80:
+                return value
+        raise DamagedFileError("a variable-length integer is too long")
 
     def svarint(self, limit: int = (1 << 62) - 1) -> int:
         """The next signed integer; a magnitude over ``limit`` is an error."""

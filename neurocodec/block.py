@@ -108,8 +108,7 @@ def write_block(block: Block, header: Header) -> bytes:
     position = 0
     for reference in block.references:
         out += varint(reference.offset - position)
-        out.append(reference.codec)
-        out += varint(len(reference.data)) + reference.data
+        out += varint(len(reference.data) << 2 | reference.codec) + reference.data
         position = reference.offset + 1
     out += varint(len(block.landmarks)) + block.landmarks
     if block.audio:
@@ -151,10 +150,10 @@ def _read_references(source: ByteReader, frames: int) -> tuple[ReferenceFrame, .
         offset = position + source.varint(frames)
         if offset >= frames:
             raise DamagedFileError("a refresh lies outside its block")
-        codec = source.byte()
+        size, codec = divmod(source.varint(4 * MAX_REFERENCE_BYTES + 3), 4)
         if codec not in list(StillCodec):
             raise UnsupportedError(f"reference codec {codec} is not known to this version of neurocodec")
-        data = source.take(source.varint(MAX_REFERENCE_BYTES))
+        data = source.take(size)
         references.append(ReferenceFrame(offset, StillCodec(codec), data))
         position = offset + 1
     return tuple(references)
@@ -164,13 +163,13 @@ def _read_audio(source: ByteReader, header: Header) -> tuple[SoundPacket, ...]:
     if header.audio is None:
         raise DamagedFileError("a block has sound that the header does not describe")
     expected = source.svarint()
-    packets = []
+    packets: list[SoundPacket] = []
     for _ in range(source.varint(MAX_AUDIO_PACKETS)):
         size = source.varint()
         pts, duration = expected, header.audio.packet_duration
         if size & 1:
             pts, duration = expected + source.svarint(), source.varint(MAX_TERM)
-        if size < 2 or abs(pts) > MAX_PTS or packets and pts < packets[-1].pts:
+        if size < 2 or abs(pts) > MAX_PTS or (packets and pts < packets[-1].pts):
             raise DamagedFileError("an audio packet is empty, or its timestamp impossible")
         packets.append(SoundPacket(source.take(size >> 1), pts, duration))
         expected = pts + duration

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
 from neurocodec.bits import ByteReader, svarint, varint
-from neurocodec.block import MAX_FRAMES, Block, read_block, write_block
-from neurocodec.errors import DamagedFileError, InputError, UnsupportedError
+from neurocodec.block import MAX_FRAMES, Block, read_block, read_block_start, write_block
+from neurocodec.errors import DamagedFileError, InputError, NeurocodecError, UnsupportedError
 from neurocodec.header import Header, read_header, write_header
 
 SIGNATURE = b"NFC\x1a"
@@ -17,8 +18,18 @@ VERSION = 1
 HEADER_CHUNK, BLOCK_CHUNK, INDEX_CHUNK = 0xF1, 0xF2, 0xF3
 OPTIONAL_CHUNKS = range(0xE0, 0xF0)
 MAX_CHUNK = 1 << 26
-TRAILER_BYTES = 4
+MAX_HEADER = 1 << 21
+MAX_INDEX = 1 << 20
+"""A longer index is left out: an empty one stands in its place."""
+TRAILER_BYTES = 3
 _KNOWN = (HEADER_CHUNK, BLOCK_CHUNK, INDEX_CHUNK, *OPTIONAL_CHUNKS)
+_SMALLEST_CHUNK = 6
+_LARGEST_HEAD = 10
+_CUT = "the file ends inside a chunk"
+_SEARCH_BUDGET = 1 << 31
+"""Bytes worth checksumming in the search for whole blocks in damaged stretches of one file."""
+_CANDIDATE_COST = 1 << 14
+"""What looking at one candidate counts for."""
 
 
 def chunk(kind: int, payload: bytes) -> bytes:
@@ -27,9 +38,9 @@ def chunk(kind: int, payload: bytes) -> bytes:
     return body + zlib.crc32(body).to_bytes(4, "little")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """Where a block lies and what it holds."""
+    """Where a block lies (optional chunks may come before it) and what it holds."""
 
     offset: int
     first_frame: int
@@ -40,38 +51,62 @@ class IndexEntry:
 
 
 class NfcWriter:
-    """Writes a file front to back; nothing is ever seeked, so a pipe will do."""
+    """Writes a file front to back; nothing is ever seeked, so a pipe will do.
+
+    What is written is read back first, so that no file breaks the format's limits.
+
+    Raises:
+        ValueError: the header cannot be written.
+    """
 
     def __init__(self, file: BinaryIO, header: Header) -> None:
         self._file = file
         self.header = header
         self.total = 0
         self.payload = {"references": 0, "landmarks": 0, "audio": 0}
-        self._entries: list[tuple[int, Block]] = []
-        self._last_start = 0
         self._index = bytearray()
-        self._blocks = 0
-        self._put(SIGNATURE + bytes([VERSION]) + chunk(HEADER_CHUNK, write_header(header)))
+        self._order = _Order()
+        payload = write_header(header)
+        try:
+            same = read_header(payload) == header
+        except NeurocodecError as error:
+            raise ValueError(f"the header breaks a rule of the format: {error}") from error
+        if not same:
+            raise ValueError("the header holds values the format does not carry")
+        self._put(SIGNATURE + bytes([VERSION]) + chunk(HEADER_CHUNK, payload))
 
     def _put(self, data: bytes) -> None:
         self._file.write(data)
         self.total += len(data)
 
     def write_block(self, block: Block) -> int:
-        """Append a block; returns its size in bytes, container overhead included."""
-        data = chunk(BLOCK_CHUNK, write_block(block, self.header))
+        """Append a block; returns its size in bytes, container overhead included.
+
+        Raises:
+            ValueError: the block breaks a rule of the format, or does not follow the one before.
+        """
+        payload = write_block(block, self.header)
+        try:
+            read_block(payload, self.header)
+        except NeurocodecError as error:
+            raise ValueError(f"the block breaks a rule of the format: {error}") from error
+        if len(payload) > MAX_CHUNK:
+            raise ValueError("the block is too large")
+        if not self._order.follows(block, gap=False):
+            raise ValueError("the block does not follow the one before")
+        self._order.advance(block)
+        data = chunk(BLOCK_CHUNK, payload)
         for kind, count in block.payload_bytes.items():
             self.payload[kind] += count
         lateness = block.pts[0] - self.header.regular_pts(block.first_frame) if block.pts else 0
         self._index += varint(len(data)) + varint(len(block.pts)) + varint(len(block.references))
         self._index += svarint(lateness)
-        self._blocks += 1
         self._put(data)
         return len(data)
 
     def close(self) -> None:
         """Write the index.  The file object stays open."""
-        index = chunk(INDEX_CHUNK, bytes(self._index))
+        index = chunk(INDEX_CHUNK, bytes(self._index) if len(self._index) <= MAX_INDEX else b"")
         self._put(index + len(index).to_bytes(TRAILER_BYTES, "little"))
 
     @property
@@ -84,26 +119,70 @@ class NfcWriter:
         }
 
 
+class _Order:
+    """Checks that blocks follow each other: frame and reference numbers, and time."""
+
+    def __init__(self) -> None:
+        self.frame = 0
+        self._reference = 0
+        self._pts: int | None = None
+
+    def follows(self, block: Block, gap: bool) -> bool:
+        """Whether ``block`` can come next; with ``gap``, blocks in between may be missing."""
+        frames, references = block.first_frame - self.frame, block.first_reference - self._reference
+        if min(frames, references) < 0 or (not gap and max(frames, references) > 0):
+            return False
+        return not block.pts or self._pts is None or block.pts[0] > self._pts
+
+    def advance(self, block: Block) -> None:
+        """``block`` has come."""
+        self.frame = block.first_frame + len(block.pts)
+        self._reference = block.first_reference + len(block.references)
+        self._pts = block.pts[-1] if block.pts else self._pts
+
+
 class _Window:
     """A forward-only view of a stream with a bounded look-ahead."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, offset: int = 0) -> None:
         self._file = file
         self._buffer = bytearray()
-        self.offset = 0
+        self.offset = offset
 
-    def peek(self, count: int) -> bytes:
-        """Up to ``count`` bytes from here, fewer at the end of the stream."""
+    def fill(self, count: int) -> bool:
+        """Read ahead to have ``count`` bytes from here; False when the stream ends before."""
         while len(self._buffer) < count:
             data = self._file.read(min(1 << 16, count - len(self._buffer)))
             if not data:
-                break
+                return False
             self._buffer += data
-        return bytes(self._buffer[:count])
+        return True
+
+    def peek(self, count: int, start: int = 0) -> bytes:
+        """Up to ``count`` bytes from ``start`` bytes after here, fewer at the end of the stream."""
+        self.fill(start + count)
+        return bytes(self._buffer[start : start + count])
+
+    def crc(self, count: int) -> int:
+        """CRC-32 of the next ``count`` bytes, which must have been read ahead; nothing is copied."""
+        with memoryview(self._buffer) as view, view[:count] as part:
+            return zlib.crc32(part)
 
     def skip(self, count: int) -> None:
+        """Move on, by no more than was read ahead."""
         del self._buffer[:count]
         self.offset += count
+
+    def find(self, pattern: re.Pattern[bytes]) -> bool:
+        """Move on to the next byte ``pattern`` matches; False (at the end) if there is none."""
+        while self.fill(1):
+            match = pattern.search(self._buffer)
+            if match:
+                self.skip(match.start())
+                return True
+            self.skip(len(self._buffer))
+            self.fill(1 << 16)
+        return False
 
 
 @dataclass(frozen=True)
@@ -118,16 +197,20 @@ class Loss:
 class NfcReader:
     """Reads a file or a pipe front to back; with a seekable file, blocks can also be had by index.
 
-    Raises:
+    Reading may raise:
         InputError: the file is empty or no ``.nfc`` file.
-        UnsupportedError: another version of the format.
+        UnsupportedError: another version of the format, or a feature this version does not know.
         DamagedFileError: the header is truncated or damaged.
     """
+
+    _STARTS = re.compile(bytes([ord("["), BLOCK_CHUNK, INDEX_CHUNK, ord("]")]))
 
     def __init__(self, file: BinaryIO, name: str = "input") -> None:
         self._file = file
         self.name = name
         self._window = _Window(file)
+        self._order = _Order()
+        self._budget = _SEARCH_BUDGET
         self.header_bytes = 0
         self._read_header()
 
@@ -144,51 +227,65 @@ class NfcReader:
                 f"{self.name} has format version {start[-1]}; this neurocodec reads version {VERSION}"
             )
         self._window.skip(len(start))
-        found = self._chunk_here()
+        found = self._chunk_here(HEADER_CHUNK)
         if isinstance(found, str):
             raise DamagedFileError(f"the header of {self.name} is damaged: {found}")
-        kind, payload, length = found
-        if kind != HEADER_CHUNK:
-            raise DamagedFileError(f"{self.name} does not begin with a header")
+        _, payload, length = found
         self._window.skip(length)
         self.header: Header = read_header(payload)
         self.header_bytes = self._window.offset
 
-    def _chunk_here(self) -> tuple[int, bytes, int] | str:
-        """Type, payload and length of the chunk at the window's start, or why there is none."""
-        head = self._window.peek(11)
-        if len(head) < 6:
-            return "the file ends inside a chunk"
-        if head[0] not in _KNOWN:
-            return f"byte {head[0]:#04x} is no chunk type"
+    def _outline(self) -> tuple[int, int, int] | str:
+        """Type, payload's place and total length of the chunk that may begin here, or why there is none."""
+        head = self._window.peek(_LARGEST_HEAD)
+        if len(head) < _SMALLEST_CHUNK:
+            return _CUT
+        kind = head[0]
+        if kind not in _KNOWN:
+            return f"byte {kind:#04x} is no chunk type"
         reader = ByteReader(head[1:])
         try:
-            size = reader.varint(MAX_CHUNK)
+            size = reader.varint({HEADER_CHUNK: MAX_HEADER, INDEX_CHUNK: MAX_INDEX}.get(kind, MAX_CHUNK))
         except DamagedFileError as error:
             return str(error)
-        length = 1 + reader.position + size + 4
-        data = self._window.peek(length)
-        if len(data) < length:
-            return "the file ends inside a chunk"
-        if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+        return kind, 1 + reader.position, 1 + reader.position + size + 4
+
+    def _chunk_here(self, wanted: int | None = None) -> tuple[int, bytes, int] | str:
+        """Type, payload and length of the chunk at the window's start, or why there is none."""
+        outline = self._outline()
+        if isinstance(outline, str):
+            return outline
+        kind, start, length = outline
+        if wanted is not None and kind != wanted:
+            return f"a chunk of type {kind:#04x} is out of place"
+        if not self._window.fill(length):
+            return _CUT
+        if self._window.crc(length - 4) != int.from_bytes(self._window.peek(4, length - 4), "little"):
             return "a checksum does not match"
-        return data[0], data[1 + reader.position : -4], length
+        return kind, self._window.peek(length - 4 - start, start), length
 
     def _resynchronize(self) -> bool:
-        """Move to the next byte at which a whole, checksummed block or index begins."""
+        """Move to the next byte at which a whole, checksummed block or index begins.
+
+        The work is bounded: a file made of nothing but beginnings of chunks is given up.
+        """
         self._window.skip(1)
-        while True:
-            data = self._window.peek(1 << 16)
-            if not data:
-                return False
-            places = [p for p in (data.find(BLOCK_CHUNK), data.find(INDEX_CHUNK)) if p >= 0]
-            if not places:
-                self._window.skip(len(data))
-                continue
-            self._window.skip(min(places))
-            if not isinstance(self._chunk_here(), str):
-                return True
+        while self._budget > 0 and self._window.find(self._STARTS):
+            outline = self._outline()
+            self._budget -= _CANDIDATE_COST
+            if not isinstance(outline, str) and self._plausible(outline[0], outline[1]):
+                self._budget -= outline[2]
+                if not isinstance(self._chunk_here(), str):
+                    return True
             self._window.skip(1)
+        return False
+
+    def _plausible(self, kind: int, start: int) -> bool:
+        """Whether what may be a chunk is an index, or begins like a block that is still to come."""
+        if kind == INDEX_CHUNK:
+            return True
+        found = read_block_start(self._window.peek(24, start))
+        return found is not None and found[0] >= self._order.frame
 
     def __iter__(self) -> Iterator[tuple[Block, int] | Loss]:
         """Blocks in order with their sizes in bytes; a :class:`Loss` in place of what is damaged.
@@ -205,19 +302,31 @@ class NfcReader:
                 if self._resynchronize():
                     yield Loss(offset, found)
                     continue
-                yield Loss(offset, found, truncated="ends" in found)
+                yield Loss(offset, found, truncated=found is _CUT)
                 return
             kind, payload, length = found
             self._window.skip(length)
             if kind == INDEX_CHUNK:
+                if not self._window.fill(TRAILER_BYTES):
+                    yield Loss(self._window.offset, "the file ends inside its trailer", truncated=True)
                 return
-            if kind == BLOCK_CHUNK:
-                try:
-                    block = read_block(payload, self.header)
-                except DamagedFileError as error:
-                    yield Loss(offset, str(error))
-                    continue
-                yield block, length
+            if kind in OPTIONAL_CHUNKS:
+                continue
+            try:
+                block = self._parse(kind, payload)
+            except DamagedFileError as error:
+                yield Loss(offset, str(error))
+                continue
+            yield block, length
+
+    def _parse(self, kind: int, payload: bytes) -> Block:
+        if kind != BLOCK_CHUNK:
+            raise DamagedFileError(f"a chunk of type {kind:#04x} is out of place")
+        block = read_block(payload, self.header)
+        if not self._order.follows(block, gap=True):
+            raise DamagedFileError("a block is out of order")
+        self._order.advance(block)
+        return block
 
     def finish(self) -> int:
         """Read what is left of the stream and return how many bytes it had in all."""
@@ -243,36 +352,50 @@ class NfcReader:
             return None
         self._file.seek(end - TRAILER_BYTES)
         length = int.from_bytes(self._file.read(TRAILER_BYTES), "little")
-        if not 6 <= length <= min(MAX_CHUNK, end - TRAILER_BYTES - self.header_bytes):
+        place = end - TRAILER_BYTES - length
+        if place < self.header_bytes:
             return None
-        self.seek(end - TRAILER_BYTES - length)
-        found = self._chunk_here()
-        if isinstance(found, str) or found[0] != INDEX_CHUNK:
+        self.seek(place)
+        found = self._chunk_here(INDEX_CHUNK)
+        if isinstance(found, str) or found[2] != length:
             return None
         source, entries = ByteReader(found[1]), []
         offset, frame, reference = self.header_bytes, 0, 0
         while source.remaining:
-            size, frames, references = source.varint(), source.varint(MAX_FRAMES), source.varint(MAX_FRAMES)
+            size = source.varint(place - offset)
+            frames, references = source.varint(MAX_FRAMES), source.varint(MAX_FRAMES)
+            if size < _SMALLEST_CHUNK:
+                return None
             pts = self.header.regular_pts(frame) + source.svarint()
             entries.append(IndexEntry(offset, frame, frames, reference, references, pts))
             offset, frame, reference = offset + size, frame + frames, reference + references
-        return entries if offset == end - TRAILER_BYTES - length else None
+        return entries if offset == place else None
 
     def seek(self, offset: int) -> None:
         """Continue reading chunks at ``offset`` of a seekable file."""
         self._file.seek(offset)
-        self._window = _Window(self._file)
-        self._window.offset = offset
+        self._window = _Window(self._file, offset)
+        self._order = _Order()
 
     def block_at(self, entry: IndexEntry) -> Block:
         """The block an index entry names.
 
         Raises:
-            DamagedFileError: when there is no whole block.
+            DamagedFileError: when it is not there as the index says.
         """
         self.seek(entry.offset)
-        for item in self:
-            if isinstance(item, Loss):
+        while True:
+            found = self._chunk_here()
+            if isinstance(found, str):
                 break
-            return item[0]
+            kind, payload, length = found
+            self._window.skip(length)
+            if kind in OPTIONAL_CHUNKS:
+                continue
+            block = self._parse(kind, payload)
+            if (block.first_frame, len(block.pts)) != (entry.first_frame, entry.frames):
+                break
+            if (block.first_reference, len(block.references)) != (entry.first_reference, entry.references):
+                break
+            return block
         raise DamagedFileError(f"{self.name} is damaged at byte {entry.offset}")

@@ -31,7 +31,7 @@ from neurocodec.fit import cut, pad
 from neurocodec.header import FINEST_TIME_BASE, HASH_BYTES, AudioTrack, Colour, Fit, Header
 from neurocodec.landmarks import LandmarkCode, LandmarkEncoder, dequantize, quantize
 from neurocodec.media.reader import MediaReader
-from neurocodec.media.types import AudioInfo, AudioPacket
+from neurocodec.media.types import AudioPacket
 from neurocodec.options import EncodeOptions
 from neurocodec.region import FaceRegion
 from neurocodec.schedule import PERFECT, RefreshSchedule
@@ -177,9 +177,19 @@ class Encoder:
             model_size=model.size, keypoints=model.keypoints,
             quantization=self.options.quantization,
             landmark_code=LandmarkCode[(self.options.landmark_code or "golomb").upper()],
-            audio=_track(self.reader.audio, self._sound),
+            audio=self._track(),
         )  # fmt: skip
         return NfcWriter(self._file, header)
+
+    def _track(self) -> AudioTrack | None:
+        info = self.reader.audio
+        if info is None:
+            return None
+        usual = self._sound[0].duration if self._sound else 0
+        return AudioTrack(
+            info.codec, info.sample_rate, info.channels, info.time_base, info.initial_padding, usual,
+            info.extradata,
+        )  # fmt: skip
 
     @property
     def _time_base(self) -> Fraction:
@@ -347,18 +357,6 @@ def rates(sizes: dict[str, int], duration: float) -> dict[str, float]:
     """kbit/s of the whole file and of everything but the sound."""
     scale = 8 / 1000 / duration
     return {"total": sizes["total"] * scale, "video": (sizes["total"] - sizes["audio"]) * scale}
-
-
-def _track(info: AudioInfo | None, waiting: deque[SoundPacket]) -> AudioTrack | None:
-    if info is None:
-        return None
-    usual = waiting[0].duration if waiting else 0
-    if info.codec == "opus" and not usual:
-        usual = 960
-    return AudioTrack(
-        info.codec, info.sample_rate, info.channels, info.time_base, info.initial_padding, usual,
-        info.extradata,
-    )  # fmt: skip
 
 
 def encode_stream(

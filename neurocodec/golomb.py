@@ -15,6 +15,7 @@ MAX_MAGNITUDE = (1 << MAGNITUDE_BITS) - 1
 """Largest absolute value either code carries in landmark packets."""
 
 _ORIGINAL_PREFIX = (2 * MAX_MAGNITUDE + 1) // 3 + 1
+"""One zero more than any code word begins with."""
 
 
 def write_original(out: BitWriter, value: int) -> None:
@@ -38,7 +39,7 @@ def read_original(source: BitReader) -> int:
     Raises:
         DamagedFileError: for n = 0, which the code never produces, and for over-long code words.
     """
-    n = 3 * source.zeros(_ORIGINAL_PREFIX)
+    n = 3 * source.unary(_ORIGINAL_PREFIX)
     if source.read(1):
         n += 1 + source.read(1)
     if n == 0 or n > 2 * MAX_MAGNITUDE + 1:
@@ -90,9 +91,7 @@ class AdaptiveGolomb:
 
     def _read_rice(self, source: BitReader) -> int:
         k = self.rice >> self.SCALE
-        quotient = 0
-        while quotient < self.ESCAPE and not source.read(1):
-            quotient += 1
+        quotient = source.unary(self.ESCAPE)
         if quotient < self.ESCAPE:
             value = quotient << k | source.read(k)
         else:

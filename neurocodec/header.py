@@ -206,7 +206,7 @@ def read_header(payload: bytes) -> Header:
             codec, rate, channels, _read_fraction(source, "audio time base"),
             source.varint(MAX_TERM), source.varint(MAX_TERM), source.take(source.varint(MAX_EXTRADATA)),
         )  # fmt: skip
-    extensions = []
+    extensions: list[tuple[int, bytes]] = []
     while source.remaining:
         if len(extensions) == MAX_EXTENSIONS:
             raise DamagedFileError("the header has too many extensions")

@@ -157,7 +157,11 @@ def _default_options(codec: str) -> dict[str, str]:
     if codec == "libx264":
         return {"crf": "8", "preset": "ultrafast"}
     if codec == "libx265":
-        return {"crf": "8", "preset": "ultrafast", "x265-params": "log-level=error"}
+        return {
+            "crf": "8",
+            "preset": "ultrafast",
+            "x265-params": "log-level=error:pools=none:frame-threads=1",
+        }
     return {}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
@@ -148,7 +149,7 @@ def test_hdr_is_tone_mapped(tmp_path: Path) -> None:
 
 
 def test_unsupported_matrix(tmp_path: Path) -> None:
-    path = make_clip(tmp_path / "i.mkv", codec="libx265", frames=1, color=ColorInfo(9, 16, 14))
+    path = make_clip(tmp_path / "i.mkv", frames=1, color=ColorInfo(9, 16, 14))
     with pytest.raises(UnsupportedError, match="ICtCp"):
         MediaReader(path)
 
@@ -231,6 +232,21 @@ def test_still_images(tmp_path: Path, suffix: str, exact: bool) -> None:
         difference = np.abs(pictures[0].to_rgb().astype(int) - image)
         assert difference.max() == 0 if exact else difference.mean() < 6
     assert reader.video.color.full_range is not exact
+
+
+@pytest.mark.parametrize(("code", "rotation"), [(1, 0), (3, 180), (6, 90), (8, 270)])
+def test_photo_with_exif_orientation(tmp_path: Path, code: int, rotation: int) -> None:
+    upright = quadrants(48, 32) if rotation != 180 else quadrants(32, 48)
+    coded = np.ascontiguousarray(np.rot90(upright, rotation // 90))
+    jpeg = cv2.imencode(".jpg", coded[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()
+    tiff = b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01" + struct.pack(">HHI", code, 0, 0)
+    exif = b"Exif\0\0" + tiff
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + jpeg[2:])
+    reader, pictures, _ = read_all(path)
+    assert reader.video.rotation in (rotation, 0)  # 0: decoders of older FFmpeg do not look at Exif
+    if reader.video.rotation == rotation:
+        assert np.abs(pictures[0].to_rgb().astype(int) - upright).mean() < 8
 
 
 def test_one_frame(tmp_path: Path) -> None:
@@ -461,3 +477,20 @@ def test_timestamp_repair() -> None:
     assert run([0, 100, 100, 200]) == [0, 100, 150, 200]
     assert run([0, 100, 90, 200]) == [0, 100, 150, 200]
     assert run([5000, 5100, 0, 100, 250]) == [5000, 5100, 5200, 5300, 5450]
+
+
+def test_closing_early(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "e.mkv", frames=30, audio="libopus")
+    with MediaReader(path, audio_mode="opus") as reader:
+        items = iter(reader)
+        picture = next(item for item in items if isinstance(item, VideoPicture))
+    assert [item for item in items if isinstance(item, VideoPicture)] == []
+    assert picture.to_rgb().shape == (48, 64, 3)
+    reader.close()
+
+
+def test_index_at_the_end_cannot_be_piped(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "e.mp4", frames=40, picture=_noise)
+    assert path.stat().st_size > 150_000
+    with pytest.raises(InputError, match="from a pipe"):
+        MediaReader(Pipe(path.read_bytes()))

@@ -17,6 +17,7 @@ from media_factory import Pipe, decode_sound, gray_steps, make_clip, quadrants, 
 
 from neurocodec.errors import OutputError, UnsupportedError, UsageError
 from neurocodec.media import BT709, AtomicFile, AudioInfo, AudioPacket, ColorInfo, MediaReader, MediaWriter
+from neurocodec.media.faststart import move_index_to_front
 
 BASE: dict[str, Any] = {
     "width": 64,
@@ -317,3 +318,33 @@ def test_full_device() -> None:
 def test_unwritable_folder(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="no such folder"):
         MediaWriter(tmp_path / "none" / "x.mp4", **BASE)
+
+
+@pytest.mark.parametrize("audio", [None, "aac"])
+def test_index_is_at_the_front(tmp_path: Path, audio: str | None) -> None:
+    source = make_clip(tmp_path / "a.mp4", frames=40, audio=audio, picture=noise)
+    copy_clip(source, tmp_path / "front.mp4")
+    data = (tmp_path / "front.mp4").read_bytes()
+    assert data.index(b"moov") < data.index(b"mdat")
+    assert data[4:8] == b"ftyp"
+    with (tmp_path / "back.mp4").open("wb") as file:  # cannot be read back
+        copy_clip(source, file)
+    back = (tmp_path / "back.mp4").read_bytes()
+    assert back.index(b"mdat") < back.index(b"moov")
+    assert len(back) == len(data)
+    for ours, theirs in zip(
+        read_all(tmp_path / "front.mp4")[1:], read_all(tmp_path / "back.mp4")[1:], strict=True
+    ):
+        assert len(ours) == len(theirs)
+        assert [item.pts for item in ours] == [item.pts for item in theirs]
+    front_pictures = read_all(tmp_path / "front.mp4")[1]
+    back_pictures = read_all(tmp_path / "back.mp4")[1]
+    assert np.array_equal(front_pictures[-1].to_rgb(), back_pictures[-1].to_rgb())
+    assert read_all(Pipe(data))[1][-1].pts == front_pictures[-1].pts  # now fit for a pipe
+
+
+def test_files_without_an_index_to_move() -> None:
+    for data in (b"", b"short", b"\0\0\0\x08ftyp", b"\0\0\0\x08ftyp\0\0\0\x10moov", os.urandom(100)):
+        file = io.BytesIO(data)
+        assert not move_index_to_front(file)
+        assert file.getvalue() == data

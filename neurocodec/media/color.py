@@ -126,6 +126,8 @@ def frame_to_rgb(
     flags = (_AREA if shrinks else _BICUBIC) | _ACCURATE_ROUNDING | _FULL_CHROMA_INT
     table = _SWS_TABLE[color.matrix]
     source_range = _FULL if rgb or color.full_range else _LIMITED
+    if not rgb:
+        frame.colorspace, frame.color_range = color.matrix, source_range
     out = (reformatter or VideoReformatter()).reformat(
         frame,
         width,
@@ -145,8 +147,10 @@ def rgb_to_frame(
 ) -> av.VideoFrame:
     """Convert ``H x W x 3`` uint8 R'G'B' (even H, W) to a yuv420p frame of ``color``'s matrix and range."""
     table = _SWS_TABLE[color.matrix]
+    source = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24")
+    source.colorspace = color.matrix
     frame = (reformatter or VideoReformatter()).reformat(
-        av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24"),
+        source,
         format="yuv420p",
         src_colorspace=table,
         dst_colorspace=table,

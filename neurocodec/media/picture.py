@@ -54,7 +54,11 @@ class Orientation:
 
 def orientation_of(frame: av.VideoFrame) -> Orientation:
     """The orientation a frame's display matrix asks for, to the nearest quarter turn."""
-    for item in _side_data(frame):
+    items = _side_data(frame)
+    if items is None:
+        turn = round(-frame.rotation / 90) % 4
+        return Orientation(turn % 2 == 1, turn in (1, 2), turn in (2, 3))
+    for item in items:
         if getattr(item.type, "name", "") == "DISPLAYMATRIX":
             data = bytes(item)
             if len(data) >= 20:
@@ -67,12 +71,16 @@ def orientation_of(frame: av.VideoFrame) -> Orientation:
 
 def has_dolby_vision(frame: av.VideoFrame) -> bool:
     """Whether the frame carries Dolby Vision metadata."""
-    names = {getattr(item.type, "name", "") for item in _side_data(frame)}
+    names = {getattr(item.type, "name", "") for item in _side_data(frame) or ()}
     return bool(names & {"DOVI_METADATA", "DOVI_RPU_BUFFER"})
 
 
-def _side_data(frame: av.VideoFrame) -> list[Any]:
-    container: Any = frame.side_data
+def _side_data(frame: av.VideoFrame) -> list[Any] | None:
+    """All side data of a frame; None where PyAV trips over a kind it does not know (Exif)."""
+    try:
+        container: Any = frame.side_data
+    except ValueError:
+        return None
     return [container[index] for index in range(len(container))]
 
 

@@ -244,7 +244,10 @@ class MediaReader:
                 first = frames[0]
                 self._early.append(("frames", frames))
         if first is None:
-            raise InputError(f"no picture of {self.name} can be decoded")
+            hint = (
+                "" if self._guard.seekable() else " (MP4 needs its index at the front to be read from a pipe)"
+            )
+            raise InputError(f"no picture of {self.name} can be decoded{hint}")
         return first, sound
 
     def _video_info(self) -> VideoInfo:

@@ -19,6 +19,7 @@ from ..errors import NeurocodecError, OutputError, UnsupportedError, UsageError
 from .atomic import AtomicFile, output_error
 from .audio import AudioEncoder, aac_encoder
 from .color import ColorInfo, normalize_color, rgb_to_frame
+from .faststart import move_index_to_front
 from .guard import GuardedWriter
 from .stream_template import REMUXED, add_audio_stream
 from .types import AudioInfo, AudioPacket
@@ -64,7 +65,8 @@ class MediaWriter:
     """Writes an MP4 with one H.264 track (libx264, yuv420p, High) and at most one sound track.
 
     ``destination`` is a path, written through ``AtomicFile`` (``force`` allows replacing), or a binary file
-    object, which stays open. Where the file is not seekable the MP4 is fragmented.
+    object, which stays open. Where the file is not seekable the MP4 is fragmented; where it is seekable and
+    can be read back, the index is moved to the front at the end.
 
     ``width``, ``height``: size of the pictures. 4:2:0 needs even numbers: an odd size is extended by
     repeating the last column or row. ``sar``: pixel aspect ratio. ``time_base``: seconds per unit of the
@@ -127,6 +129,7 @@ class MediaWriter:
             self._atomic.open()
             file = self._atomic.file
             self.name = os.fspath(destination)
+        self._file: Any = file
         self._guard = GuardedWriter(file)
         try:
             self._open(Fraction(fps), Fraction(sar), crf, preset, threads, dict(metadata or {}))
@@ -281,6 +284,8 @@ class MediaWriter:
             self._guard.flush()
             self._guard.check()
             self._container = None
+            if self._guard.seekable() and _readable(self._file):
+                move_index_to_front(self._file)
             self._closed = True
             if self._atomic is not None:
                 self._atomic.commit()
@@ -370,6 +375,11 @@ def _new_packet(data: bytes) -> Any:
     packet: Any = av.Packet(len(data))
     packet.update(data)
     return packet
+
+
+def _readable(file: Any) -> bool:
+    readable = getattr(file, "readable", None)
+    return bool(readable and readable() and hasattr(file, "read"))
 
 
 def _can_remux(info: AudioInfo) -> bool:

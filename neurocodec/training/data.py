@@ -76,6 +76,33 @@ def build_cache(
     (out / "index.json").write_text(json.dumps(index))
 
 
+def build_references(cache: Path, per_clip: int, qualities: tuple[int, int], seed: int = 1) -> None:
+    """Send frames of a cache through the reference coder: references.npy and their rows in reference_of.npy.
+
+    ``per_clip`` frames of every clip, AV1 at a quality drawn evenly from ``qualities``.
+    """
+    from neurocodec.block import StillCodec
+    from neurocodec.still import decode_still, encode_still
+
+    frames = np.load(cache / "frames.npy", mmap_mode="r")
+    rng = np.random.default_rng(seed)
+    rows: list[int] = []
+    for entry in json.loads((cache / "index.json").read_text()):
+        count = min(per_clip, entry["frames"])
+        chosen = rng.choice(entry["frames"], count, replace=False)
+        rows += [entry["start"] + int(k) for k in np.sort(chosen)]
+    size = frames.shape[1]
+    out = np.lib.format.open_memmap(
+        cache / "references.npy", mode="w+", dtype=np.uint8, shape=(len(rows), size, size, 3)
+    )
+    for k, row in enumerate(tqdm(rows, desc="coding references")):
+        quality = int(rng.integers(qualities[0], qualities[1] + 1))
+        coded = encode_still(np.ascontiguousarray(frames[row]), StillCodec.AV1, quality)
+        out[k] = decode_still(coded, StillCodec.AV1, size)
+    out.flush()
+    np.save(cache / "reference_of.npy", np.array(rows))
+
+
 def clips_from_csv(
     table: Path, folder: Path, split: str = "train", min_face: int = 0
 ) -> list[tuple[Path, str]]:
@@ -103,8 +130,15 @@ class Batch:
 class FramePairs:
     """Random (reference, target, frame after the target) of one clip, people drawn evenly."""
 
-    def __init__(self, cache: Path, exclude: set[str] | None = None, only: set[str] | None = None) -> None:
-        self.frames = np.load(cache / "frames.npy", mmap_mode="r")
+    def __init__(
+        self,
+        cache: Path,
+        exclude: set[str] | None = None,
+        only: set[str] | None = None,
+        in_memory: bool = True,
+    ) -> None:
+        mode = None if in_memory else "r"
+        self.frames = np.load(cache / "frames.npy", mmap_mode=mode)
         self.landmarks = np.load(cache / "landmarks.npy")
         entries = json.loads((cache / "index.json").read_text())
         people: dict[str, list[tuple[int, int]]] = {}
@@ -114,7 +148,7 @@ class FramePairs:
             people.setdefault(e["identity"], []).append((e["start"], e["frames"]))
         self.people = [people[k] for k in sorted(people)]
         compressed = cache / "references.npy"
-        self.references = np.load(compressed, mmap_mode="r") if compressed.exists() else None
+        self.references = np.load(compressed, mmap_mode=mode) if compressed.exists() else None
         self.reference_of = np.load(cache / "reference_of.npy") if compressed.exists() else None
 
     def sample(self, count: int, rng: np.random.Generator, compressed: float = 0.0) -> Batch:

@@ -23,7 +23,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from neurocodec.networks.talk import Talk, TalkConfig
-from neurocodec.training.data import FramePairs, build_cache, clips_from_csv
+from neurocodec.training.data import FramePairs, build_cache, build_references, clips_from_csv
 from neurocodec.training.losses import MIRRORED, SqueezeDistance, Vgg19Distance, attention, tied_points
 
 TIED = len(MIRRORED)
@@ -195,11 +195,21 @@ def main() -> None:
 @click.option("--size", default=128, show_default=True)
 @click.option("--stride", default=4, show_default=True)
 @click.option("--min-face", default=0, show_default=True, help="Leave out faces smaller in the source.")
+@click.option("--references", default=0, show_default=True, help="Frames a clip to code as references.")
 def cache(
-    clips: Path, folder: Path, landmarks: Path | None, out: Path, size: int, stride: int, min_face: int
+    clips: Path,
+    folder: Path,
+    landmarks: Path | None,
+    out: Path,
+    size: int,
+    stride: int,
+    min_face: int,
+    references: int,
 ) -> None:
-    """Decode clips into a cache of frame pairs."""
+    """Decode clips into a cache of frame pairs, with some frames sent through the reference coder."""
     build_cache(clips_from_csv(clips, folder, "train", min_face), out, size, stride, landmarks)
+    if references:
+        build_references(out, references, (25, 60))
 
 
 @main.command()
@@ -244,7 +254,7 @@ def run(
     people = sorted({e["identity"] for e in json.loads((cache_dir / "index.json").read_text())})
     watch = set(people[:: max(1, len(people) // held_out)][:held_out]) if held_out else set()
     pairs = FramePairs(cache_dir, exclude=watch)
-    watched = FramePairs(cache_dir, only=watch) if watch else pairs
+    watched = FramePairs(cache_dir, only=watch, in_memory=False) if watch else pairs
     model = Talk(TalkConfig()).to(memory_format=torch.channels_last)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-4)
     np_rng = np.random.default_rng(seed)

@@ -112,17 +112,29 @@ def write_block(block: Block, header: Header) -> bytes:
         position = reference.offset + 1
     out += varint(len(block.landmarks)) + block.landmarks
     if block.audio:
-        assert header.audio is not None
-        out += svarint(block.audio[0].pts) + varint(len(block.audio))
-        expected, usual = block.audio[0].pts, header.audio.packet_duration
-        for packet in block.audio:
-            odd = packet.pts != expected or packet.duration != usual
-            out += varint(len(packet.data) << 1 | odd)
-            if odd:
-                out += svarint(packet.pts - expected) + varint(packet.duration)
-            out += packet.data
-            expected = packet.pts + packet.duration
+        out += _audio_bytes(block.audio, header)
     return bytes(out)
+
+
+def _audio_bytes(packets: tuple[SoundPacket, ...], header: Header) -> bytes:
+    if header.audio is None:
+        raise ValueError("a block has sound that the header does not describe")
+    odd, odds, position = bytearray(), 0, 0
+    expected, usual = packets[0].pts, header.audio.packet_duration
+    for i, packet in enumerate(packets):
+        if packet.pts != expected or packet.duration != usual:
+            odd += varint(i - position) + svarint(packet.pts - expected) + varint(packet.duration)
+            odds, position = odds + 1, i + 1
+        expected = packet.pts + packet.duration
+    bits, sizes = BitWriter(), [0, *(len(p.data) for p in packets)]
+    AdaptiveGolomb().write(bits, [b - a for a, b in pairwise(sizes)])
+    coded = bits.getvalue()
+    return b"".join(
+        [
+            svarint(packets[0].pts) + varint(len(packets)) + varint(odds) + odd + varint(len(coded)) + coded,
+            *(p.data for p in packets),
+        ]
+    )
 
 
 def _read_timing(source: ByteReader, header: Header, first: int, count: int) -> list[int]:
@@ -162,17 +174,27 @@ def _read_references(source: ByteReader, frames: int) -> tuple[ReferenceFrame, .
 def _read_audio(source: ByteReader, header: Header) -> tuple[SoundPacket, ...]:
     if header.audio is None:
         raise DamagedFileError("a block has sound that the header does not describe")
-    expected = source.svarint()
+    expected, count = source.svarint(), source.varint(MAX_AUDIO_PACKETS)
+    odd: dict[int, tuple[int, int]] = {}
+    position = 0
+    for _ in range(source.varint(count)):
+        position += source.varint(count)
+        odd[position] = source.svarint(), source.varint(MAX_TERM)
+        position += 1
+    if position > count:
+        raise DamagedFileError("an audio packet is described that is not there")
+    bits = BitReader(source.take(source.varint()))
+    changes = AdaptiveGolomb().read(bits, count)
+    bits.finish("the sizes of audio packets")
     packets: list[SoundPacket] = []
-    for _ in range(source.varint(MAX_AUDIO_PACKETS)):
-        size = source.varint()
-        pts, duration = expected, header.audio.packet_duration
-        if size & 1:
-            pts, duration = expected + source.svarint(), source.varint(MAX_TERM)
-        if size < 2 or abs(pts) > MAX_PTS or (packets and pts < packets[-1].pts):
+    size, last = 0, -MAX_PTS
+    for i, change in enumerate(changes):
+        shift, duration = odd.get(i, (0, header.audio.packet_duration))
+        size, pts = size + change, expected + shift
+        if size < 1 or not last <= pts <= MAX_PTS:
             raise DamagedFileError("an audio packet is empty, or its timestamp impossible")
-        packets.append(SoundPacket(source.take(size >> 1), pts, duration))
-        expected = pts + duration
+        packets.append(SoundPacket(source.take(size), pts, duration))
+        expected, last = pts + duration, pts
     return tuple(packets)
 
 

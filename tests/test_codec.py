@@ -1,0 +1,437 @@
+"""The codec end to end through its Python API."""
+
+from __future__ import annotations
+
+import io
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import cut
+from media_factory import make_clip
+
+import neurocodec
+from neurocodec.block import Region
+from neurocodec.container import NfcReader
+from neurocodec.decoder import Decoder, parse_frames
+from neurocodec.engine import Engine
+from neurocodec.errors import DamagedFileError, InputError, OutputError, UnsupportedError, UsageError
+from neurocodec.media import AudioPacket, MediaReader, VideoPicture
+from neurocodec.metrics import psnr
+from neurocodec.models import find
+from neurocodec.options import DecodeOptions
+from neurocodec.region import FaceRegion
+
+
+def frames_of(path: Path) -> list[tuple[Fraction, np.ndarray]]:
+    with MediaReader(path, audio=False) as reader:
+        return [(i.pts * reader.video.time_base, i.to_rgb()) for i in reader if isinstance(i, VideoPicture)]
+
+
+def symbols_of(path: Path) -> list[list[int]]:
+    packets = neurocodec.probe(path, packets=True).packets
+    assert packets is not None
+    return [p.get("symbols", []) for p in packets]
+
+
+def test_there_and_back(clip: Path, coded: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    report = neurocodec.decode(coded, out)
+    assert report.frames == 40
+    assert not report.losses
+    original, decoded = frames_of(clip), frames_of(out)
+    assert [t for t, _ in decoded] == [t for t, _ in original]
+    assert decoded[0][1].shape == original[0][1].shape
+    fidelity = [psnr(a, b) for (_, a), (_, b) in zip(original, decoded, strict=True)]
+    still = [psnr(a, decoded[0][1]) for _, a in original]
+    assert np.mean(fidelity) > 18
+    assert np.mean(fidelity[5:]) > np.mean(still[5:]) - 3
+    with MediaReader(out) as reader:
+        assert reader.audio is None
+
+
+def test_every_byte_is_counted(coded: Path) -> None:
+    info = neurocodec.probe(coded)
+    b = info.bytes
+    assert b["total"] == coded.stat().st_size
+    assert b["total"] == b["references"] + b["landmarks"] + b["audio"] + b["overhead"]
+    assert info.frames == 40
+    assert info.references == len(info.refreshes) >= 1
+    assert info.kbps["total"] == pytest.approx(b["total"] * 8 / 1000 / info.duration)
+    packets = neurocodec.probe(coded, packets=True).packets
+    assert packets is not None
+    bits = sum(p["bits"] for p in packets if p["kind"] == "landmarks")
+    assert 0 <= 8 * b["landmarks"] - bits < 8 * info.blocks
+
+
+def test_encoding_twice_gives_the_same_bytes(clip: Path, coded: Path) -> None:
+    from neurocodec.api import encode_bytes
+
+    assert encode_bytes(clip) == coded.read_bytes()
+
+
+def test_symbols_do_not_depend_on_threads(coded: Path) -> None:
+    info = neurocodec.probe(coded, packets=True)
+    for threads in (1, 2):
+        list(neurocodec.pictures(coded, threads=threads))
+        assert neurocodec.probe(coded, packets=True).packets == info.packets
+
+
+def test_pictures_on_one_and_two_threads_agree(coded: Path) -> None:
+    one = [p for _, p in neurocodec.pictures(coded, threads=1)]
+    two = [p for _, p in neurocodec.pictures(coded, threads=2)]
+    for a, b in zip(one, two, strict=True):
+        assert np.abs(a.astype(int) - b).mean() <= 1
+
+
+def test_moving_a_keypoint_moves_the_picture_there(coded: Path) -> None:
+    with coded.open("rb") as file:
+        reader = NfcReader(file)
+        item = next(iter(reader))
+        assert isinstance(item, tuple)
+        decoder = Decoder(reader.header, DecodeOptions())
+        list(decoder.pictures(item[0], 0, 1))
+        frame = next(f for f in parse_frames(item[0], reader.header) if f.symbols is not None)
+    reference = decoder._references.get(0)
+    points = np.repeat(reference.keypoints[None], 2, 0).copy()
+    x, y = points[1, 12]
+    points[1, 12] += 0.12
+    still, moved = decoder.engine.render(reference, points).astype(int)
+    change = np.abs(still - moved).mean(-1)
+    ys, xs = np.mgrid[0:256, 0:256] / 127.5 - 1
+    near = np.hypot(xs - x, ys - y) < 0.25
+    assert change[near].mean() > 1
+    assert change[near].mean() > 3 * change[~near].mean()
+    assert frame.symbols is not None
+
+
+def test_the_encoder_works_from_the_decoded_reference(clip: Path, coded: Path) -> None:
+    """The coded symbols are those of the decoded reference's keypoints, not of the clean picture's."""
+    engine = Engine(find("talk256", "motion"))
+    clean = engine.keypoints(frames_of(clip)[0][1][None])[0]
+    decoded = next(p for _, p in neurocodec.pictures(coded))
+    reference = engine.reference(decoded)
+    assert np.abs(reference.keypoints - clean).max() > 0
+    second = frames_of(clip)[1][1]
+    u = np.rint(100 * (engine.keypoints(second[None])[0].astype(float) - reference.keypoints)).astype(int)
+    assert np.abs(u.reshape(-1) - symbols_of(coded)[1]).max() <= 1
+
+
+def test_quantization_buys_precision(clip: Path, tmp_path: Path) -> None:
+    sizes = []
+    for q in (25, 100, 400):
+        out = tmp_path / f"{q}.nfc"
+        neurocodec.encode(clip, out, quantization=q)
+        sizes.append(neurocodec.probe(out).bytes["landmarks"])
+    assert sizes == sorted(sizes)
+
+
+def test_refreshes_follow_the_verdict(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.nfc"
+    neurocodec.encode(clip, out, alpha=1.0, gap=7)
+    assert [r["frame"] for r in neurocodec.probe(out).refreshes] == list(range(0, 40, 7))
+    neurocodec.encode(clip, out, alpha=0.0, gap=7, force=True)
+    assert [r["frame"] for r in neurocodec.probe(out).refreshes] == [0]
+
+
+def test_original_profile(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o.nfc"
+    report = neurocodec.encode(clip, out, profile="original", model="talk256", feedback="measured")
+    info = neurocodec.probe(out)
+    assert info.landmark_code == "original"
+    assert info.fit == "squash"
+    assert info.refreshes[0]["codec"] == "jpeg"
+    assert info.landmark_bits_per_frame >= 3 * 2 * info.keypoints
+    assert report.bytes["total"] == out.stat().st_size
+    assert len(list(neurocodec.pictures(out))) == 40
+
+
+def test_original_profile_needs_its_model(clip: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("NEUROCODEC_MODELS", str(tmp_path))
+    with pytest.raises(InputError, match="vox256"):
+        neurocodec.encode(clip, tmp_path / "o.nfc", profile="original")
+    assert not (tmp_path / "o.nfc").exists()
+
+
+@pytest.mark.parametrize("codec", ["hevc", "jpeg"])
+def test_other_reference_codecs(clip: Path, tmp_path: Path, codec: str) -> None:
+    out = tmp_path / "r.nfc"
+    neurocodec.encode(clip, out, reference_codec=codec, verify=True)
+    assert {r["codec"] for r in neurocodec.probe(out).refreshes} == {codec}
+    assert len(list(neurocodec.pictures(out))) == 40
+
+
+def test_network_feedback_runs(clip: Path, tmp_path: Path) -> None:
+    report = neurocodec.encode(clip, tmp_path / "n.nfc", feedback="network")
+    assert report.feedback == "gauge256"
+    assert report.references >= 1
+
+
+@pytest.fixture(scope="module")
+def long(sound_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Several blocks with refreshes here and there: 12.5 s at 10 frames/s."""
+    folder = tmp_path_factory.mktemp("long")
+    slow = folder / "slow.mp4"
+    with MediaReader(sound_clip, audio=False) as reader:
+        pictures = [i.to_rgb() for i in reader if isinstance(i, VideoPicture)]
+    from neurocodec.media import MediaWriter
+
+    v = reader.video
+    with MediaWriter(
+        slow, width=v.width, height=v.height, time_base=Fraction(1, 10), fps=Fraction(10), color=v.color, crf=8
+    ) as writer:
+        for k, p in enumerate(pictures):
+            writer.write_video(p, k)
+    out = folder / "long.nfc"
+    neurocodec.encode(slow, out, alpha=0.9, gap=20, reference_period=8)
+    return out
+
+
+def test_blocks_last_at_most_five_seconds(long: Path) -> None:
+    with long.open("rb") as file:
+        reader = NfcReader(file)
+        blocks = [item[0] for item in reader if isinstance(item, tuple)]
+    assert len(blocks) == 3
+    for b in blocks:
+        assert float((b.pts[-1] - b.pts[0]) * reader.header.time_base) < 5
+    times = [r["time"] for r in neurocodec.probe(long).refreshes]
+    starts = [float((b.pts[0] - reader.header.start) * reader.header.time_base) for b in blocks]
+    for b, start in zip(blocks, starts, strict=True):
+        for number in b.needed:
+            assert start + 5 - times[number] <= 8 + 1e-6
+
+
+@pytest.mark.parametrize("start", [0.0, 0.4, 3.3, 5.0, 7.7, 11.9])
+def test_random_access_equals_linear_decoding(long: Path, start: float) -> None:
+    whole = list(neurocodec.pictures(long))
+    part = list(neurocodec.pictures(long, start=start, duration=2.0))
+    expected = [(t, p) for t, p in whole if start - 1e-9 <= t < start + 2 - 1e-9]
+    assert [t for t, _ in part] == [t for t, _ in expected]
+    assert all((a == b).all() for (_, a), (_, b) in zip(part, expected, strict=True))
+
+
+def test_random_access_without_an_index(long: Path) -> None:
+    class Pipe(io.RawIOBase):
+        def __init__(self, data: bytes) -> None:
+            self._data = io.BytesIO(data)
+
+        def readable(self) -> bool:
+            return True
+
+        def read(self, size: int = -1) -> bytes:
+            return self._data.read(size)
+
+    a = list(neurocodec.pictures(long, start=6.0, duration=1.0))
+    b = list(neurocodec.pictures(Pipe(long.read_bytes()), start=6.0, duration=1.0))  # type: ignore[arg-type]
+    assert all((p == q).all() for (_, p), (_, q) in zip(a, b, strict=True))
+
+
+def test_a_truncated_file_decodes_to_its_last_whole_block(long: Path, tmp_path: Path) -> None:
+    cut_file = tmp_path / "cut.nfc"
+    cut_file.write_bytes(long.read_bytes()[: int(long.stat().st_size * 0.6)])
+    report = neurocodec.decode(cut_file, tmp_path / "cut.mp4")
+    assert report.frames in (50, 100)
+    assert "cut off" in report.losses[0]
+    assert len(frames_of(tmp_path / "cut.mp4")) == report.frames
+
+
+def test_a_damaged_block_is_skipped(long: Path, tmp_path: Path) -> None:
+    data = bytearray(long.read_bytes())
+    with long.open("rb") as file:
+        entries = NfcReader(file).index()
+    assert entries is not None
+    data[entries[1].offset + 40] ^= 4
+    broken = tmp_path / "broken.nfc"
+    broken.write_bytes(data)
+    report = neurocodec.decode(broken, tmp_path / "out.mp4")
+    assert report.losses
+    assert 25 <= report.frames < 125
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 270])
+def test_rotated_and_odd_sources(tmp_path: Path, rotation: int) -> None:
+    source = tmp_path / "in.mp4"
+    make_clip(source, width=150, height=98, frames=6, rotation=rotation)
+    out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
+    neurocodec.encode(source, out)
+    neurocodec.decode(out, back)
+    a, b = frames_of(source), frames_of(back)
+    assert a[0][1].shape == b[0][1].shape == ((98, 150, 3) if rotation == 0 else (150, 98, 3))
+    assert psnr(a[0][1], b[0][1]) > 20
+    assert neurocodec.probe(out).rotation == rotation
+    neurocodec.decode(out, back, size="model", force=True)
+    assert sorted(frames_of(back)[0][1].shape[:2])[1] == 256
+
+
+def test_variable_frame_rate_survives(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    pts = [0, 33, 70, 100, 180, 190, 400]
+    make_clip(source, frames=len(pts), pts=pts, time_base=Fraction(1, 1000))
+    out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
+    neurocodec.encode(source, out)
+    neurocodec.decode(out, back)
+    assert [t for t, _ in frames_of(back)] == [Fraction(p, 1000) for p in pts]
+
+
+def test_one_frame(tmp_path: Path) -> None:
+    source = tmp_path / "in.mp4"
+    make_clip(source, frames=1)
+    out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
+    assert neurocodec.encode(source, out, verify=True).frames == 1
+    assert neurocodec.decode(out, back).frames == 1
+    assert len(frames_of(back)) == 1
+
+
+@pytest.mark.parametrize("audio", ["opus", "copy", "none"])
+def test_sound(sound_clip: Path, tmp_path: Path, audio: str) -> None:
+    source = cut(sound_clip, tmp_path / "in.mp4", 50)
+    out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
+    neurocodec.encode(source, out, audio=audio)
+    info = neurocodec.probe(out)
+    neurocodec.decode(out, back)
+    with MediaReader(back) as reader:
+        packets = [i for i in reader if isinstance(i, AudioPacket)]
+        if audio == "none":
+            assert reader.audio is None and info.audio is None and info.bytes["audio"] == 0
+            return
+        assert reader.audio is not None and info.audio is not None
+        assert reader.audio.codec == info.audio["codec"] == {"opus": "opus", "copy": "aac"}[audio]
+        length = sum(p.duration for p in packets) * reader.audio.time_base
+    assert 1.9 < length < 2.2
+    assert info.bytes["audio"] > 1000
+
+
+def test_output_is_tagged_as_generated(coded: Path, tmp_path: Path) -> None:
+    import av
+
+    neurocodec.decode(coded, tmp_path / "o.mp4")
+    with av.open(str(tmp_path / "o.mp4")) as container:
+        assert "generative" in container.metadata["comment"].lower()
+
+
+def test_face_region(sound_clip: Path, tmp_path: Path) -> None:
+    """A wide picture with the face at one side: the square is around the face, and is what comes back."""
+    from neurocodec.media import MediaWriter
+
+    wide = tmp_path / "wide.mp4"
+    with MediaReader(sound_clip, audio=False) as reader:
+        v = reader.video
+        with MediaWriter(
+            wide, width=640, height=360, time_base=v.time_base, fps=v.fps, color=v.color, crf=8
+        ) as writer:
+            for k, item in enumerate(reader):
+                if isinstance(item, VideoPicture) and k < 12:
+                    canvas = np.full((360, 640, 3), 90, np.uint8)
+                    canvas[60:316, 340:596] = item.to_rgb()
+                    writer.write_video(canvas, item.pts)
+    out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
+    report = neurocodec.encode(wide, out, region="face")
+    assert not report.notes
+    with out.open("rb") as file:
+        block = next(iter(NfcReader(file)))
+        assert isinstance(block, tuple)
+        region = block[0].region
+    assert region is not None
+    assert region.x <= 420 and region.x + region.side >= 500
+    assert 120 < region.side < 360
+    neurocodec.decode(out, back)
+    shape = frames_of(back)[0][1].shape
+    assert abs(shape[0] - region.side) <= 1 and shape[0] == shape[1]
+
+
+def test_no_face_is_said_not_failed(tmp_path: Path) -> None:
+    source = tmp_path / "in.mp4"
+    make_clip(source, width=160, height=90, frames=4)
+    report = neurocodec.encode(source, tmp_path / "o.nfc", region="face")
+    assert any("no face" in note for note in report.notes)
+
+
+def test_the_region_follows_only_real_moves() -> None:
+    boxes = [(100.0, 50.0, 80.0, 80.0)]
+    finder = FaceRegion(lambda picture: boxes)
+    picture = np.zeros((240, 426, 3), np.uint8)
+    first = finder.update(picture)
+    boxes[0] = (104.0, 52.0, 80.0, 80.0)
+    assert finder.update(picture) == first
+    boxes[0] = (250.0, 52.0, 80.0, 80.0)
+    moved = finder.update(picture)
+    assert moved.x > first.x
+    boxes.clear()
+    assert finder.update(picture) == moved
+    assert finder.blocks_without_face == 1
+    assert FaceRegion(lambda picture: []).update(picture) == Region(93, 0, 240)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"quantization": 0}, {"quantization": 70000}, {"gap": 0}, {"alpha": 1.5}, {"audio": "mp3"},
+        {"reference_quality": 101}, {"threads": -1}, {"region": "hand"}, {"device": "tpu"},
+        {"audio_bitrate": 10}, {"reference_period": 1.0},
+    ],
+)  # fmt: skip
+def test_options_out_of_range(clip: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        neurocodec.encode(clip, tmp_path / "x.nfc", **settings)
+    assert not list(tmp_path.iterdir())
+
+
+def test_existing_output_is_kept(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.nfc"
+    out.write_bytes(b"precious")
+    with pytest.raises(OutputError):
+        neurocodec.encode(clip, out)
+    assert out.read_bytes() == b"precious"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_unknown_weights_are_named(coded: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from neurocodec.container import NfcWriter
+
+    with coded.open("rb") as file:
+        reader = NfcReader(file)
+        blocks = [item[0] for item in reader if isinstance(item, tuple)]
+    other = tmp_path / "other.nfc"
+    with other.open("wb") as file:
+        writer = NfcWriter(file, replace(reader.header, model="nobody", model_hash=b"\xaa" * 8))
+        for b in blocks:
+            writer.write_block(b)
+        writer.close()
+    with pytest.raises(UnsupportedError, match=r"nobody.*aaaaaaaaaaaaaaaa.*talk256"):
+        neurocodec.decode(other, tmp_path / "o.mp4")
+    assert not (tmp_path / "o.mp4").exists()
+
+
+def test_file_objects(clip: Path, coded: Path) -> None:
+    out = io.BytesIO()
+    with clip.open("rb") as source:
+        neurocodec.encode(source, out)
+    assert out.getvalue() == coded.read_bytes()
+    video = io.BytesIO()
+    neurocodec.decode(io.BytesIO(out.getvalue()), video)
+    assert video.getvalue()[4:8] == b"ftyp"
+
+
+def test_a_real_person(real_clip: Path, tmp_path: Path) -> None:
+    source = cut(real_clip, tmp_path / "in.mp4", 30)
+    out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
+    report = neurocodec.encode(source, out, verify=True)
+    assert report.frames == 30
+    neurocodec.decode(out, back)
+    a, b = frames_of(source), frames_of(back)
+    assert b[0][1].shape == (144, 176, 3)
+    assert np.mean([psnr(x, y) for (_, x), (_, y) in zip(a, b, strict=True)]) > 17
+
+
+def test_nothing_decodable_is_an_error(coded: Path, tmp_path: Path) -> None:
+    with coded.open("rb") as file:
+        header = NfcReader(file).header_bytes
+    stub = tmp_path / "stub.nfc"
+    stub.write_bytes(coded.read_bytes()[: header + 30])
+    with pytest.raises(DamagedFileError):
+        neurocodec.decode(stub, tmp_path / "o.mp4")
+    assert list(tmp_path.iterdir()) == [stub]

@@ -1,9 +1,9 @@
 """neurocodec: a neural video codec for talking heads.
 
-    import neurocodec
-    neurocodec.encode("in.mp4", "out.nfc", quantization=100, gap=5)
-    neurocodec.decode("out.nfc", "out.mp4")
-    neurocodec.probe("out.nfc").kbps
+import neurocodec
+neurocodec.encode("in.mp4", "out.nfc", quantization=100, gap=5)
+neurocodec.decode("out.nfc", "out.mp4")
+neurocodec.probe("out.nfc").kbps
 """
 
 from __future__ import annotations

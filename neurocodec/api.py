@@ -43,7 +43,7 @@ def _open_input(source: PathOrFile, stack: ExitStack) -> tuple[BinaryIO, str]:
 
 def _same_file(a: PathOrFile, b: PathOrFile) -> bool:
     try:
-        return _is_path(a) and _is_path(b) and os.path.samefile(cast(str, a), cast(str, b))
+        return _is_path(a) and _is_path(b) and Path(cast(str, a)).samefile(cast(str, b))
     except OSError:
         return False
 

@@ -103,9 +103,7 @@ def convert_motion_checkpoint(path: str | Path) -> dict[str, Tensor]:
         network = content.get(name)
         if not isinstance(network, Mapping):
             raise UnsupportedError(f"{path}: not a vox-256 motion model: {name} is missing")
-        found.update(
-            (f"{name}.{key}", value) for key, value in _without_parallel_prefix(network).items()
-        )
+        found.update((f"{name}.{key}", value) for key, value in _without_parallel_prefix(network).items())
     return _checked_state(path, found, Vox256)
 
 

@@ -153,30 +153,71 @@ def _output(path: str) -> Any:
 @main.command(epilog=EXIT_CODES)
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT.nfc")
-@click.option("--profile", type=click.Choice(PROFILES), default="default", show_default=True,
-              help="'original': the original codec's schedule, Golomb code, JPEG references and networks.")
-@click.option("--quantization", type=int, default=100, show_default=True,
-              help="Factor of the keypoints (in [-1,1]) before rounding: more is finer.")
+@click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    default="default",
+    show_default=True,
+    help="'original': the original codec's schedule, Golomb code, JPEG references and networks.",
+)
+@click.option(
+    "--quantization",
+    type=int,
+    default=100,
+    show_default=True,
+    help="Factor of the keypoints (in [-1,1]) before rounding: more is finer.",
+)
 @click.option("--gap", type=int, default=5, show_default=True, help="Frames between refresh decisions.")
-@click.option("--alpha", type=float, default=0.2, show_default=True,
-              help="Refresh when the verdict on the last rendering (1 = perfect) is at most this.")
+@click.option(
+    "--alpha",
+    type=float,
+    default=0.2,
+    show_default=True,
+    help="Refresh when the verdict on the last rendering (1 = perfect) is at most this.",
+)
 @click.option("--model", metavar="NAME|FILE", help="Motion model.  [default: talk256; original: vox256]")
-@click.option("--feedback", metavar="|".join(FEEDBACKS) + "|NAME|FILE",
-              help="Who gives the verdict: the measurement against the original picture, or a network.  "
-              "[default: measured; original: network]")
-@click.option("--audio", type=click.Choice(AUDIO_MODES), default="opus", show_default=True,
-              help="Code the sound with Opus, copy it as it is, or leave it out.")
+@click.option(
+    "--feedback",
+    metavar="|".join(FEEDBACKS) + "|NAME|FILE",
+    help="Who gives the verdict: the measurement against the original picture, or a network.  "
+    "[default: measured; original: network]",
+)
+@click.option(
+    "--audio",
+    type=click.Choice(AUDIO_MODES),
+    default="opus",
+    show_default=True,
+    help="Code the sound with Opus, copy it as it is, or leave it out.",
+)
 @click.option("--audio-bitrate", type=int, default=12000, show_default=True, help="Of Opus, in bit/s.")
-@click.option("--reference-codec", type=click.Choice(REFERENCE_CODECS),
-              help="Still codec of references.  [default: av1; original: jpeg]")
-@click.option("--reference-quality", type=int, metavar="0-100",
-              help="Quality of references.  [default: 40; jpeg: 95]")
-@click.option("--reference-period", type=float, default=30.0, show_default=True, metavar="SECONDS",
-              help="A new reference at least this often; bounds how far back random access must read.")
-@click.option("--landmark-code", type=click.Choice(LANDMARK_CODES),
-              help="Code of the landmark packets.  [default: golomb; original: original]")
-@click.option("--region", type=click.Choice(REGIONS), default="full", show_default=True,
-              help="Code the full picture, or a square around the face.")
+@click.option(
+    "--reference-codec",
+    type=click.Choice(REFERENCE_CODECS),
+    help="Still codec of references.  [default: av1; original: jpeg]",
+)
+@click.option(
+    "--reference-quality", type=int, metavar="0-100", help="Quality of references.  [default: 40; jpeg: 95]"
+)
+@click.option(
+    "--reference-period",
+    type=float,
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A new reference at least this often; bounds how far back random access must read.",
+)
+@click.option(
+    "--landmark-code",
+    type=click.Choice(LANDMARK_CODES),
+    help="Code of the landmark packets.  [default: golomb; original: original]",
+)
+@click.option(
+    "--region",
+    type=click.Choice(REGIONS),
+    default="full",
+    show_default=True,
+    help="Code the full picture, or a square around the face.",
+)
 @device_option
 @threads_option
 @click.option("--verify", is_flag=True, help="Read the written file again and compare.")
@@ -200,9 +241,7 @@ def encode(
     from neurocodec.api import encode as run
 
     with _progress("encoding", quiet) as update:
-        report = run(
-            _input(source), _output(target), options, force=force, verify=verify, progress=update
-        )
+        report = run(_input(source), _output(target), options, force=force, verify=verify, progress=update)
     for note in report.notes:
         _note(note)
     _emit(report.as_dict(), as_json, lambda: _encode_lines(report), err=target == "-")
@@ -226,10 +265,20 @@ def _encode_lines(r: EncodeReport) -> list[str]:
 @click.argument("target", metavar="OUT.mp4")
 @click.option("--start", type=float, metavar="SECONDS", help="Begin here (seconds after the first frame).")
 @click.option("--duration", type=float, metavar="SECONDS", help="Decode this much.")
-@click.option("--size", type=click.Choice(["model", "source"]), default="source", show_default=True,
-              help="Give back the source's size, or the model's.")
-@click.option("--crf", type=float, default=16.0, show_default=True,
-              help="Quality of the H.264 output; 16 is visually lossless.")
+@click.option(
+    "--size",
+    type=click.Choice(["model", "source"]),
+    default="source",
+    show_default=True,
+    help="Give back the source's size, or the model's.",
+)
+@click.option(
+    "--crf",
+    type=float,
+    default=16.0,
+    show_default=True,
+    help="Quality of the H.264 output; 16 is visually lossless.",
+)
 @click.option("--model", metavar="NAME|FILE", help="A further model to look at, when it is not installed.")
 @device_option
 @threads_option
@@ -285,7 +334,9 @@ def info(source: str, packets: bool, as_json: bool) -> None:
 def _info_lines(i: FileInfo) -> list[str]:
     b = i.bytes
     share = {k: f"{v} bytes ({100 * v / b['total']:.1f} %)" for k, v in b.items() if k != "total"}
-    sound = f"{i.audio['codec']}, {i.audio['sample_rate']} Hz, {i.audio['channels']} ch" if i.audio else "none"
+    sound = (
+        f"{i.audio['codec']}, {i.audio['sample_rate']} Hz, {i.audio['channels']} ch" if i.audio else "none"
+    )
     lines = [
         f"format       version {i.format_version}, {i.blocks} blocks",
         f"picture      {i.width}x{i.height}, pixel aspect {i.sar}, rotation {i.rotation}, fit {i.fit}",
@@ -369,5 +420,3 @@ def models_import(source: Path, name: str | None, force: bool, as_json: bool) ->
 
     model = import_checkpoint(source, name, force=force)
     _emit(model.as_dict(), as_json, lambda: [f"{model.name}: {model.architecture} -> {model.path}"])
-
-

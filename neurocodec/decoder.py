@@ -29,7 +29,9 @@ from neurocodec.still import decode_still
 
 Picture = NDArray[np.uint8]
 Progress = Callable[[int, int | None], None]
-COMMENT = "Generative reconstruction by neurocodec: the pictures are rendered by a neural network from landmarks."
+COMMENT = (
+    "Generative reconstruction by neurocodec: the pictures are rendered by a neural network from landmarks."
+)
 
 
 @dataclass
@@ -120,7 +122,9 @@ class Decoder:
         """Whether the earlier references it names are at hand."""
         return self._references.has(block.needed)
 
-    def pictures(self, block: Block, first: int = 0, last: int | None = None) -> Iterator[tuple[int, Picture]]:
+    def pictures(
+        self, block: Block, first: int = 0, last: int | None = None
+    ) -> Iterator[tuple[int, Picture]]:
         """Timestamps and pictures (S,S,3) of a block's frames from ``first`` to before ``last``.
 
         Frames are rendered in groups that do not depend on ``first``, so that random access gives the

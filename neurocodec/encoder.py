@@ -331,9 +331,7 @@ class Encoder:
         self._block = None
         while len(self._sound) > (0 if last else _MAX_PENDING_SOUND):
             some = [self._sound.popleft() for _ in range(min(_MAX_PENDING_SOUND, len(self._sound)))]
-            silent = _BlockBuilder(
-                self._writer.header, self._frames, self._references, Region(0, 0, 1)
-            )
+            silent = _BlockBuilder(self._writer.header, self._frames, self._references, Region(0, 0, 1))
             self._writer.write_block(silent.finish(some))
 
     def _summarize(self, seconds: float) -> None:

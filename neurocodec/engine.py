@@ -83,7 +83,8 @@ class Engine:
         self.size, self.num_keypoints = description.size, description.keypoints
         network = models.load(description)
         fold_batch_norms(network)
-        self._network: Any = network.to(self.device, memory_format=torch.channels_last)
+        self._network: Any = network
+        self._network.to(self.device, memory_format=torch.channels_last)
         half = self.device.type == "cuda" or _has_fast_bfloat16()
         self._half = half and description.architecture == "talk"
 

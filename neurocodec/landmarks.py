@@ -33,9 +33,7 @@ def quantize(keypoints: NDArray[np.floating], reference: NDArray[np.floating], q
     return np.rint(quantization * difference).astype(np.int32).reshape(-1)
 
 
-def dequantize(
-    symbols: Symbols, reference: NDArray[np.floating], quantization: int
-) -> NDArray[np.float32]:
+def dequantize(symbols: Symbols, reference: NDArray[np.floating], quantization: int) -> NDArray[np.float32]:
     """Symbols u (..., 2N) and the reference's keypoints (N,2) -> keypoints (..., N, 2)."""
     offsets = symbols.reshape(*symbols.shape[:-1], -1, 2) / np.float64(quantization)
     return (np.asarray(reference, np.float64) + offsets).astype(np.float32)

@@ -24,9 +24,7 @@ def ssim(a: Picture, b: Picture) -> float:
     from skimage.metrics import structural_similarity
 
     grey = [cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (a, b)]
-    return float(
-        structural_similarity(*grey, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
-    )
+    return float(structural_similarity(*grey, gaussian_weights=True, sigma=1.5, use_sample_covariance=False))
 
 
 class Lpips:

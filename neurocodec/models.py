@@ -90,7 +90,10 @@ def describe(path: Path, *, shipped: bool = False) -> ModelDescription:
     kind = KINDS.get(text["architecture"])
     if kind is None:
         raise UnsupportedError(f"{path}: architecture {text['architecture']!r} is not known to this version")
-    return ModelDescription(kind=kind, config=config, path=path, shipped=shipped, **text, **numbers)
+    return ModelDescription(
+        text["name"], kind, text["architecture"], numbers["size"], numbers["keypoints"], config,
+        text["hash"], path, shipped,
+    )  # fmt: skip
 
 
 def installed() -> Iterator[ModelDescription]:

@@ -23,7 +23,7 @@ _DETECTION_SIDE = 480
 
 def _haar() -> Detector:
     """OpenCV's frontal-face cascade (Viola and Jones, CVPR 2001)."""
-    folder = Path(cv2.data.haarcascades)
+    folder = Path(cv2.__file__).parent / "data"
     cascade = cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_default.xml"))
 
     def detect(picture: NDArray[np.uint8]) -> list[Box]:
@@ -90,7 +90,5 @@ class FaceRegion:
 
     @staticmethod
     def _differs(a: Region, b: Region) -> bool:
-        shift = max(
-            abs(a.x + a.side / 2 - b.x - b.side / 2), abs(a.y + a.side / 2 - b.y - b.side / 2)
-        )
+        shift = max(abs(a.x + a.side / 2 - b.x - b.side / 2), abs(a.y + a.side / 2 - b.y - b.side / 2))
         return shift > SHIFT * a.side or abs(b.side / a.side - 1) > GROWTH

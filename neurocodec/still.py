@@ -92,13 +92,15 @@ def encode_still(rgb: Picture, codec: StillCodec, quality: int) -> bytes:
         return data.tobytes()
     if codec is StillCodec.HEVC:
         crf = 51 - 0.45 * quality
-        parameters = f"crf={crf:.1f}:keyint=1:info=0:aud=0:repeat-headers=1:log-level=none:pools=none:range=full"
+        parameters = (
+            f"crf={crf:.1f}:keyint=1:info=0:aud=0:repeat-headers=1:log-level=none:pools=none:range=full"
+        )
         return _encode_intra(rgb, "libx265", {"preset": "veryslow", "x265-params": parameters})
     crf = round(63 - 0.56 * quality)
-    data = _encode_intra(
+    unit = _encode_intra(
         rgb, "libsvtav1", {"preset": "4", "crf": str(crf), "svtav1-params": "avif=1:lp=1:color-range=1"}
     )
-    return data.removeprefix(_TEMPORAL_DELIMITER)
+    return unit.removeprefix(_TEMPORAL_DELIMITER)
 
 
 def decode_still(data: bytes, codec: StillCodec, size: int) -> Picture:

@@ -27,7 +27,8 @@ def ssim_map(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float
     c1, c2 = 6.5025, 58.5225
     ma, mb = mean(a), mean(b)
     va, vb, cov = mean(a * a) - ma * ma, mean(b * b) - mb * mb, mean(a * b) - ma * mb
-    return ((2 * ma * mb + c1) * (2 * cov + c2)) / ((ma * ma + mb * mb + c1) * (va + vb + c2))
+    top = (2 * ma * mb + c1) * (2 * cov + c2)
+    return np.asarray(top / ((ma * ma + mb * mb + c1) * (va + vb + c2)), np.float32)
 
 
 def measured_verdict(rendering: Picture, original: Picture) -> float:

@@ -1,6 +1,6 @@
 """Encode and decode the sample clips, print the figures, write contact sheets.
 
-    python samples/demo.py [--out demo] [CLIP...]
+python samples/demo.py [--out demo] [CLIP...]
 """
 
 from __future__ import annotations

@@ -15,7 +15,9 @@ import pytest
 from neurocodec.media import AudioPacket, MediaReader, VideoPicture
 
 
-def run(*arguments: object, data: bytes | None = None, **environment: str) -> subprocess.CompletedProcess[bytes]:
+def run(
+    *arguments: object, data: bytes | None = None, **environment: str
+) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         [sys.executable, "-m", "neurocodec", *map(str, arguments)],
         input=data,
@@ -110,9 +112,19 @@ def test_help_is_quick_and_complete() -> None:
     assert subprocess.check_output([sys.executable, "-c", heavy]).strip() == b"[]"
 
 
-def test_shell_completion() -> None:
-    done = run(_NEUROCODEC_COMPLETE="bash_source")
-    assert b"_NEUROCODEC_COMPLETE" in done.stdout or done.returncode == 0
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shell_completion(shell: str) -> None:
+    program = Path(sys.executable).with_name("neurocodec")
+    if not program.exists():
+        pytest.skip("the command is not installed beside this Python")
+    script = subprocess.run(
+        [program], env={**os.environ, "_NEUROCODEC_COMPLETE": f"{shell}_source"},
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert b"_NEUROCODEC_COMPLETE" in script.stdout
+    words = {"COMP_WORDS": "neurocodec enc", "COMP_CWORD": "1", "_NEUROCODEC_COMPLETE": "bash_complete"}
+    found = subprocess.run([program], env={**os.environ, **words}, capture_output=True, check=False)
+    assert b"encode" in found.stdout
 
 
 def test_models(tmp_path: Path) -> None:

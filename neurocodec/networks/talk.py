@@ -127,7 +127,11 @@ class KeypointNet(nn.Module):
 
 
 class MotionNet(nn.Module):
-    """Mixes K thin-plate splines and the identity into one backward flow at 64x64."""
+    """Mixes K thin-plate splines and the identity into one backward flow at 64x64.
+
+    A spline starts out favoured around its own keypoints (``nearness``, learned): without that, the small
+    ones of mouth and eyes, wild while keypoints are still settling, are given up for good.
+    """
 
     def __init__(self, num_tps: int, width: int, regularization: float, variance: float) -> None:
         super().__init__()
@@ -141,16 +145,17 @@ class MotionNet(nn.Module):
         self.up1 = _conv(96 + 64, 64)
         self.up0 = _conv(64 + w, w)
         self.maps = nn.Conv2d(w, num_tps + 1, 3, 1, 1)
+        self.nearness = nn.Parameter(torch.full((num_tps,), 2.0))
         self.occlusion_low = nn.Conv2d(64, 1, 3, 1, 1)
         self.occlusion_high = nn.Conv2d(w, 5, 3, 1, 1)
 
     def forward(self, small: Tensor, kp_reference: Tensor, kp: Tensor) -> dict[str, Tensor]:
         """small (B,3,64,64), keypoints (B,N,2) of reference and frame -> flow, occlusions, features."""
-        b, n, _ = kp.shape
+        b, _n, _ = kp.shape
         side = small.shape[-1]
-        heat = keypoint_heatmaps(kp, side, side, self.variance) - keypoint_heatmaps(
-            kp_reference, side, side, self.variance
-        )
+        driving = keypoint_heatmaps(kp, side, side, self.variance)
+        heat = driving - keypoint_heatmaps(kp_reference, side, side, self.variance)
+        around = driving.reshape(b, self.num_tps, POINTS_PER_TPS, side, side).amax(2)
         splines = fit_tps(
             kp.reshape(b, self.num_tps, POINTS_PER_TPS, 2),
             kp_reference.reshape(b, self.num_tps, POINTS_PER_TPS, 2),
@@ -174,7 +179,8 @@ class MotionNet(nn.Module):
         x = self.up2(torch.cat([_up(x), x2], 1))
         low = self.up1(torch.cat([_up(x), x1], 1))
         high = self.up0(torch.cat([_up(low), x0], 1))
-        mixture = torch.softmax(self.maps(high).float(), 1)
+        favour = F.pad(self.nearness[:, None, None] * around, (0, 0, 0, 0, 1, 0))
+        mixture = torch.softmax(self.maps(high).float() + favour, 1)
         flow = (mixture[..., None] * flows).sum(1)
         occlusion = self.occlusion_high(high)
         return {

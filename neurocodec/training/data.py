@@ -7,6 +7,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -54,10 +55,7 @@ def build_cache(
     parts: list[Clip] = []
     index = []
     with ThreadPoolExecutor(2) as pool:
-        jobs = [
-            pool.submit(_read_clip, p, size, stride, marks[p.stem] if p.stem in marks else None)
-            for p, _ in clips
-        ]
+        jobs = [pool.submit(_read_clip, p, size, stride, marks.get(p.stem, None)) for p, _ in clips]
         start = 0
         for (path, identity), job in tqdm(list(zip(clips, jobs, strict=True)), desc="decoding"):
             (frames, points), _ = job.result()
@@ -137,7 +135,7 @@ class FramePairs:
         only: set[str] | None = None,
         in_memory: bool = True,
     ) -> None:
-        mode = None if in_memory else "r"
+        mode: Literal["r"] | None = None if in_memory else "r"
         self.frames = np.load(cache / "frames.npy", mmap_mode=mode)
         self.landmarks = np.load(cache / "landmarks.npy")
         entries = json.loads((cache / "index.json").read_text())

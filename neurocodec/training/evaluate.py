@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from neurocodec.api import encode, pictures, probe
 from neurocodec.block import StillCodec
 from neurocodec.fit import resize
-from neurocodec.media.reader import MediaReader
 from neurocodec.media.picture import VideoPicture
+from neurocodec.media.reader import MediaReader
 from neurocodec.metrics import Lpips, psnr, ssim
 from neurocodec.still import decode_still, encode_still
 

@@ -92,7 +92,9 @@ def main(cache: Path, out: Path, minutes: float, renderings: int, held_out: int,
     step = 0
     while (used := (time.time() - began) / 60) < minutes:
         for group in optimizer.param_groups:
-            group["lr"] = 2e-3 * min(1, (step + 1) / 50) * (0.01 + 0.5 * (1 + math.cos(math.pi * used / minutes)))
+            group["lr"] = (
+                2e-3 * min(1, (step + 1) / 50) * (0.01 + 0.5 * (1 + math.cos(math.pi * used / minutes)))
+            )
         rendering, reference, verdict = train.batch(32, rng)
         loss = F.binary_cross_entropy_with_logits(network(rendering, reference), verdict)
         optimizer.zero_grad(set_to_none=True)
@@ -101,7 +103,9 @@ def main(cache: Path, out: Path, minutes: float, renderings: int, held_out: int,
         step += 1
         if time.time() - last > 30:
             last = time.time()
-            click.echo(f"step {step}, {used:.1f} minutes, loss {float(loss):.4f}, {_test(network, test, spearmanr)}")
+            click.echo(
+                f"step {step}, {used:.1f} minutes, loss {float(loss):.4f}, {_test(network, test, spearmanr)}"
+            )
     click.echo(_test(network, test, spearmanr))
     tensors = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
     models.save(

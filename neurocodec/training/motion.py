@@ -57,9 +57,9 @@ def _transform(images: Tensor, theta: Tensor) -> Tensor:
 
 def _undo(points: Tensor, theta: Tensor) -> Tensor:
     """Where the points (B,N,2) of a picture lie after ``_transform(picture, theta)``."""
-    return torch.linalg.solve(theta[:, None, :, :2].double(), (points - theta[:, None, :, 2]).double()[..., None])[
-        ..., 0
-    ].float()
+    return torch.linalg.solve(
+        theta[:, None, :, :2].double(), (points - theta[:, None, :, 2]).double()[..., None]
+    )[..., 0].float()
 
 
 def prepare(batch: object, rng: torch.Generator, augment: float) -> Prepared:
@@ -83,7 +83,8 @@ def prepare(batch: object, rng: torch.Generator, augment: float) -> Prepared:
         images = [_transform(x, theta) for x in images]
         landmarks = (_undo(landmarks * 2 - 1, theta) + 1) / 2
     images = [x.contiguous(memory_format=torch.channels_last) for x in images]
-    return Prepared(*images, landmarks, mirrored)
+    reference, target, following = images
+    return Prepared(reference, target, following, landmarks, mirrored)
 
 
 @dataclass
@@ -116,9 +117,7 @@ def losses(
     stack = torch.cat([data.reference, data.target, data.following, bent])
     kp_reference, kp, kp_next, kp_bent = model.keypoints(stack).split([b, b, b, quarter])
 
-    quantization = torch.exp(
-        torch.rand(b, 1, 1, generator=rng) * math.log(200 / 25) + math.log(25)
-    )
+    quantization = torch.exp(torch.rand(b, 1, 1, generator=rng) * math.log(200 / 25) + math.log(25))
     noise = (torch.rand(kp.shape, generator=rng) - 0.5) / quantization
     features = model.encode_reference(data.reference, kp_reference)
     out = model.render_details(features, kp + noise)
@@ -255,15 +254,17 @@ def run(
     watch = set(people[:: max(1, len(people) // held_out)][:held_out]) if held_out else set()
     pairs = FramePairs(cache_dir, exclude=watch)
     watched = FramePairs(cache_dir, only=watch, in_memory=False) if watch else pairs
-    model = Talk(TalkConfig()).to(memory_format=torch.channels_last)
+    model = Talk(TalkConfig())
+    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-4)
     np_rng = np.random.default_rng(seed)
     rng = torch.Generator().manual_seed(seed)
     step, spent = 0, 0.0
     ema = copy.deepcopy(model)
     state_file = out / "state.pt"
-    if state_file.exists() or init:
-        state = torch.load(state_file if state_file.exists() else init, weights_only=True)
+    source = state_file if state_file.exists() else init
+    if source:
+        state = torch.load(source, weights_only=True)
         model.load_state_dict(state["model"])
         ema.load_state_dict(state["ema"])
         if state_file.exists():
@@ -313,8 +314,8 @@ def run(
         with torch.no_grad():
             for a, p in zip(ema.parameters(), model.parameters(), strict=True):
                 a.lerp_(p, 1 - decay)
-            for a, p in zip(ema.buffers(), model.buffers(), strict=True):
-                a.copy_(p)
+            for held, now in zip(ema.buffers(), model.buffers(), strict=True):
+                held.copy_(now)
         for name, value in figures.items():
             sums[name] = sums.get(name, 0.0) + value
         if step % 50 == 0:

@@ -344,7 +344,8 @@ def _info_lines(i: FileInfo) -> list[str]:
         f"model        {i.model} ({i.model_hash}), {i.model_size}x{i.model_size}, {i.keypoints} keypoints",
         f"coding       quantization {i.quantization}, landmark code {i.landmark_code}",
         f"sound        {sound}",
-        f"total        {b['total']} bytes, {i.kbps['total']:.3f} kbit/s ({i.kbps['video']:.3f} without sound)",
+        f"total        {b['total']} bytes, {i.kbps['total']:.3f} kbit/s "
+        f"({i.kbps['video']:.3f} without sound)",
         *(f"{kind:<12} {text}" for kind, text in share.items()),
         f"landmarks    {i.landmark_bits_per_frame:.1f} bits a frame",
         f"refreshes    {i.references}",

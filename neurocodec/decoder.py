@@ -318,12 +318,13 @@ def decode_stream(
     square = options.size == "model" and header.fit is not Fit.LETTERBOX
     sar = _output_sar(header, options.size)
     c = header.colour
-    items = decode_pictures(reader, options, report)
-    first = next(items, None)
     track = audio_info(header)
     shift = 0 if options.start is None else Span.of(options, header).start or 0
     audio_shift = int(shift * header.time_base / track.time_base) if track else 0
-    total = None
+    entries = reader.index() if options.start is None and options.duration is None else None
+    total = sum(e.frames for e in entries) if entries else None
+    items = decode_pictures(reader, options, report)
+    first = next(items, None)
     with MediaWriter(
         destination, width=report.width, height=report.height, sar=sar, fps=header.fps,
         time_base=header.time_base, color=ColorInfo(c.primaries, c.transfer, c.matrix, c.full_range),

@@ -40,6 +40,8 @@ from neurocodec.verdict import measured_verdict
 
 Progress = Callable[[int, int | None], None]
 _MAX_PENDING_SOUND = 2000
+_MAX_REFERENCE_BYTES = 1 << 24
+_LARGEST_TERM = 1 << 20
 
 
 @dataclass
@@ -131,6 +133,11 @@ class _BlockBuilder:
         self.needed: tuple[int, ...] = ()
         self.landmarks = LandmarkEncoder(header.landmark_code, 2 * header.keypoints)
 
+    @property
+    def bytes(self) -> int:
+        """Bytes of references so far."""
+        return sum(len(r.data) for r in self.references)
+
     def finish(self, audio: list[SoundPacket]) -> Block:
         return Block(
             self.first_frame, tuple(self.pts), self.first_reference, self.needed, tuple(self.references),
@@ -169,9 +176,9 @@ class Encoder:
         c = video.color
         fit = Fit.SQUASH if self.options.profile == "original" else Fit.LETTERBOX
         header = Header(
-            width=width, height=height, sar=video.sar, rotation=video.rotation,
-            fit=Fit.REGION if region else fit,
-            time_base=self._time_base, fps=video.fps, start=first_pts,
+            width=width, height=height, sar=video.sar.limit_denominator(_LARGEST_TERM),
+            rotation=video.rotation, fit=Fit.REGION if region else fit,
+            time_base=self._time_base, fps=video.fps.limit_denominator(_LARGEST_TERM), start=first_pts,
             colour=Colour(c.primaries, c.transfer, c.matrix, c.full_range),
             model=model.name, model_hash=bytes.fromhex(model.hash)[:HASH_BYTES],
             model_size=model.size, keypoints=model.keypoints,
@@ -183,13 +190,18 @@ class Encoder:
 
     def _track(self) -> AudioTrack | None:
         info = self.reader.audio
-        if info is None:
+        if info is None or not self._has_sound:
             return None
         usual = self._sound[0].duration if self._sound else 0
         return AudioTrack(
             info.codec, info.sample_rate, info.channels, info.time_base, info.initial_padding, usual,
             info.extradata,
         )  # fmt: skip
+
+    @property
+    def _has_sound(self) -> bool:
+        info = self.reader.audio
+        return info is not None and info.sample_rate > 0 and info.channels > 0
 
     @property
     def _time_base(self) -> Fraction:
@@ -209,7 +221,8 @@ class Encoder:
         region: Region | None = None
         for item in self.reader:
             if isinstance(item, AudioPacket):
-                self._sound.append(SoundPacket(item.data, item.pts, item.duration))
+                if item.data and self._has_sound:
+                    self._sound.append(SoundPacket(item.data, item.pts, item.duration))
                 continue
             pts = item.pts if exact else round(item.pts * video.time_base / self._time_base)
             if last is not None and pts <= last:
@@ -276,7 +289,7 @@ class Encoder:
             self._first_pts = frame.pts
         header = self._writer.header
         forced = frame.forced
-        if frame.starts_block:
+        if frame.starts_block or self._block_is_full():
             self._close_block()
             self._block = _BlockBuilder(header, i, self._references, frame.region)
             age = float((frame.pts - self._reference_pts) * header.time_base)
@@ -298,6 +311,9 @@ class Encoder:
                 self.schedule.judged(self.judge(rendering, frame.square, self._reference.picture))
         self._frames += 1
         self._last_pts = frame.pts
+
+    def _block_is_full(self) -> bool:
+        return self._block is not None and self._block.bytes > _MAX_REFERENCE_BYTES
 
     def _refresh(self, frame: _Frame, block: _BlockBuilder) -> None:
         quality = self.options.reference_quality

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -83,7 +83,7 @@ class Engine:
         self.size, self.num_keypoints = description.size, description.keypoints
         network = models.load(description)
         fold_batch_norms(network)
-        self._network: Any = network
+        self._network = cast(Any, network)
         self._network.to(self.device, memory_format=torch.channels_last)
         half = self.device.type == "cuda" or _has_fast_bfloat16()
         self._half = half and description.architecture == "talk"

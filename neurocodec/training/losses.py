@@ -79,7 +79,7 @@ class SqueezeDistance(nn.Module):
             nb = F.normalize(fb.float(), dim=1)
             d = ((na - nb) ** 2 * self.tensors[f"lin{k}.weight"].view(1, -1, 1, 1)).sum(1, keepdim=True)
             if weight is not None:
-                d = d * F.adaptive_avg_pool2d(weight, d.shape[-2:])
+                d = d * F.adaptive_avg_pool2d(weight, (d.shape[-2], d.shape[-1]))
             total = total + d.mean()
         return total
 
@@ -110,6 +110,6 @@ class Vgg19Distance(nn.Module):
         for fa, fb in zip(self.features(a), target, strict=True):
             d = (fa.float() - fb.float()).abs().mean(1, keepdim=True)
             if weight is not None:
-                d = d * F.adaptive_avg_pool2d(weight, d.shape[-2:])
+                d = d * F.adaptive_avg_pool2d(weight, (d.shape[-2], d.shape[-1]))
             total = total + d.mean()
         return total

@@ -17,9 +17,9 @@ from neurocodec.block import SoundPacket
 from neurocodec.container import NfcReader
 from neurocodec.decoder import DecodeReport, Progress, decode_pictures, decode_stream
 from neurocodec.encoder import EncodeReport, encode_stream
-from neurocodec.errors import DamagedFileError, InputError, OutputError, UsageError
+from neurocodec.errors import DamagedFileError, InputError, UsageError
 from neurocodec.info import FileInfo, read_info
-from neurocodec.media.atomic import AtomicFile
+from neurocodec.media.atomic import AtomicFile, output_error
 from neurocodec.options import DecodeOptions, EncodeOptions
 
 PathOrFile = str | os.PathLike[str] | BinaryIO
@@ -77,35 +77,38 @@ def encode(
     if not _is_path(destination):
         if verify:
             raise UsageError("verify needs an output that can be read again, not a pipe")
-        file = cast(BinaryIO, destination)
-        return _guarded_encode(source, file, chosen, progress)
+        guarded = _OutputGuard(cast(BinaryIO, destination), _name_of(destination))
+        return encode_stream(source, cast(BinaryIO, guarded), chosen, progress)
     with AtomicFile(cast(str, destination), force) as output:
-        report = _guarded_encode(source, output.file, chosen, progress)
+        if verify and not output.file.readable():
+            raise UsageError("verify needs an output that can be read again, not a pipe or a device")
+        guarded = _OutputGuard(output.file, str(destination))
+        report = encode_stream(source, cast(BinaryIO, guarded), chosen, progress)
         if verify:
             output.file.flush()
             _verify(output.file, report, str(destination))
     return report
 
 
-def _guarded_encode(
-    source: PathOrFile, file: BinaryIO, options: EncodeOptions, progress: Progress | None
-) -> EncodeReport:
-    guarded = _OutputGuard(file)
-    return encode_stream(source, cast(BinaryIO, guarded), options, progress)
+def _name_of(file: Any) -> str:
+    name = getattr(file, "name", None)
+    return name if isinstance(name, str) else "the output"
 
 
 class _OutputGuard:
-    """Turns a failing write into an :class:`OutputError`."""
+    """Turns a failing write into an :class:`OutputError`; every block goes out at once."""
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, name: str) -> None:
+        self._file, self._name = file, name
 
     def write(self, data: bytes) -> int:
         try:
-            return self._file.write(data)
+            count = self._file.write(data)
+            if hasattr(self._file, "flush"):
+                self._file.flush()
+            return count
         except OSError as error:
-            name = getattr(self._file, "name", "the output")
-            raise OutputError(f"cannot write {name}: {error.strerror or error}") from None
+            raise output_error(self._name, error) from error
 
 
 def _verify(file: BinaryIO, report: EncodeReport, name: str) -> None:
@@ -159,7 +162,8 @@ def decode(
         target: Any = destination
         if _is_path(destination):
             target = stack.enter_context(AtomicFile(cast(str, destination), force)).file
-        return decode_stream(file, name, target, chosen, progress)
+        output = str(destination) if _is_path(destination) else _name_of(destination)
+        return decode_stream(file, name, target, chosen, progress, output_name=output)
 
 
 def pictures(

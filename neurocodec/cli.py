@@ -7,9 +7,12 @@ before a command runs, so that help is quick.
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +21,7 @@ import click
 from neurocodec import __version__
 from neurocodec.errors import (
     DecodedWithLosses,
+    InputError,
     NeurocodecError,
     OutputError,
     UsageError,
@@ -43,9 +47,9 @@ Exit codes:
   0    success
   1    another failure
   2    wrong usage, an option out of range
-  3    the input is missing, empty or of another kind
+  3    the input, or a model named by an option, is missing, empty or of another kind
   4    an .nfc file is damaged so that nothing can be decoded, or fails --verify
-  5    unsupported: format version, model, colour or device that is not here
+  5    unsupported: format version, colour or sound, a file's model or a device that is not here
   6    the output exists (use -f) or cannot be written
   7    decoded, but the file was truncated or damaged: parts are missing
   130  interrupted
@@ -57,23 +61,54 @@ class _Group(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["standalone_mode"] = False
+        _end_cleanly_on_sigterm()
         try:
             code = super().main(*args, **kwargs)
         except click.exceptions.Exit as stop:
             sys.exit(stop.exit_code)
-        except click.UsageError as error:
+        except click.exceptions.NoArgsIsHelpError as error:
             error.show()
             sys.exit(2)
+        except click.UsageError as error:
+            see = f" (see '{error.ctx.command_path} --help')" if error.ctx else ""
+            _fail(error.format_message() + see, 2)
         except (click.Abort, KeyboardInterrupt):
             _fail("interrupted", 130)
         except NeurocodecError as error:
             _fail(str(error), error.exit_code)
         except BrokenPipeError:
-            sys.stderr.close()
+            _drop_results()
             sys.exit(OutputError.exit_code)
+        except OSError as error:
+            from neurocodec.media.atomic import is_write_error
+
+            _drop_results()
+            failed = OutputError if is_write_error(error) else NeurocodecError
+            where = f"{error.filename}: " if error.filename else ""
+            _fail(where + (error.strerror or str(error)), failed.exit_code)
         except MemoryError:
             _fail("out of memory", 1)
+        except Exception as error:
+            if os.environ.get("NEUROCODEC_DEBUG"):
+                raise
+            _fail(f"unexpected {type(error).__name__}: {error}", 1)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end_cleanly_on_sigterm() -> None:
+    """Let ``kill`` and ``timeout`` end a command as Ctrl-C does: without leaving a temporary file."""
+
+    def end(number: int, frame: object) -> None:
+        sys.exit(128 + number)
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, end)
+
+
+def _drop_results() -> None:
+    """What is still buffered for a broken stdout must not fail again when Python ends."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fail(message: str, code: int) -> None:
@@ -139,12 +174,18 @@ def main() -> None:
 
 
 def _input(path: str) -> Any:
-    return sys.stdin.buffer if path == "-" else path
+    if path != "-":
+        return path
+    if sys.stdin is None:
+        raise InputError("standard input is closed")
+    return sys.stdin.buffer
 
 
 def _output(path: str) -> Any:
     if path != "-":
         return path
+    if sys.stdout is None:
+        raise OutputError("standard output is closed")
     if sys.stdout.isatty():
         raise UsageError("refusing to write a binary file to a terminal; give a file or a pipe")
     return sys.stdout.buffer

@@ -152,7 +152,10 @@ class _Window:
     def fill(self, count: int) -> bool:
         """Read ahead to have ``count`` bytes from here; False when the stream ends before."""
         while len(self._buffer) < count:
-            data = self._file.read(min(1 << 16, count - len(self._buffer)))
+            try:
+                data = self._file.read(min(1 << 16, count - len(self._buffer)))
+            except OSError as error:
+                raise InputError(f"the input cannot be read: {error.strerror or error}") from error
             if not data:
                 return False
             self._buffer += data

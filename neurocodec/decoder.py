@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, BinaryIO
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,10 +16,11 @@ from neurocodec.block import MAX_NEEDED, Block, ReferenceFrame, SoundPacket
 from neurocodec.container import IndexEntry, Loss, NfcReader
 from neurocodec.encoder import SymbolDigest
 from neurocodec.engine import BATCH, Engine, Reference
-from neurocodec.errors import DamagedFileError, UsageError
+from neurocodec.errors import DamagedFileError, UnsupportedError, UsageError
 from neurocodec.fit import crop, resize
 from neurocodec.header import Fit, Header
 from neurocodec.landmarks import LandmarkDecoder, Symbols, dequantize
+from neurocodec.media.audio import layout_name
 from neurocodec.media.color import ColorInfo
 from neurocodec.media.types import AudioInfo, AudioPacket
 from neurocodec.media.writer import MediaWriter
@@ -287,13 +287,19 @@ def output_size(header: Header, size: str) -> tuple[int, int]:
 
 
 def audio_info(header: Header) -> AudioInfo | None:
-    """The header's sound track as the media layer describes it."""
+    """The header's sound track as the media layer describes it.
+
+    Raises:
+        UnsupportedError: more channels than there is a layout for.
+    """
     a = header.audio
     if a is None:
         return None
-    layout = av.AudioLayout({1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}.get(a.channels, f"{a.channels}c"))
+    layout = layout_name("channels", a.channels)
+    if layout == "channels":
+        raise UnsupportedError(f"sound with {a.channels} channels cannot be written")
     return AudioInfo(
-        a.codec, a.sample_rate, a.channels, layout.name, a.time_base, a.extradata, 0, a.initial_padding
+        a.codec, a.sample_rate, a.channels, layout, a.time_base, a.extradata, 0, a.initial_padding
     )
 
 
@@ -303,8 +309,11 @@ def decode_stream(
     destination: Any,
     options: DecodeOptions,
     progress: Progress | None = None,
+    output_name: str | None = None,
 ) -> DecodeReport:
     """Decode an open ``.nfc`` file (or pipe) into an MP4 at ``destination`` (path or file object).
+
+    ``output_name`` is what messages call the destination.
 
     Raises:
         NeurocodecError: for bad options, files, models or output; see :mod:`neurocodec.errors`.
@@ -319,21 +328,26 @@ def decode_stream(
     sar = _output_sar(header, options.size)
     c = header.colour
     track = audio_info(header)
-    shift = 0 if options.start is None else Span.of(options, header).start or 0
-    audio_shift = int(shift * header.time_base / track.time_base) if track else 0
     entries = reader.index() if options.start is None and options.duration is None else None
     total = sum(e.frames for e in entries) if entries else None
     items = decode_pictures(reader, options, report)
     first = next(items, None)
+    shift = _origin(first, Span.of(options, header), header)
+    audio_shift = int(shift * header.time_base / track.time_base) if track else 0
+    last_audio: int | None = None
     with MediaWriter(
         destination, width=report.width, height=report.height, sar=sar, fps=header.fps,
         time_base=header.time_base, color=ColorInfo(c.primaries, c.transfer, c.matrix, c.full_range),
         crf=options.crf, threads=options.threads, audio=track, force=True,
-        metadata={"comment": f"{COMMENT} Model: {header.model}."},
+        metadata={"comment": f"{COMMENT} Model: {header.model}."}, name=output_name,
     ) as writer:  # fmt: skip
         while first is not None:
             if isinstance(first, SoundPacket):
-                writer.write_audio(AudioPacket(first.data, first.pts - audio_shift, first.duration))
+                at = first.pts - audio_shift
+                if last_audio is not None:  # the format lets packets share a time, MP4 does not
+                    at = max(at, last_audio + 1)
+                last_audio = at
+                writer.write_audio(AudioPacket(first.data, at, first.duration))
             else:
                 pts, picture = first
                 shown = picture if square else crop(picture, place)
@@ -343,6 +357,13 @@ def decode_stream(
             first = next(items, None)
     report.seconds = time.perf_counter() - began
     return report
+
+
+def _origin(first: tuple[int, Picture] | SoundPacket | None, span: Span, header: Header) -> int:
+    """The time, in units of the video's, that is zero in the output: MP4 has no pictures before it."""
+    if span.start is not None:
+        return span.start
+    return min(0, first[0] if isinstance(first, tuple) else header.start)
 
 
 def _output_sar(header: Header, size: str) -> Fraction:

@@ -26,7 +26,7 @@ from neurocodec.block import (
 )
 from neurocodec.container import NfcWriter
 from neurocodec.engine import BATCH, Engine, FeedbackEngine, Reference
-from neurocodec.errors import InputError
+from neurocodec.errors import InputError, UnsupportedError
 from neurocodec.fit import cut, pad
 from neurocodec.header import FINEST_TIME_BASE, HASH_BYTES, AudioTrack, Colour, Fit, Header
 from neurocodec.landmarks import LandmarkCode, LandmarkEncoder, dequantize, quantize
@@ -186,7 +186,20 @@ class Encoder:
             landmark_code=LandmarkCode[(self.options.landmark_code or "golomb").upper()],
             audio=self._track(),
         )  # fmt: skip
-        return NfcWriter(self._file, header)
+        try:
+            return NfcWriter(self._file, header)
+        except ValueError as error:
+            raise self._beyond_the_format(error) from error
+
+    def _write(self, block: Block) -> None:
+        assert self._writer is not None
+        try:
+            self._writer.write_block(block)
+        except ValueError as error:
+            raise self._beyond_the_format(error) from error
+
+    def _beyond_the_format(self, error: ValueError) -> UnsupportedError:
+        return UnsupportedError(f"{self.reader.name} goes beyond what an .nfc file can hold: {error}")
 
     def _track(self) -> AudioTrack | None:
         info = self.reader.audio
@@ -343,12 +356,12 @@ class Encoder:
                 end = seconds / track.time_base
         while self._sound and (end is None or self._sound[0].pts < end) and len(audio) < _MAX_PENDING_SOUND:
             audio.append(self._sound.popleft())
-        self._writer.write_block(self._block.finish(audio))
+        self._write(self._block.finish(audio))
         self._block = None
         while len(self._sound) > (0 if last else _MAX_PENDING_SOUND):
             some = [self._sound.popleft() for _ in range(min(_MAX_PENDING_SOUND, len(self._sound)))]
             silent = _BlockBuilder(self._writer.header, self._frames, self._references, Region(0, 0, 1))
-            self._writer.write_block(silent.finish(some))
+            self._write(silent.finish(some))
 
     def _summarize(self, seconds: float) -> None:
         assert self._writer is not None

@@ -25,6 +25,7 @@ import platformdirs
 from safetensors import SafetensorError, safe_open
 
 from neurocodec.errors import InputError, OutputError, UnsupportedError, UsageError
+from neurocodec.header import MAX_KEYPOINTS, MAX_MODEL_SIZE
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -35,6 +36,7 @@ ORIGINAL_FEEDBACK = "classic-feedback"
 MODELS_VARIABLE = "NEUROCODEC_MODELS"
 KINDS = {"talk": "motion", "vox256": "motion", "gauge": "feedback", "classic-feedback": "feedback"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_HASH = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,11 @@ def describe(path: Path, *, shipped: bool = False) -> ModelDescription:
         text = {k: str(raw[k]) for k in ("name", "architecture", "hash")}
         numbers = {k: int(raw[k]) for k in ("size", "keypoints")}
         config = dict(raw["config"])
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError):
+        if not (_NAME.fullmatch(text["name"]) and _HASH.fullmatch(text["hash"])):
+            raise ValueError("impossible name or hash")
+        if not (1 <= numbers["size"] <= MAX_MODEL_SIZE and 0 <= numbers["keypoints"] <= MAX_KEYPOINTS):
+            raise ValueError("impossible size or number of keypoints")
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"{path} is not a neurocodec model (safetensors with a description)") from None
     kind = KINDS.get(text["architecture"])
     if kind is None:

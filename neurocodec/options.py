@@ -15,7 +15,7 @@ def _choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
 
 def _range(name: str, value: float, low: float, high: float) -> None:
     if not low <= value <= high:
-        raise UsageError(f"{name} must lie between {low:g} and {high:g}, not {value:g}")
+        raise UsageError(f"{name} must lie between {low:.10g} and {high:.10g}, not {value:.10g}")
 
 
 PROFILES = ("default", "original")

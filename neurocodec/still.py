@@ -8,6 +8,8 @@ the same decoded planes.  Equations: ITU-T T.871 (JFIF), section 7, in 16-bit fi
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 
 import cv2
@@ -61,6 +63,20 @@ def planes_to_rgb(y: Picture, cb: Picture, cr: Picture) -> Picture:
     return np.clip(np.stack([r, g, b], -1), 0, 255).astype(np.uint8)
 
 
+@contextmanager
+def _same_priority() -> Iterator[None]:
+    """Undo what SVT-AV1 does to the calling thread when run by root: real-time scheduling (FIFO, 99)."""
+    if not hasattr(os, "sched_getscheduler"):
+        yield
+        return
+    policy, parameters = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.sched_setscheduler(0, policy, parameters)
+
+
 def _encode_intra(rgb: Picture, codec: str, options: dict[str, str]) -> bytes:
     planes = rgb_to_planes(rgb)
     height, width = rgb.shape[:2]
@@ -75,7 +91,9 @@ def _encode_intra(rgb: Picture, codec: str, options: dict[str, str]) -> bytes:
     context.thread_count = 1
     context.options = options
     frame.pts = 0
-    packets = [*context.encode(frame), *context.encode(None)]  # type: ignore[attr-defined]
+    with _same_priority():
+        packets = [*context.encode(frame), *context.encode(None)]  # type: ignore[attr-defined]
+        del context
     return b"".join(bytes(p) for p in packets)
 
 

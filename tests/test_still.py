@@ -1,4 +1,5 @@
 import contextlib
+import os
 
 import numpy as np
 import pytest
@@ -76,3 +77,12 @@ def test_flat_colours_survive_the_conversion(colour: tuple[int, int, int]) -> No
     rgb = np.full((16, 16, 3), colour, np.uint8)
     back = planes_to_rgb(*rgb_to_planes(rgb))
     assert np.abs(back.astype(int) - rgb).max() <= 2
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="no scheduling policies here")
+@pytest.mark.parametrize("codec", StillCodec)
+def test_scheduling_is_left_alone(codec: StillCodec, face: np.ndarray) -> None:
+    """SVT-AV1 makes the calling thread a real-time one when run by root."""
+    before = os.sched_getscheduler(0)
+    encode_still(face, codec, 40)
+    assert os.sched_getscheduler(0) == before

@@ -38,6 +38,7 @@ PRESETS = (
 )
 
 _FLAG_FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION
+_LARGEST_PICTURE = 139_264  # macroblocks: level 6.2, the highest of H.264
 _LARGEST_TIMESCALE = 1_000_000
 _LARGEST_MOVIE_TIMESCALE = 100_000_000
 _FRAGMENTED = "frag_keyframe+empty_moov+delay_moov+default_base_moof"
@@ -79,7 +80,8 @@ class MediaWriter:
     stored as they are, anything else is decoded and encoded to AAC with 128 kbit/s. Both tracks are on the
     same clock; neither is moved to zero.
 
-    ``metadata``: ``title``, ``comment`` and so on; any other key makes all of them QuickTime keys.
+    ``metadata``: ``title``, ``comment`` and so on; any other key makes all of them QuickTime keys. ``name``:
+    what messages call the output.
 
     As a context manager the file is completed by ``close`` at the end and removed by ``abort`` after an
     exception. Nothing is held in memory but what the encoder looks ahead and, when fragmented, one group
@@ -105,6 +107,7 @@ class MediaWriter:
         audio: AudioInfo | None = None,
         metadata: dict[str, str] | None = None,
         force: bool = False,
+        name: str | None = None,
     ) -> None:
         _check_options(width, height, time_base, fps, crf, preset)
         self._size = (height, width)
@@ -123,7 +126,8 @@ class MediaWriter:
         self._audio_decoder: Any = None
         self._audio_encoder: AudioEncoder | None = None
         file = destination
-        self.name = getattr(destination, "name", None) or "the output stream"
+        own_name = getattr(destination, "name", None)
+        self.name = name or (own_name if isinstance(own_name, str) else "the output stream")
         if isinstance(destination, (str, os.PathLike)):
             self._atomic = AtomicFile(destination, force)
             self._atomic.open()
@@ -206,20 +210,10 @@ class MediaWriter:
         return scale if scale <= _LARGEST_MOVIE_TIMESCALE else timescale
 
     def _open_audio(self, info: AudioInfo) -> None:
+        decoder = _audio_decoder(info)
         if _can_remux(info):
             self._audio_stream = add_audio_stream(self._container, info)
             return
-        try:
-            decoder: Any = av.CodecContext.create(info.codec, "r")
-            if info.sample_rate > 0:
-                decoder.sample_rate = info.sample_rate
-            if info.layout:
-                decoder.layout = info.layout
-            if info.extradata:
-                decoder.extradata = info.extradata
-            decoder.open()
-        except (av.FFmpegError, ValueError, LookupError) as error:
-            raise UnsupportedError(f"sound in codec {info.codec!r} cannot be written") from error
         self._audio_decoder = decoder
         self._audio_encoder = aac_encoder(info)
         self._audio_stream = add_audio_stream(self._container, self._audio_encoder.info)
@@ -382,6 +376,24 @@ def _readable(file: Any) -> bool:
     return bool(readable and readable() and hasattr(file, "read"))
 
 
+def _audio_decoder(info: AudioInfo) -> Any:
+    """A decoder for the sound, open; where there is none, players cannot play it either."""
+    try:
+        decoder: Any = av.CodecContext.create(info.codec, "r")
+        if not isinstance(decoder, av.AudioCodecContext):
+            raise ValueError("not a codec for sound")
+        if info.sample_rate > 0:
+            decoder.sample_rate = info.sample_rate
+        if info.layout:
+            decoder.layout = info.layout
+        if info.extradata:
+            decoder.extradata = info.extradata
+        decoder.open()
+    except (av.FFmpegError, ValueError, LookupError) as error:
+        raise UnsupportedError(f"sound in codec {info.codec!r} cannot be written") from error
+    return decoder
+
+
 def _can_remux(info: AudioInfo) -> bool:
     if info.codec not in REMUXED or info.sample_rate <= 0 or info.channels <= 0:
         return False
@@ -393,7 +405,8 @@ def _can_remux(info: AudioInfo) -> bool:
 def _check_options(
     width: int, height: int, time_base: Fraction, fps: Fraction, crf: float, preset: str
 ) -> None:
-    if not (1 <= width <= 16384 and 1 <= height <= 16384):
+    blocks = -(-width // 16) * -(-height // 16)
+    if not (1 <= width <= 16384 and 1 <= height <= 16384) or blocks > _LARGEST_PICTURE:
         raise UnsupportedError(f"pictures of {width}x{height} cannot be written as H.264")
     if time_base <= 0 or fps <= 0:
         raise UsageError("time base and frame rate must be positive")

@@ -70,7 +70,8 @@ class FaceRegion:
         """
         height, width = picture.shape[:2]
         scale = min(1.0, _DETECTION_SIDE / max(height, width))
-        small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
         boxes = self._detect(small)
         if not boxes:
             self.blocks_without_face += 1

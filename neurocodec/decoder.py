@@ -29,6 +29,8 @@ from neurocodec.still import decode_still
 
 Picture = NDArray[np.uint8]
 Progress = Callable[[int, int | None], None]
+SLOWEST, FASTEST = Fraction(1, 86400), Fraction(100_000)
+"""Frame rates a file may claim to be decoded to a video."""
 COMMENT = (
     "Generative reconstruction by neurocodec: the pictures are rendered by a neural network from landmarks."
 )
@@ -183,8 +185,19 @@ class Span:
         length = Fraction(options.duration).limit_denominator(10**6)
         return Span(start, header.start + int((begin + length) / header.time_base))
 
-    def covers(self, pts: int) -> bool:
-        return (self.start is None or pts >= self.start) and (self.end is None or pts < self.end)
+    def shows(self, block: Block, header: Header) -> list[int]:
+        """The frames of a block that are on screen in the span; one may have begun before it."""
+        if not block.pts:
+            return []
+        following = header.regular_pts(block.first_frame + len(block.pts)) - header.regular_pts(
+            block.first_frame + len(block.pts) - 1
+        )
+        ends = [*block.pts[1:], block.pts[-1] + following]
+        return [
+            k
+            for k, (pts, end) in enumerate(zip(block.pts, ends, strict=True))
+            if (self.start is None or end > self.start) and (self.end is None or pts < self.end)
+        ]
 
 
 def _entry_blocks(reader: NfcReader, entries: list[IndexEntry], start: int) -> list[IndexEntry]:
@@ -235,7 +248,7 @@ def decode_pictures(
             report.losses.append(_say(item, report, header))
             continue
         block = item[0]
-        inside = [k for k, pts in enumerate(block.pts) if span.covers(pts)]
+        inside = span.shows(block, header)
         if inside:
             if not decoder.can_decode(block):
                 report.losses.append(
@@ -246,7 +259,7 @@ def decode_pictures(
                 try:
                     for pts, picture in decoder.pictures(block, inside[0], inside[-1] + 1):
                         report.frames += 1
-                        yield pts, picture
+                        yield max(pts, span.start or pts), picture
                 except DamagedFileError as error:
                     report.losses.append(
                         f"frames from {seconds_of(block.pts[0], header):.2f} s on are lost: {error}"
@@ -268,7 +281,8 @@ def seconds_of(pts: int, header: Header) -> float:
 
 def _say(loss: Loss, report: DecodeReport, header: Header) -> str:
     if loss.truncated:
-        return f"the file is cut off at byte {loss.offset}; decoded up to the last whole block"
+        kept = "; decoded up to the last whole block" if report.frames else ""
+        return f"the file is cut off at byte {loss.offset}{kept}"
     return f"damage at byte {loss.offset}: {loss.reason}"
 
 
@@ -322,6 +336,8 @@ def decode_stream(
     options = options.resolved()
     reader = NfcReader(file, name)
     header, report = reader.header, DecodeReport()
+    if not SLOWEST <= header.fps <= FASTEST:
+        raise DamagedFileError(f"{name} claims {float(header.fps):g} frames/s")
     report.width, report.height = output_size(header, options.size)
     place = header.content()
     square = options.size == "model" and header.fit is not Fit.LETTERBOX

@@ -36,7 +36,7 @@ from neurocodec.options import EncodeOptions
 from neurocodec.region import FaceRegion
 from neurocodec.schedule import PERFECT, RefreshSchedule
 from neurocodec.still import decode_still, encode_still
-from neurocodec.verdict import measured_verdict
+from neurocodec.verdict import is_cut, measured_verdict
 
 Progress = Callable[[int, int | None], None]
 _MAX_PENDING_SOUND = 2000
@@ -162,11 +162,12 @@ class Encoder:
         self._sound: deque[SoundPacket] = deque()
         self._digest = SymbolDigest()
         self._reference: Reference | None = None
+        self._last_square: NDArray[np.uint8] | None = None
         self._reference_pts = 0
         self._block: _BlockBuilder | None = None
         self._writer: NfcWriter | None = None
         self._frames = self._references = 0
-        self._first_pts = self._last_pts = 0
+        self._first_pts = self._last_pts = self._last_step = 0
 
     # What the file says of the video
 
@@ -310,6 +311,9 @@ class Encoder:
         block = self._block
         assert block is not None
         block.pts.append(frame.pts)
+        if self.options.profile == "default" and self._last_square is not None:
+            forced = forced or is_cut(self._last_square, frame.square)
+        self._last_square = frame.square
         if self._reference is None or forced or self.schedule.is_refresh(i):
             self._refresh(frame, block)
         else:
@@ -323,6 +327,7 @@ class Encoder:
                 rendering = self.engine.render(self._reference, decoded[None])[0]
                 self.schedule.judged(self.judge(rendering, frame.square, self._reference.picture))
         self._frames += 1
+        self._last_step = frame.pts - self._last_pts if self._frames > 1 else 0
         self._last_pts = frame.pts
 
     def _block_is_full(self) -> bool:
@@ -366,7 +371,7 @@ class Encoder:
     def _summarize(self, seconds: float) -> None:
         assert self._writer is not None
         header, sizes = self._writer.header, self._writer.bytes_by_kind
-        duration = float((self._last_pts - self._first_pts) * header.time_base + 1 / header.fps)
+        duration = playing_time(header, self._first_pts, self._last_pts, self._last_step)
         r = self.report
         r.frames, r.references, r.duration, r.bytes = self._frames, self._references, duration, sizes
         r.kbps = rates(sizes, duration)
@@ -378,6 +383,18 @@ class Encoder:
                 f"no face was found at the start of {self._face.blocks_without_face} blocks; "
                 "the square stayed where it was (at first: the middle of the picture)"
             )
+
+
+def playing_time(header: Header, first: int, last: int, step: int) -> float:
+    """Seconds from the first picture to the end of the last one.
+
+    The last one is shown for one frame at the file's rate, or for as long as the one before it (``step``,
+    0 if there is none) where that was shorter.
+    """
+    tail = 1 / header.fps
+    if step:
+        tail = min(tail, step * header.time_base)
+    return float((last - first) * header.time_base + tail)
 
 
 def rates(sizes: dict[str, int], duration: float) -> dict[str, float]:

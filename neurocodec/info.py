@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from neurocodec.block import Block
 from neurocodec.container import VERSION, Loss, NfcReader
 from neurocodec.decoder import parse_frames, seconds_of
-from neurocodec.encoder import rates
+from neurocodec.encoder import playing_time, rates
 from neurocodec.errors import DamagedFileError
 from neurocodec.landmarks import LandmarkEncoder
 
@@ -90,7 +90,9 @@ def read_info(file: BinaryIO, name: str = "input", *, packets: bool = False) -> 
     listing: list[dict[str, Any]] = []
     losses: list[str] = []
     frames = blocks = landmark_frames = 0
-    first = last = None
+    first: int | None = None
+    last: int | None = None
+    before: int | None = None
     for item in reader:
         if isinstance(item, Loss):
             losses.append(f"byte {item.offset}: {item.reason}")
@@ -103,6 +105,7 @@ def read_info(file: BinaryIO, name: str = "input", *, packets: bool = False) -> 
             sizes[kind] += count
         if block.pts:
             first = block.pts[0] if first is None else first
+            before = block.pts[-2] if len(block.pts) > 1 else last
             last = block.pts[-1]
         for r in block.references:
             refreshes.append(
@@ -122,7 +125,8 @@ def read_info(file: BinaryIO, name: str = "input", *, packets: bool = False) -> 
     sizes["overhead"] = sizes["total"] - sizes["references"] - sizes["landmarks"] - sizes["audio"]
     duration = 0.0
     if first is not None and last is not None:
-        duration = float((last - first) * h.time_base + 1 / h.fps)
+        step = last - before if before is not None else 0
+        duration = playing_time(h, first, last, step)
     a, c = h.audio, h.colour
     return FileInfo(
         format_version=VERSION, width=h.width, height=h.height, sar=f"{h.sar.numerator}:{h.sar.denominator}",

@@ -31,6 +31,15 @@ def ssim_map(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float
     return np.asarray(top / ((ma * ma + mb * mb + c1) * (va + vb + c2)), np.float32)
 
 
+def is_cut(before: Picture, after: Picture) -> bool:
+    """Whether two consecutive pictures (S,S,3) show different scenes.
+
+    Unlike in structure (SSIM of luma at 32x32 below 0.3) and in brightness (mean difference above 20 of 255).
+    """
+    a, b = _luma(before, 32), _luma(after, 32)
+    return float(np.abs(a - b).mean()) > 20 and float(ssim_map(a, b).mean()) < 0.3
+
+
 def measured_verdict(rendering: Picture, original: Picture) -> float:
     """Rendering and original (S,S,3) -> verdict in [0,1]."""
     score = float(ssim_map(_luma(rendering, 128), _luma(original, 128)).mean())

@@ -139,6 +139,42 @@ def test_refreshes_follow_the_verdict(clip: Path, tmp_path: Path) -> None:
     assert [r["frame"] for r in neurocodec.probe(out).refreshes] == [0]
 
 
+def test_a_cut_is_a_refresh_at_once(clip: Path, tmp_path: Path) -> None:
+    from neurocodec.media import MediaWriter
+
+    source, out = tmp_path / "in.mp4", tmp_path / "o.nfc"
+    pictures = [p for _, p in frames_of(clip)][:20]
+    with MediaReader(clip) as reader:
+        v = reader.video
+    with MediaWriter(
+        source, width=256, height=256, time_base=Fraction(1, 25), fps=Fraction(25), color=v.color, crf=8
+    ) as writer:
+        for k, p in enumerate(pictures):
+            writer.write_video(p if k < 13 else 255 - np.rot90(p), k)
+    neurocodec.encode(source, out, alpha=0.0)
+    assert [r["frame"] for r in neurocodec.probe(out).refreshes] == [0, 13]
+
+
+def test_start_inside_a_frame_shows_that_frame(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.mkv", tmp_path / "o.nfc"
+    make_clip(source, frames=4, pts=[0, 500, 1000, 3000], time_base=Fraction(1, 1000))
+    neurocodec.encode(source, out)
+    whole = [p for _, p in neurocodec.pictures(out)]
+    part = list(neurocodec.pictures(out, start=1.5))
+    assert [t for t, _ in part] == [1.5, 3.0]
+    assert (part[0][1] == whole[2]).all()
+    neurocodec.decode(out, tmp_path / "o.mp4", start=1.5)
+    assert [float(t) for t, _ in frames_of(tmp_path / "o.mp4")] == [0.0, 1.5]
+
+
+def test_sparse_frames_do_not_flatter_the_rate(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.mkv", tmp_path / "o.nfc"
+    make_clip(source, frames=3, pts=[0, 20000, 20040], time_base=Fraction(1, 1000))
+    report = neurocodec.encode(source, out)
+    assert report.duration == pytest.approx(20.08)
+    assert neurocodec.probe(out).duration == pytest.approx(20.08)
+
+
 def test_original_profile(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.nfc"
     report = neurocodec.encode(clip, out, profile="original", model="talk256", feedback="measured")

@@ -237,7 +237,7 @@ def _output(path: str) -> Any:
     help="Still codec of references.  [default: av1; original: jpeg]",
 )
 @click.option(
-    "--reference-quality", type=int, metavar="0-100", help="Quality of references.  [default: 40; jpeg: 95]"
+    "--reference-quality", type=int, metavar="0-100", help="Quality of references.  [default: 50; jpeg: 95]"
 )
 @click.option(
     "--reference-period",

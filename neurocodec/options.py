@@ -68,7 +68,7 @@ class EncodeOptions:
             landmark_code=self.landmark_code or ("original" if original else "golomb"),
         )
         if out.reference_quality is None:
-            out = replace(out, reference_quality=95 if out.reference_codec == "jpeg" else 40)
+            out = replace(out, reference_quality=95 if out.reference_codec == "jpeg" else 50)
         assert out.reference_codec and out.landmark_code and out.reference_quality is not None
         _range("quantization", out.quantization, 1, MAX_QUANTIZATION)
         _range("gap", out.gap, 1, 1_000_000)

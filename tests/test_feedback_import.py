@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import fact_file
 
 from neurocodec.checkpoints_io import (
     convert_feedback_checkpoint,
@@ -27,15 +28,6 @@ from neurocodec.networks.vox256 import Vox256
 torch.set_num_threads(1)
 
 NETWORKS = ("kp_detector", "dense_motion_network", "inpainting_network")
-
-
-def fact_file(name: str) -> Path:
-    """A file with published weights or results, not part of this repository; skips the test without it."""
-    folder = os.environ.get("NEUROCODEC_FACTS")
-    path = (Path(folder) if folder else Path(__file__).resolve().parents[2] / "shared" / "facts") / name
-    if not path.is_file():
-        pytest.skip(f"{name} is not here; NEUROCODEC_FACTS names its folder")
-    return path
 
 
 class Hostile:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from conftest import fact_file
 from torch import Tensor
 
 from neurocodec.networks.tps import coordinate_grid
@@ -18,15 +17,6 @@ from neurocodec.networks.vox256 import Vox256
 torch.set_num_threads(1)
 
 NETWORKS = ("kp_detector", "dense_motion_network", "inpainting_network")
-
-
-def fact_file(name: str) -> Path:
-    """A file with published shapes or results, not part of this repository; skips the test without it."""
-    folder = os.environ.get("NEUROCODEC_FACTS")
-    path = (Path(folder) if folder else Path(__file__).resolve().parents[2] / "shared" / "facts") / name
-    if not path.is_file():
-        pytest.skip(f"{name} is not here; NEUROCODEC_FACTS names its folder")
-    return path
 
 
 def rule_tensor(name: str, shape: tuple[int, ...]) -> Tensor:

@@ -114,21 +114,23 @@ class _OutputGuard:
 def _verify(file: BinaryIO, report: EncodeReport, name: str) -> None:
     """Read the file back and compare what it holds with what was encoded."""
     from neurocodec.container import Loss
-    from neurocodec.decoder import parse_frames
-    from neurocodec.encoder import SymbolDigest
-    from neurocodec.still import decode_still
+    from neurocodec.decoder import ReferenceStore
+    from neurocodec.packets import SymbolDigest, parse_frames
 
     try:
         file.seek(0)
     except OSError:
         raise UsageError("verify needs an output that can be read again, not a pipe") from None
     reader, digest = NfcReader(file, name), SymbolDigest()
+    store = ReferenceStore(reader.header.model_size)
     for item in reader:
         if isinstance(item, Loss):
             raise DamagedFileError(f"verification of {name} failed: {item.reason}")
+        for k, reference in enumerate(item[0].references):
+            store.add(item[0].first_reference + k, reference)
         for frame in parse_frames(item[0], reader.header):
             if frame.reference:
-                decode_still(frame.reference.data, frame.reference.codec, reader.header.model_size)
+                store.picture(frame.uses[0])
                 digest.reference(frame.reference.data)
             elif frame.symbols is not None:
                 digest.symbols(frame.symbols)

@@ -17,9 +17,26 @@ MAX_AUDIO_PACKETS = 5000
 MAX_REFERENCE_BYTES = 1 << 24
 MAX_COUNT = 1 << 40
 TIMING_BITS = 47
-_IRREGULAR, _AUDIO, _CONTINUES, _FLAGS = 1, 2, 4, 7
 MAX_NEEDED = 16
-"""A block may use references at most this many places before its own first one."""
+"""A version 1 block may use references at most this many places before its own first one."""
+MAX_CHAIN = 1024
+"""A version 2 block may need at most this many references before its own first one to be decoded."""
+MAX_BLOCK_REFERENCES = 256
+"""References in a version 2 block."""
+RECENT = 64
+"""Decoded references from before a version 2 block that its frames may use."""
+
+
+class _Flag(IntEnum):
+    IRREGULAR = 1
+    AUDIO = 2
+    CONTINUES = 4
+    RUNS = 8
+    PAIRS = 16
+    GOLOMB = 32
+
+
+_KNOWN_FLAGS = {1: 0x07, 2: 0x3F}
 
 
 class StillCodec(IntEnum):
@@ -32,11 +49,24 @@ class StillCodec(IntEnum):
 
 @dataclass(frozen=True)
 class ReferenceFrame:
-    """A refresh: at frame ``offset`` of the block this still is shown and becomes the reference."""
+    """A refresh: at frame ``offset`` of the block this still is shown; other frames refer to it.
+
+    A ``dependent`` one (version 2, AV1) is an inter picture, to be decoded after the reference before it.
+    """
 
     offset: int
     codec: StillCodec
     data: bytes
+    dependent: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """``frames`` consecutive landmark frames that use the same one or two references, named by number."""
+
+    frames: int
+    first: int
+    second: int | None = None
 
 
 @dataclass(frozen=True)
@@ -61,8 +91,11 @@ class Region:
 class Block:
     """What one block chunk holds.
 
-    ``needed`` are the numbers of earlier references the block uses, the last one being current when it
-    starts; ``first_reference`` is the number its own first reference has (they count from 0 in the file).
+    ``first_reference`` is the number its own first reference has (they count from 0 in the file).
+    ``needed`` are the numbers of earlier references without which it cannot be decoded, ``current`` the
+    one of them in use when it starts (None: the last of them).  ``runs`` say which references the landmark
+    frames use; without them that is the one shown last before the frame and, with ``pairs``, also the next
+    one to be shown.  With ``golomb`` its packets are in that code, whatever the header says.
     """
 
     first_frame: int
@@ -73,6 +106,10 @@ class Block:
     landmarks: bytes
     audio: tuple[SoundPacket, ...] = ()
     region: Region | None = None
+    current: int | None = None
+    pairs: bool = False
+    runs: tuple[Run, ...] | None = None
+    golomb: bool = False
 
     @property
     def payload_bytes(self) -> dict[str, int]:
@@ -84,13 +121,42 @@ class Block:
         }
 
 
+def frame_runs(block: Block) -> list[Run]:
+    """All landmark frames of a block in runs, as stored or by the default rule."""
+    if block.runs is not None:
+        return list(block.runs)
+    shown = sorted((r.offset, block.first_reference + k) for k, r in enumerate(block.references))
+    stops = [*shown, (len(block.pts), None)]
+    runs, position = [], 0
+    current = block.needed[-1] if block.current is None and block.needed else block.current
+    for offset, number in stops:
+        if offset > position:
+            assert current is not None
+            runs.append(Run(offset - position, current, number if block.pairs else None))
+        position, current = offset + 1, number
+    return runs
+
+
 def write_block(block: Block, header: Header) -> bytes:
-    """Payload of a block chunk (``docs/format.md``, "Block")."""
+    """Payload of a block chunk (``docs/format.md``, "Block").
+
+    Raises:
+        ValueError: the block has what the header's version of the format lacks.
+    """
     lateness = [t - header.regular_pts(block.first_frame + i) for i, t in enumerate(block.pts)]
     irregular = any(lateness)
-    continues = block.needed == (block.first_reference - 1,)
+    if header.version == 1:
+        continues = block.needed == (block.first_reference - 1,)
+    else:
+        continues = bool(block.needed)
     out = bytearray(varint(block.first_frame) + varint(len(block.pts)))
-    out.append(_IRREGULAR * irregular | _AUDIO * bool(block.audio) | _CONTINUES * continues)
+    flags = _Flag.IRREGULAR * irregular | _Flag.AUDIO * bool(block.audio) | _Flag.CONTINUES * continues
+    out.append(
+        flags
+        | _Flag.RUNS * (block.runs is not None)
+        | _Flag.PAIRS * block.pairs
+        | _Flag.GOLOMB * block.golomb
+    )
     if irregular:
         bits = BitWriter()
         AdaptiveGolomb(TIMING_BITS).write(bits, [b - a for a, b in pairwise(lateness)])
@@ -100,6 +166,17 @@ def write_block(block: Block, header: Header) -> bytes:
         assert block.region is not None
         out += varint(block.region.x) + varint(block.region.y) + varint(block.region.side)
     out += varint(block.first_reference)
+    out += _references_v1(block, continues) if header.version == 1 else _references_v2(block)
+    out += varint(len(block.landmarks)) + block.landmarks
+    if block.audio:
+        out += _audio_bytes(block.audio, header)
+    return bytes(out)
+
+
+def _references_v1(block: Block, continues: bool) -> bytes:
+    if block.pairs or block.golomb or block.runs is not None or any(r.dependent for r in block.references):
+        raise ValueError("pairs, runs and dependent references need version 2 of the format")
+    out = bytearray()
     if not continues:
         out += varint(len(block.needed))
         for number in block.needed:
@@ -110,9 +187,27 @@ def write_block(block: Block, header: Header) -> bytes:
         out += varint(reference.offset - position)
         out += varint(len(reference.data) << 2 | reference.codec) + reference.data
         position = reference.offset + 1
-    out += varint(len(block.landmarks)) + block.landmarks
-    if block.audio:
-        out += _audio_bytes(block.audio, header)
+    return bytes(out)
+
+
+def _references_v2(block: Block) -> bytes:
+    out = bytearray()
+    if block.needed:
+        current = block.needed[-1] if block.current is None else block.current
+        out += varint(len(block.needed)) + varint(block.first_reference - 1 - current)
+    out += varint(len(block.references))
+    position = 0
+    for reference in block.references:
+        out += svarint(reference.offset - position)
+        out += varint(len(reference.data) << 3 | reference.dependent << 2 | reference.codec)
+        out += reference.data
+        position = reference.offset
+    if block.runs is not None:
+        last = block.first_reference + len(block.references) - 1
+        out += varint(len(block.runs))
+        for run in block.runs:
+            out += varint(run.frames) + varint(last - run.first)
+            out += varint(0 if run.second is None else last - run.second + 1)
     return bytes(out)
 
 
@@ -156,19 +251,55 @@ def _read_needed(source: ByteReader, first_reference: int) -> tuple[int, ...]:
     return tuple(needed)
 
 
-def _read_references(source: ByteReader, frames: int) -> tuple[ReferenceFrame, ...]:
+def _codec(number: int) -> StillCodec:
+    if number not in list(StillCodec):
+        raise UnsupportedError(f"reference codec {number} is not known to this version of neurocodec")
+    return StillCodec(number)
+
+
+def _read_references_v1(source: ByteReader, frames: int) -> tuple[ReferenceFrame, ...]:
     references, position = [], 0
     for _ in range(source.varint(frames)):
         offset = position + source.varint(frames)
         if offset >= frames:
             raise DamagedFileError("a refresh lies outside its block")
         size, codec = divmod(source.varint(4 * MAX_REFERENCE_BYTES + 3), 4)
-        if codec not in list(StillCodec):
-            raise UnsupportedError(f"reference codec {codec} is not known to this version of neurocodec")
-        data = source.take(size)
-        references.append(ReferenceFrame(offset, StillCodec(codec), data))
+        references.append(ReferenceFrame(offset, _codec(codec), source.take(size)))
         position = offset + 1
     return tuple(references)
+
+
+def _read_references_v2(source: ByteReader, frames: int, continues: bool) -> tuple[ReferenceFrame, ...]:
+    references: list[ReferenceFrame] = []
+    position, taken = 0, set()
+    for _ in range(source.varint(min(frames, MAX_BLOCK_REFERENCES))):
+        position += source.svarint(frames)
+        if not 0 <= position < frames or position in taken:
+            raise DamagedFileError("a refresh lies outside its block, or where another one is")
+        taken.add(position)
+        size, kind = divmod(source.varint(8 * MAX_REFERENCE_BYTES + 7), 8)
+        codec, dependent = _codec(kind & 3), bool(kind & 4)
+        before = references[-1].codec if references else (codec if continues else None)
+        if dependent and (codec is not StillCodec.AV1 or before is not codec):
+            raise DamagedFileError("a reference depends on one that is not there")
+        references.append(ReferenceFrame(position, codec, source.take(size), dependent))
+    return tuple(references)
+
+
+def _read_runs(source: ByteReader, frames: int, low: int, last: int) -> tuple[Run, ...]:
+    """Runs over ``frames`` landmark frames, of references ``low`` to ``last``."""
+    runs: list[Run] = []
+    left = frames
+    for _ in range(source.varint(frames)):
+        count = source.varint(left)
+        first, second = last - source.varint(last - low), last - source.varint(last - low + 1) + 1
+        if not count or second == first:
+            raise DamagedFileError("a run of frames is empty, or names a reference twice")
+        runs.append(Run(count, first, None if second > last else second))
+        left -= count
+    if left:
+        raise DamagedFileError("the runs do not cover the block")
+    return tuple(runs)
 
 
 def _read_audio(source: ByteReader, header: Header) -> tuple[SoundPacket, ...]:
@@ -208,13 +339,13 @@ def read_block(payload: bytes, header: Header) -> Block:
     source = ByteReader(payload)
     first, frames = source.varint(MAX_COUNT), source.varint(MAX_FRAMES)
     flags = source.byte()
-    if flags > _FLAGS:
+    if flags & ~_KNOWN_FLAGS[header.version]:
         raise UnsupportedError("the file uses a feature this version does not know (block flags)")
-    if flags & _IRREGULAR and not frames:
+    if flags & _Flag.IRREGULAR and not frames:
         raise DamagedFileError("a block without frames has timestamps")
     pts = (
         _read_timing(source, header, first, frames)
-        if flags & _IRREGULAR
+        if flags & _Flag.IRREGULAR
         else [header.regular_pts(first + i) for i in range(frames)]
     )
     if any(b <= a for a, b in pairwise(pts)) or any(abs(t) > MAX_PTS for t in pts):
@@ -226,28 +357,45 @@ def read_block(payload: bytes, header: Header) -> Block:
         )
         if not region.side:
             raise DamagedFileError("the region of a block is empty")
-    first_reference = source.varint(MAX_COUNT)
-    if flags & _CONTINUES:
-        if not first_reference:
-            raise DamagedFileError("a block names a reference that cannot be")
-        needed: tuple[int, ...] = (first_reference - 1,)
+    number = source.varint(MAX_COUNT)
+    continues = bool(flags & _Flag.CONTINUES)
+    current, runs = None, None
+    if header.version == 1:
+        needed = (number - 1,) if continues else _read_needed(source, number)
+        references = _read_references_v1(source, frames)
     else:
-        needed = _read_needed(source, first_reference)
-    references = _read_references(source, frames)
+        needed = ()
+        if continues:
+            chain = source.varint(min(MAX_CHAIN, number))
+            needed = tuple(range(number - chain, number))
+            back = source.varint(min(chain, RECENT) - 1) if chain else 0
+            current = number - 1 - back if back else None
+        references = _read_references_v2(source, frames, continues)
+        if flags & _Flag.RUNS:
+            last = number + len(references) - 1
+            low = number - min(len(needed), RECENT)
+            if low > last:
+                raise DamagedFileError("a block has runs but no reference")
+            runs = _read_runs(source, frames - len(references), low, last)
+    if (needed and min(needed) < 0) or (continues and not needed):
+        raise DamagedFileError("a block names a reference that cannot be")
     landmarks = source.take(source.varint())
-    audio = _read_audio(source, header) if flags & _AUDIO else ()
+    audio = _read_audio(source, header) if flags & _Flag.AUDIO else ()
     if source.remaining:
         raise DamagedFileError("a block is longer than its contents")
-    if frames and not needed and not (references and references[0].offset == 0):
+    if frames and not needed and not any(r.offset == 0 for r in references) and runs is None:
         raise DamagedFileError("a block starts without a reference")
-    return Block(first, tuple(pts), first_reference, needed, references, landmarks, audio, region)
+    return Block(
+        first, tuple(pts), number, needed, references, landmarks, audio, region,
+        current, bool(flags & _Flag.PAIRS), runs, bool(flags & _Flag.GOLOMB),
+    )  # fmt: skip
 
 
-def read_block_start(payload_start: bytes) -> tuple[int, int] | None:
+def read_block_start(payload_start: bytes, version: int) -> tuple[int, int] | None:
     """First frame and number of frames from a payload's first bytes; None when it cannot be a block's."""
     source = ByteReader(payload_start)
     try:
         first, frames, flags = source.varint(MAX_COUNT), source.varint(MAX_FRAMES), source.byte()
     except DamagedFileError:
         return None
-    return (first, frames) if flags <= _FLAGS else None
+    return None if flags & ~_KNOWN_FLAGS[version] else (first, frames)

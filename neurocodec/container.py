@@ -14,7 +14,9 @@ from neurocodec.errors import DamagedFileError, InputError, NeurocodecError, Uns
 from neurocodec.header import Header, read_header, write_header
 
 SIGNATURE = b"NFC\x1a"
-VERSION = 1
+VERSION = 2
+"""The newest version of the format; :data:`VERSIONS` are read."""
+VERSIONS = (1, 2)
 HEADER_CHUNK, BLOCK_CHUNK, INDEX_CHUNK = 0xF1, 0xF2, 0xF3
 OPTIONAL_CHUNKS = range(0xE0, 0xF0)
 MAX_CHUNK = 1 << 26
@@ -68,12 +70,12 @@ class NfcWriter:
         self._order = _Order()
         payload = write_header(header)
         try:
-            same = read_header(payload) == header
+            same = read_header(payload, header.version) == header
         except NeurocodecError as error:
             raise ValueError(f"the header breaks a rule of the format: {error}") from error
         if not same:
             raise ValueError("the header holds values the format does not carry")
-        self._put(SIGNATURE + bytes([VERSION]) + chunk(HEADER_CHUNK, payload))
+        self._put(SIGNATURE + bytes([header.version]) + chunk(HEADER_CHUNK, payload))
 
     def _put(self, data: bytes) -> None:
         self._file.write(data)
@@ -225,9 +227,11 @@ class NfcReader:
             raise InputError(f"{self.name} is not an .nfc file")
         if len(start) <= len(SIGNATURE):
             raise DamagedFileError(f"{self.name} ends inside its signature")
-        if start[-1] != VERSION:
+        version = start[-1]
+        if version not in VERSIONS:
             raise UnsupportedError(
-                f"{self.name} has format version {start[-1]}; this neurocodec reads version {VERSION}"
+                f"{self.name} has format version {version}; this neurocodec reads versions "
+                f"{VERSIONS[0]} to {VERSION}"
             )
         self._window.skip(len(start))
         found = self._chunk_here(HEADER_CHUNK)
@@ -235,7 +239,7 @@ class NfcReader:
             raise DamagedFileError(f"the header of {self.name} is damaged: {found}")
         _, payload, length = found
         self._window.skip(length)
-        self.header: Header = read_header(payload)
+        self.header: Header = read_header(payload, version)
         self.header_bytes = self._window.offset
 
     def _outline(self) -> tuple[int, int, int] | str:
@@ -287,7 +291,7 @@ class NfcReader:
         """Whether what may be a chunk is an index, or begins like a block that is still to come."""
         if kind == INDEX_CHUNK:
             return True
-        found = read_block_start(self._window.peek(24, start))
+        found = read_block_start(self._window.peek(24, start), self.header.version)
         return found is not None and found[0] >= self._order.frame
 
     def __iter__(self) -> Iterator[tuple[Block, int] | Loss]:

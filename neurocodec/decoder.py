@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -12,21 +13,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurocodec import models
-from neurocodec.block import MAX_NEEDED, Block, ReferenceFrame, SoundPacket
+from neurocodec.block import (
+    MAX_BLOCK_REFERENCES,
+    MAX_NEEDED,
+    RECENT,
+    Block,
+    ReferenceFrame,
+    SoundPacket,
+    StillCodec,
+)
+from neurocodec.chain import ChainDecoder
 from neurocodec.container import IndexEntry, Loss, NfcReader
-from neurocodec.encoder import SymbolDigest
 from neurocodec.engine import BATCH, Engine, Reference
 from neurocodec.errors import DamagedFileError, UnsupportedError, UsageError
 from neurocodec.fit import crop, resize
 from neurocodec.header import Fit, Header
-from neurocodec.landmarks import LandmarkDecoder, Symbols, dequantize
+from neurocodec.landmarks import dequantize
 from neurocodec.media.audio import layout_name
 from neurocodec.media.color import ColorInfo
 from neurocodec.media.types import AudioInfo, AudioPacket
 from neurocodec.media.writer import MediaWriter
 from neurocodec.options import DecodeOptions
+from neurocodec.packets import FrameSymbols, SymbolDigest, parse_frames
 from neurocodec.still import decode_still
 
+_READY = 6
+"""References kept ready to render with."""
 Picture = NDArray[np.uint8]
 Progress = Callable[[int, int | None], None]
 SLOWEST, FASTEST = Fraction(1, 86400), Fraction(100_000)
@@ -52,55 +64,87 @@ class DecodeReport:
         return dict(self.__dict__)
 
 
-@dataclass(frozen=True)
-class FrameSymbols:
-    """One frame of a block: either the reference that it shows, or the symbols u (2N,)."""
+class ReferenceStore:
+    """The references a decoder has to remember: coded ones, decoded ones, and those ready to render with.
 
-    pts: int
-    reference: ReferenceFrame | None
-    symbols: Symbols | None
-
-
-def parse_frames(block: Block, header: Header) -> list[FrameSymbols]:
-    """Read a block's landmark packets.  Integers only: no network, no float.
-
-    Raises:
-        DamagedFileError: the packets do not fill the block exactly, or hold impossible values.
+    ``size`` is the side of the pictures, ``prepare`` makes them ready.
     """
-    decoder = LandmarkDecoder(header.landmark_code, 2 * header.keypoints, block.landmarks)
-    references = {r.offset: r for r in block.references}
-    frames = []
-    for k, pts in enumerate(block.pts):
-        reference = references.get(k)
-        if reference:
-            decoder.refresh()
-        frames.append(FrameSymbols(pts, reference, None if reference else decoder.read()))
-    decoder.finish()
-    return frames
 
-
-class _References:
-    """The coded references a decoder has to remember, and the one in use."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, size: int, prepare: Callable[[Picture], Reference] | None = None) -> None:
+        self._size, self._prepare = size, prepare
         self._coded: dict[int, ReferenceFrame] = {}
-        self._current: tuple[int, Reference] | None = None
+        self._ready: OrderedDict[int, Reference] = OrderedDict()
+        self._chain: ChainDecoder | None = None
+        self._chain_at = -1
+        self._pictures: dict[int, Picture] = {}
 
     def add(self, number: int, reference: ReferenceFrame) -> None:
+        """Remember the coded reference with this number; what no block can need any more is dropped."""
         self._coded[number] = reference
-        for old in [n for n in self._coded if n < number - MAX_NEEDED]:
+        start = number
+        while start in self._coded and self._coded[start].dependent:
+            start -= 1
+        keep = min(start, number - MAX_NEEDED)
+        for old in [n for n in self._coded if n < keep]:
             del self._coded[old]
 
     def has(self, numbers: tuple[int, ...]) -> bool:
-        return all(n in self._coded for n in numbers)
+        """Whether all of these are at hand and can be decoded."""
+        return all(
+            n in self._coded and (not self._coded[n].dependent or n - 1 in self._coded) for n in numbers
+        )
 
     def get(self, number: int) -> Reference:
-        if self._current is None or self._current[0] != number:
-            coded = self._coded[number]
-            picture = decode_still(coded.data, coded.codec, self._engine.size)
-            self._current = number, self._engine.reference(picture)
-        return self._current[1]
+        """A reference ready to render with.
+
+        Raises:
+            DamagedFileError: it cannot be decoded.
+        """
+        if number in self._ready:
+            self._ready.move_to_end(number)
+            return self._ready[number]
+        assert self._prepare
+        reference = self._prepare(self.picture(number))
+        self._ready[number] = reference
+        if len(self._ready) > _READY:
+            self._ready.popitem(last=False)
+        return reference
+
+    def picture(self, number: int) -> Picture:
+        """A decoded reference (S,S,3).
+
+        Raises:
+            DamagedFileError: it cannot be decoded.
+        """
+        if number not in self._pictures:
+            self._decode(number)
+        for old in [n for n in self._pictures if n < max(self._coded) - MAX_BLOCK_REFERENCES - RECENT]:
+            del self._pictures[old]
+        return self._pictures[number]
+
+    def _decode(self, number: int) -> None:
+        coded = self._coded.get(number)
+        if coded is None:
+            raise DamagedFileError("a reference is missing")
+        if coded.codec is not StillCodec.AV1:
+            self._pictures[number] = decode_still(coded.data, coded.codec, self._size)
+            return
+        start = number
+        while self._coded[start].dependent:
+            start -= 1
+            if start not in self._coded:
+                raise DamagedFileError("a reference is missing that another one depends on")
+        if self._chain is None or not start <= self._chain_at < number:
+            self._chain, self._chain_at = ChainDecoder(self._size), start - 1
+        try:
+            for n in range(self._chain_at + 1, number + 1):
+                if not self._coded[n].dependent:
+                    self._chain = ChainDecoder(self._size)
+                self._pictures[n] = self._chain.decode(self._coded[n].data)
+                self._chain_at = n
+        except DamagedFileError:
+            self._chain = None
+            raise
 
 
 class Decoder:
@@ -112,7 +156,8 @@ class Decoder:
             raise DamagedFileError("the header's geometry is not that of the model it names")
         self.engine = Engine(description, options.device, options.threads)
         self.header = header
-        self._references = _References(self.engine)
+        self.basis = basis_of(header, self.engine)
+        self._references = ReferenceStore(self.engine.size, self.engine.reference)
         self.digest = SymbolDigest()
 
     def learn(self, block: Block) -> None:
@@ -135,37 +180,41 @@ class Decoder:
         frames = parse_frames(block, self.header)
         last = len(frames) if last is None else last
         self.learn(block)
-        number = block.needed[-1] if block.needed else -1
-        next_number = block.first_reference
+        for frame in frames:
+            if frame.reference:
+                self.digest.reference(frame.reference.data)
+            elif frame.symbols is not None:
+                self.digest.symbols(frame.symbols)
         group: list[tuple[int, FrameSymbols]] = []
         for k, frame in enumerate(frames):
-            if frame.reference:
-                yield from self._render(group, number, first, last)
-                group, number = [], next_number
-                next_number += 1
-                self.digest.reference(frame.reference.data)
-                if first <= k < last:
-                    yield frame.pts, self._references.get(number).picture
-                continue
-            assert frame.symbols is not None
-            self.digest.symbols(frame.symbols)
-            group.append((k, frame))
-            if len(group) == BATCH:
-                yield from self._render(group, number, first, last)
+            if group and (len(group) == BATCH or frame.uses != group[0][1].uses):
+                yield from self._render(group, first, last)
                 group = []
-        yield from self._render(group, number, first, last)
+            group.append((k, frame))
+        yield from self._render(group, first, last)
 
     def _render(
-        self, group: list[tuple[int, FrameSymbols]], number: int, first: int, last: int
+        self, group: list[tuple[int, FrameSymbols]], first: int, last: int
     ) -> Iterator[tuple[int, Picture]]:
         if not any(first <= k < last for k, _ in group):
             return
-        reference = self._references.get(number)
-        u = np.stack([f.symbols for _, f in group if f.symbols is not None])
-        points = dequantize(u, reference.keypoints, self.header.quantization)
-        for (k, frame), picture in zip(group, self.engine.render(reference, points), strict=True):
+        uses = group[0][1].uses
+        if self.header.version == 1 and group[0][1].reference:
+            pictures: Any = [self._references.picture(uses[0])]
+        else:
+            references = [self._references.get(n) for n in uses]
+            still = np.zeros(2 * self.header.keypoints, np.int32)
+            u = np.stack([still if f.symbols is None else f.symbols for _, f in group])
+            points = dequantize(u, references[0].keypoints, self.header.quantization, self.basis)
+            pictures = self.engine.render(references, points)
+        for (k, frame), picture in zip(group, pictures, strict=True):
             if first <= k < last:
                 yield frame.pts, picture
+
+
+def basis_of(header: Header, engine: Engine) -> NDArray[np.int16] | None:
+    """The basis that landmarks of this file are coded in: the model's, or None."""
+    return engine.basis if header.transformed else None
 
 
 @dataclass(frozen=True)

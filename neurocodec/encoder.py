@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -17,30 +17,37 @@ from numpy.typing import NDArray
 from neurocodec import models
 from neurocodec.block import (
     BLOCK_SECONDS,
-    MAX_FRAMES,
+    MAX_BLOCK_REFERENCES,
+    MAX_CHAIN,
     Block,
     ReferenceFrame,
     Region,
+    Run,
     SoundPacket,
     StillCodec,
+    frame_runs,
 )
 from neurocodec.container import NfcWriter
 from neurocodec.engine import BATCH, Engine, FeedbackEngine, Reference
 from neurocodec.errors import InputError, UnsupportedError
 from neurocodec.fit import cut, pad
 from neurocodec.header import FINEST_TIME_BASE, HASH_BYTES, AudioTrack, Colour, Fit, Header
-from neurocodec.landmarks import LandmarkCode, LandmarkEncoder, dequantize, quantize
+from neurocodec.landmarks import LandmarkCode, LandmarkEncoder, dequantize, quantize, scaled
+from neurocodec.lookahead import Lookahead, Placed
 from neurocodec.media.reader import MediaReader
 from neurocodec.media.types import AudioPacket
 from neurocodec.options import EncodeOptions
+from neurocodec.packets import SymbolDigest
+from neurocodec.references import ReferenceCoder
 from neurocodec.region import FaceRegion
 from neurocodec.schedule import PERFECT, RefreshSchedule
-from neurocodec.still import decode_still, encode_still
+from neurocodec.trajectory import smooth
 from neurocodec.verdict import is_cut, measured_verdict
 
 Progress = Callable[[int, int | None], None]
 _MAX_PENDING_SOUND = 2000
-_MAX_REFERENCE_BYTES = 1 << 24
+_MOST_FRAMES = 600
+"""Frames of a block, which are held in memory."""
 _LARGEST_TERM = 1 << 20
 
 
@@ -63,22 +70,6 @@ class EncodeReport:
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
         return dict(self.__dict__)
-
-
-class SymbolDigest:
-    """SHA-256 over what a file decodes to: every frame's symbols and every reference's bytes."""
-
-    def __init__(self) -> None:
-        self._digest = hashlib.sha256()
-
-    def symbols(self, u: NDArray[np.int32]) -> None:
-        self._digest.update(b"u" + u.astype("<i4").tobytes())
-
-    def reference(self, data: bytes) -> None:
-        self._digest.update(b"r" + data)
-
-    def hexdigest(self) -> str:
-        return self._digest.hexdigest()
 
 
 @dataclass
@@ -123,26 +114,78 @@ class _Judge:
         return self._network.verdict(rendering, reference)
 
 
+@dataclass
+class _Segment:
+    """Landmark frames of a block that use the same references; ``symbols`` (frames, 2N)."""
+
+    first: int
+    second: int | None
+    symbols: NDArray[np.int32]
+
+
 class _BlockBuilder:
     """Collects one block."""
 
     def __init__(self, header: Header, first_frame: int, first_reference: int, region: Region | None) -> None:
+        self.header = header
         self.first_frame, self.first_reference, self.region = first_frame, first_reference, region
         self.pts: list[int] = []
         self.references: list[ReferenceFrame] = []
         self.needed: tuple[int, ...] = ()
-        self.landmarks = LandmarkEncoder(header.landmark_code, 2 * header.keypoints)
+        self.current: int | None = None
+        self.segments: list[_Segment] = []
 
     @property
-    def bytes(self) -> int:
-        """Bytes of references so far."""
-        return sum(len(r.data) for r in self.references)
+    def next_number(self) -> int:
+        """Number of the next reference."""
+        return self.first_reference + len(self.references)
 
     def finish(self, audio: list[SoundPacket]) -> Block:
-        return Block(
+        block = Block(
             self.first_frame, tuple(self.pts), self.first_reference, self.needed, tuple(self.references),
-            self.landmarks.getvalue(), tuple(audio), self.region,
+            b"", tuple(audio), self.region,
         )  # fmt: skip
+        if self.header.version == 1:
+            return replace(block, landmarks=self._landmarks(self.header.landmark_code))
+        if self.needed and self.current != self.needed[-1]:
+            block = replace(block, current=self.current)
+        runs = [Run(len(s.symbols), s.first, s.second) for s in self.segments]
+        usual = (replace(block, pairs=pairs) for pairs in (False, True))
+        fitting = next((b for b in usual if runs_match(b, runs)), None)
+        block = fitting or replace(block, runs=tuple(runs))
+        codes = [LandmarkCode.RANGE, LandmarkCode.GOLOMB]
+        if self.header.landmark_code is not LandmarkCode.RANGE:
+            codes = [self.header.landmark_code]
+        written = [(self._landmarks(code), code) for code in codes]
+        data, code = min(written, key=lambda x: len(x[0]))
+        golomb = code is LandmarkCode.GOLOMB and code is not self.header.landmark_code
+        return replace(block, landmarks=data, golomb=golomb)
+
+    def digest(self, digest: SymbolDigest) -> None:
+        """Add the block's references and symbols in the order of frames."""
+        references = {r.offset: r for r in self.references}
+        rows = (row for segment in self.segments for row in segment.symbols)
+        for k in range(len(self.pts)):
+            if k in references:
+                digest.reference(references[k].data)
+            else:
+                digest.symbols(next(rows))
+
+    def _landmarks(self, code: LandmarkCode) -> bytes:
+        writer = LandmarkEncoder(code, 2 * self.header.keypoints)
+        for segment in self.segments:
+            writer.refresh()
+            for symbols in segment.symbols:
+                writer.write(symbols)
+        return writer.getvalue()
+
+
+def runs_match(block: Block, runs: list[Run]) -> bool:
+    """Whether the default rule gives the block these runs."""
+    try:
+        return frame_runs(block) == runs
+    except ValueError:
+        return False
 
 
 class Encoder:
@@ -156,15 +199,22 @@ class Encoder:
         self.judge = _Judge(options, self.report.notes)
         self.report.model, self.report.feedback = description.name, self.judge.name
         self.schedule = RefreshSchedule(options.gap, options.alpha)
+        looks_ahead = options.refresh == "lookahead"
+        price = options.price
+        assert price is not None and options.alpha is not None and options.reference_quality is not None
+        self._lookahead = (
+            Lookahead(self.engine, self.judge, options.gap, price, options.alpha) if looks_ahead else None
+        )
         self.reader, self._file = reader, file
         self._face = FaceRegion() if options.region == "face" else None
-        self._still = StillCodec[(options.reference_codec or "av1").upper()]
+        codec = StillCodec[(options.reference_codec or "av1").upper()]
+        self._coder = ReferenceCoder(codec, options.reference_quality, self.engine.size, looks_ahead)
+        self._chain_start = 0
         self._sound: deque[SoundPacket] = deque()
         self._digest = SymbolDigest()
-        self._reference: Reference | None = None
+        self._current: Placed | None = None
         self._last_square: NDArray[np.uint8] | None = None
         self._reference_pts = 0
-        self._block: _BlockBuilder | None = None
         self._writer: NfcWriter | None = None
         self._frames = self._references = 0
         self._first_pts = self._last_pts = self._last_step = 0
@@ -184,13 +234,23 @@ class Encoder:
             model=model.name, model_hash=bytes.fromhex(model.hash)[:HASH_BYTES],
             model_size=model.size, keypoints=model.keypoints,
             quantization=self.options.quantization,
-            landmark_code=LandmarkCode[(self.options.landmark_code or "golomb").upper()],
-            audio=self._track(),
+            landmark_code=self._landmark_code, audio=self._track(),
+            version=1 if self._old_format else 2,
+            transformed=not self._old_format and self.engine.basis is not None,
         )  # fmt: skip
         try:
             return NfcWriter(self._file, header)
         except ValueError as error:
             raise self._beyond_the_format(error) from error
+
+    @property
+    def _landmark_code(self) -> LandmarkCode:
+        return LandmarkCode[(self.options.landmark_code or "range").upper()]
+
+    @property
+    def _old_format(self) -> bool:
+        """Whether version 1 of the format has all that is needed."""
+        return self._lookahead is None and self._landmark_code is not LandmarkCode.RANGE
 
     def _write(self, block: Block) -> None:
         assert self._writer is not None
@@ -242,7 +302,7 @@ class Encoder:
             if last is not None and pts <= last:
                 pts = last + 1
             last = pts
-            starts = block_pts is None or pts - block_pts >= length or count >= MAX_FRAMES
+            starts = block_pts is None or pts - block_pts >= length or count >= _MOST_FRAMES
             forced = False
             if starts:
                 block_pts, count = pts, 0
@@ -274,95 +334,163 @@ class Encoder:
 
     def run(self, progress: Progress | None = None) -> EncodeReport:
         began = time.perf_counter()
-        batch: list[_Frame] = []
+        frames: list[_Frame] = []
         for frame in self._events():
-            batch.append(frame)
-            if len(batch) == BATCH:
-                self._code(batch, progress)
-                batch = []
-        if batch:
-            self._code(batch, progress)
+            if frame.starts_block and frames:
+                self._code(frames, progress)
+                frames = []
+            frames.append(frame)
+        if frames:
+            self._code(frames, progress, last=True)
         if self._writer is None:
             raise InputError(f"{self.reader.name} has no picture that can be decoded")
-        self._close_block(last=True)
         self._writer.close()
+        self._coder.restart()
         self._summarize(time.perf_counter() - began)
         return self.report
 
-    def _code(self, batch: list[_Frame], progress: Progress | None) -> None:
-        keypoints = self.engine.keypoints(np.stack([f.square for f in batch]))
-        for frame, points in zip(batch, keypoints, strict=True):
-            self._code_frame(frame, points)
-            if progress:
-                progress(self._frames, self.reader.video.frames)
-
-    def _code_frame(self, frame: _Frame, points: NDArray[np.float32]) -> None:
-        i = self._frames
+    def _code(self, frames: list[_Frame], progress: Progress | None, last: bool = False) -> None:
+        """One block."""
         if self._writer is None:
-            self._writer = self._start(frame.pts, frame.region)
-            self._first_pts = frame.pts
-        header = self._writer.header
-        forced = frame.forced
-        if frame.starts_block or self._block_is_full():
-            self._close_block()
-            self._block = _BlockBuilder(header, i, self._references, frame.region)
-            age = float((frame.pts - self._reference_pts) * header.time_base)
-            forced = forced or age + BLOCK_SECONDS > self.options.reference_period
-        block = self._block
-        assert block is not None
-        block.pts.append(frame.pts)
-        if self.options.profile == "default" and self._last_square is not None:
-            forced = forced or is_cut(self._last_square, frame.square)
-        self._last_square = frame.square
-        if self._reference is None or forced or self.schedule.is_refresh(i):
-            self._refresh(frame, block)
+            self._writer = self._start(frames[0].pts, frames[0].region)
+            self._first_pts = frames[0].pts
+        keypoints = np.concatenate(
+            [
+                self.engine.keypoints(np.stack([f.square for f in frames[k : k + BATCH]]))
+                for k in range(0, len(frames), BATCH)
+            ]
+        )
+        block = _BlockBuilder(self._writer.header, self._frames, self._references, frames[0].region)
+        block.pts = [f.pts for f in frames]
+        forced = self._forced(frames)
+        if self._lookahead:
+            self._code_ahead(block, frames, keypoints, forced)
         else:
-            if not block.references:
-                block.needed = (self._references - 1,)
-            u = quantize(points, self._reference.keypoints, header.quantization)
-            block.landmarks.write(u)
-            self._digest.symbols(u)
+            self._code_on_schedule(block, frames, keypoints, forced)
+        self._frames += len(frames)
+        self._references = block.next_number
+        steps = [b - a for a, b in pairwise([self._last_pts, *block.pts])]
+        self._last_step = steps[-1] if self._frames > 1 else 0
+        self._last_pts = block.pts[-1]
+        if progress:
+            progress(self._frames, self.reader.video.frames)
+        self._finish(block, last)
+
+    def _forced(self, frames: list[_Frame]) -> list[int]:
+        """Offsets at which there has to be a reference."""
+        assert self._writer is not None
+        age = float((frames[0].pts - self._reference_pts) * self._writer.header.time_base)
+        long = self._references - self._chain_start > MAX_CHAIN - MAX_BLOCK_REFERENCES
+        old = long or age + BLOCK_SECONDS > self.options.reference_period
+        forced = []
+        for k, frame in enumerate(frames):
+            cut = (
+                self.options.profile == "default"
+                and self._last_square is not None
+                and is_cut(self._last_square, frame.square)
+            )
+            self._last_square = frame.square
+            due = k == 0 and (self._current is None or old)
+            if due:
+                self._coder.restart()
+            if due or cut or frame.forced:
+                forced.append(k)
+        return forced
+
+    def _refresh(self, block: _BlockBuilder, frame: _Frame, offset: int) -> Placed:
+        """A new reference: coded, decoded, made ready, and noted in the block."""
+        coded = self._coder.code(frame.square)
+        number = block.next_number
+        if not coded.dependent:
+            self._chain_start = number
+            self._reference_pts = frame.pts
+        block.references.append(ReferenceFrame(offset, self._coder.codec, coded.data, coded.dependent))
+        return Placed(offset, number, self.engine.reference(coded.picture))
+
+    def _code_ahead(
+        self, block: _BlockBuilder, frames: list[_Frame], keypoints: NDArray[np.float32], forced: list[int]
+    ) -> None:
+        assert self._lookahead is not None
+
+        placed: list[Placed] = []
+
+        def code(offset: int) -> tuple[Placed, int]:
+            placed.append(self._refresh(block, frames[offset], offset))
+            return placed[-1], len(block.references[-1].data)
+
+        pictures = [f.square for f in frames]
+        current = None if 0 in forced else self._current
+        chain_start, chained = self._chain_start, self._coder.chained
+        stretches = self._lookahead.place(pictures, keypoints, forced, current, code)
+        if current is not None:
+            start = chain_start if chained else current.number
+            block.needed, block.current = tuple(range(start, block.first_reference)), current.number
+        for s in stretches:
+            symbols = self._trajectory(keypoints[s.start : s.stop], s.before.reference)
+            second = None if s.after is None else s.after.number
+            block.segments.append(_Segment(s.before.number, second, symbols))
+        if placed:
+            self._current = max(placed, key=lambda p: p.offset)
+
+    def _trajectory(self, keypoints: NDArray[np.float32], reference: Reference) -> NDArray[np.int32]:
+        assert self.options.smoothing is not None
+        exact = scaled(keypoints, reference.keypoints, self.options.quantization, self._basis)
+        return smooth(exact, self.options.smoothing)
+
+    def _code_on_schedule(
+        self, block: _BlockBuilder, frames: list[_Frame], keypoints: NDArray[np.float32], forced: list[int]
+    ) -> None:
+        """The original's way: frame by frame, a refresh when the last rendering has become bad."""
+        header = block.header
+        rows: list[NDArray[np.int32]] = []
+
+        def end_segment() -> None:
+            if rows:
+                assert self._current is not None
+                block.segments.append(_Segment(self._current.number, None, np.stack(rows)))
+                rows.clear()
+
+        for k, frame in enumerate(frames):
+            i = self._frames + k
+            if self._current is None or k in forced or self.schedule.is_refresh(i):
+                end_segment()
+                self._current = self._refresh(block, frame, k)
+                self.schedule.refreshed()
+                assert self.schedule.verdict == PERFECT
+                continue
+            if k == 0:
+                block.needed = (self._current.number,)
+            reference = self._current.reference
+            u = quantize(keypoints[k], reference.keypoints, header.quantization, self._basis)
+            rows.append(u)
             if self.schedule.wants_verdict(i):
-                decoded = dequantize(u, self._reference.keypoints, header.quantization)
-                rendering = self.engine.render(self._reference, decoded[None])[0]
-                self.schedule.judged(self.judge(rendering, frame.square, self._reference.picture))
-        self._frames += 1
-        self._last_step = frame.pts - self._last_pts if self._frames > 1 else 0
-        self._last_pts = frame.pts
+                decoded = dequantize(u, reference.keypoints, header.quantization, self._basis)
+                rendering = self.engine.render([reference], decoded[None])[0]
+                self.schedule.judged(self.judge(rendering, frame.square, reference.picture))
+        end_segment()
 
-    def _block_is_full(self) -> bool:
-        return self._block is not None and self._block.bytes > _MAX_REFERENCE_BYTES
-
-    def _refresh(self, frame: _Frame, block: _BlockBuilder) -> None:
-        quality = self.options.reference_quality
-        assert quality is not None
-        data = encode_still(frame.square, self._still, quality)
-        picture = decode_still(data, self._still, self.engine.size)
-        self._reference = self.engine.reference(picture)
-        self._reference_pts = frame.pts
-        block.references.append(ReferenceFrame(len(block.pts) - 1, self._still, data))
-        block.landmarks.refresh()
-        self._digest.reference(data)
-        self._references += 1
-        self.schedule.refreshed()
-        assert self.schedule.verdict == PERFECT
+    @property
+    def _basis(self) -> NDArray[np.int16] | None:
+        assert self._writer is not None
+        return self.engine.basis if self._writer.header.transformed else None
 
     # Blocks
 
-    def _close_block(self, last: bool = False) -> None:
-        if self._block is None or self._writer is None:
-            return
+    def _finish(self, builder: _BlockBuilder, last: bool) -> None:
+        """Write the block with the sound that belongs to its time."""
+        assert self._writer is not None
         audio: list[SoundPacket] = []
         end = None
         if not last:
             track, header = self._writer.header.audio, self._writer.header
             if track:
-                seconds = (self._block.pts[0] * header.time_base) + BLOCK_SECONDS
+                seconds = (builder.pts[0] * header.time_base) + BLOCK_SECONDS
                 end = seconds / track.time_base
         while self._sound and (end is None or self._sound[0].pts < end) and len(audio) < _MAX_PENDING_SOUND:
             audio.append(self._sound.popleft())
-        self._write(self._block.finish(audio))
-        self._block = None
+        block = builder.finish(audio)
+        builder.digest(self._digest)
+        self._write(block)
         while len(self._sound) > (0 if last else _MAX_PENDING_SOUND):
             some = [self._sound.popleft() for _ in range(min(_MAX_PENDING_SOUND, len(self._sound)))]
             silent = _BlockBuilder(self._writer.header, self._frames, self._references, Region(0, 0, 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -72,7 +73,8 @@ class Reference:
 class Engine:
     """A motion model ready to run.
 
-    Keypoints are always computed in float32, so that the same picture gives nearly the same ones
+    ``basis`` is the model's transform of landmarks (:mod:`neurocodec.transform`), if it has one.  Keypoints
+    are always computed in float32, so that the same picture gives nearly the same ones
     everywhere; rendering uses half precision where the device is made for it.
     """
 
@@ -85,6 +87,9 @@ class Engine:
         fold_batch_norms(network)
         self._network = cast(Any, network)
         self._network.to(self.device, memory_format=torch.channels_last)
+        self.max_references: int = getattr(network, "max_references", 1)
+        basis = getattr(network, "landmark_basis", None)
+        self.basis: NDArray[np.int16] | None = None if basis is None else basis.numpy().copy()
         half = self.device.type == "cuda" or _has_fast_bfloat16()
         self._half = half and description.architecture == "talk"
 
@@ -106,11 +111,12 @@ class Engine:
             features = self._network.encode_reference(image, keypoints)
         return Reference(picture, keypoints[0].float().cpu().numpy(), features)
 
-    def render(self, reference: Reference, keypoints: NDArray[np.float32]) -> Pictures:
-        """Keypoints (B,N,2) -> pictures (B,S,S,3)."""
+    def render(self, references: Sequence[Reference], keypoints: NDArray[np.float32]) -> Pictures:
+        """Keypoints (B,N,2) -> pictures (B,S,S,3), from as many of the references as the model can use."""
         with torch.inference_mode(), self._precision():
             points = torch.from_numpy(np.ascontiguousarray(keypoints)).to(self.device)
-            out = self._network.render(reference.features, points).float()
+            features = [r.features for r in references[: self.max_references]]
+            out = self._network.render(features if self.max_references > 1 else features[0], points).float()
             out = out.clamp_(0, 1).mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1)
         return out.contiguous().cpu().numpy()
 

@@ -72,7 +72,8 @@ class Header:
 
     ``width`` x ``height`` is the picture as shown upright, before pixel aspect ``sar`` is applied (with
     :attr:`Fit.REGION`, the size of the square that is given back); ``rotation`` says how many degrees
-    clockwise the source was turned to be upright.
+    clockwise the source was turned to be upright.  ``version`` is that of the format;
+    ``transformed`` says that landmarks are coded in the model's basis (:mod:`neurocodec.transform`).
     """
 
     width: int
@@ -92,6 +93,8 @@ class Header:
     landmark_code: LandmarkCode
     audio: AudioTrack | None = None
     extensions: tuple[tuple[int, bytes], ...] = field(default=())
+    version: int = 1
+    transformed: bool = False
 
     def regular_pts(self, frame: int) -> int:
         """Timestamp of frame ``frame`` at exactly ``fps``, in units of ``time_base``, rounded half up."""
@@ -136,7 +139,7 @@ def write_header(h: Header) -> bytes:
     out += bytes([h.colour.primaries, h.colour.transfer, h.colour.matrix])
     out += _text(h.model) + h.model_hash + varint(h.model_size) + varint(h.keypoints)
     out += varint(h.quantization)
-    out.append(h.landmark_code)
+    out.append(h.landmark_code | h.transformed << 7)
     if h.audio:
         a = h.audio
         out += _text(a.codec) + varint(a.sample_rate) + varint(a.channels) + _fraction(a.time_base)
@@ -171,7 +174,7 @@ def _positive(source: ByteReader, limit: int, what: str) -> int:
     return value
 
 
-def read_header(payload: bytes) -> Header:
+def read_header(payload: bytes, version: int = 1) -> Header:
     """Inverse of :func:`write_header`.
 
     Raises:
@@ -195,7 +198,9 @@ def read_header(payload: bytes) -> Header:
     keypoints = _positive(source, MAX_KEYPOINTS, "number of keypoints")
     quantization = _positive(source, MAX_QUANTIZATION, "quantization")
     code = source.byte()
-    if code not in list(LandmarkCode):
+    transformed = version > 1 and bool(code & 0x80)
+    code -= 0x80 * transformed
+    if code not in list(LandmarkCode) or (version == 1 and code == LandmarkCode.RANGE):
         raise UnsupportedError(f"landmark code {code} is not known to this version of neurocodec")
     audio = None
     if flags & 16:
@@ -215,5 +220,5 @@ def read_header(payload: bytes) -> Header:
         width, height, sar, 90 * (flags >> 2 & 3), Fit(flags & 3), time_base, fps, start,
         Colour(primaries, transfer, matrix, bool(flags & 32)),
         model, model_hash, model_size, keypoints, quantization, LandmarkCode(code),
-        audio, tuple(extensions),
+        audio, tuple(extensions), version, transformed,
     )  # fmt: skip

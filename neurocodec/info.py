@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from neurocodec.block import Block
-from neurocodec.container import VERSION, Loss, NfcReader
-from neurocodec.decoder import parse_frames, seconds_of
+from neurocodec.container import Loss, NfcReader
+from neurocodec.decoder import seconds_of
 from neurocodec.encoder import playing_time, rates
 from neurocodec.errors import DamagedFileError
 from neurocodec.landmarks import LandmarkEncoder
+from neurocodec.packets import code_of, parse_frames
 
 
 @dataclass
@@ -57,21 +58,23 @@ class FileInfo:
 def _packets(block: Block, reader: NfcReader) -> list[dict[str, Any]]:
     """One entry a frame; the bits of a packet are counted by writing it again."""
     header, out = reader.header, []
-    writer = LandmarkEncoder(header.landmark_code, 2 * header.keypoints)
+    writer = LandmarkEncoder(code_of(block, header), 2 * header.keypoints)
     for k, frame in enumerate(parse_frames(block, header)):
         entry: dict[str, Any] = {
             "frame": block.first_frame + k,
             "time": round(seconds_of(frame.pts, header), 6),
         }
         if frame.reference:
-            writer.refresh()
             entry |= {"kind": "reference", "bits": 8 * len(frame.reference.data)}
         else:
             assert frame.symbols is not None
+            if frame.fresh:
+                writer.refresh()
             before = writer.bits
             writer.write(frame.symbols)
             entry |= {"kind": "landmarks", "bits": writer.bits - before}
             entry["symbols"] = frame.symbols.tolist()
+            entry["references"] = list(frame.uses)
         out.append(entry)
     return out
 
@@ -129,7 +132,7 @@ def read_info(file: BinaryIO, name: str = "input", *, packets: bool = False) -> 
         duration = playing_time(h, first, last, step)
     a, c = h.audio, h.colour
     return FileInfo(
-        format_version=VERSION, width=h.width, height=h.height, sar=f"{h.sar.numerator}:{h.sar.denominator}",
+        format_version=h.version, width=h.width, height=h.height, sar=f"{h.sar.numerator}:{h.sar.denominator}",
         rotation=h.rotation, fit=h.fit.name.lower(), fps=round(float(h.fps), 6),
         time_base=f"{h.time_base.numerator}/{h.time_base.denominator}", duration=round(duration, 6),
         frames=frames, references=len(refreshes), blocks=blocks, model=h.model, model_hash=h.model_hash.hex(),

@@ -1,7 +1,8 @@
 """Landmark packets: quantization, prediction from decoded integers, and the code that writes them.
 
-What is coded is ``u = round_half_even(Q * (kp - kp_ref))`` for every keypoint coordinate, x before y.
-Prediction and contexts use earlier ``u`` only; ``kp_ref`` enters after parsing, as a float.
+What is coded is ``u = round_half_even(Q * (kp - kp_ref))`` for every keypoint coordinate, x before y, or
+for every coefficient of such differences in the model's basis (:mod:`neurocodec.transform`).  Prediction and
+contexts use earlier ``u`` only; ``kp_ref`` and the basis enter after parsing, as floats.
 """
 
 from __future__ import annotations
@@ -11,13 +12,17 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from neurocodec import transform
 from neurocodec.bits import BitReader, BitWriter
 from neurocodec.errors import DamagedFileError
 from neurocodec.golomb import MAX_MAGNITUDE, AdaptiveGolomb, read_original, write_original
+from neurocodec.rangecode import RangeCode
+from neurocodec.rangecoder import RangeDecoder, RangeEncoder
 
 MAX_QUANTIZATION = 65535
 
 Symbols = NDArray[np.int32]
+Basis = NDArray[np.int16]
 
 
 class LandmarkCode(IntEnum):
@@ -25,17 +30,37 @@ class LandmarkCode(IntEnum):
 
     ORIGINAL = 0
     GOLOMB = 1
+    RANGE = 2
 
 
-def quantize(keypoints: NDArray[np.floating], reference: NDArray[np.floating], quantization: int) -> Symbols:
-    """Keypoints and the reference's keypoints, (N,2) in [-1,1] -> symbols u, (2N,) int32."""
+def scaled(
+    keypoints: NDArray[np.floating],
+    reference: NDArray[np.floating],
+    quantization: int,
+    basis: Basis | None = None,
+) -> NDArray[np.float64]:
+    """Keypoints (..., N, 2) and the reference's (N, 2), in [-1,1] -> what is rounded to symbols, (..., 2N)."""
     difference = np.asarray(keypoints, np.float64) - np.asarray(reference, np.float64)
-    return np.rint(quantization * difference).astype(np.int32).reshape(-1)
+    flat = quantization * difference.reshape(*difference.shape[:-2], -1)
+    return flat if basis is None else transform.forward(flat, basis)
 
 
-def dequantize(symbols: Symbols, reference: NDArray[np.floating], quantization: int) -> NDArray[np.float32]:
+def quantize(
+    keypoints: NDArray[np.floating],
+    reference: NDArray[np.floating],
+    quantization: int,
+    basis: Basis | None = None,
+) -> Symbols:
+    """Keypoints (..., N, 2) and the reference's (N, 2), in [-1,1] -> symbols u, (..., 2N) int32."""
+    return np.rint(scaled(keypoints, reference, quantization, basis)).astype(np.int32)
+
+
+def dequantize(
+    symbols: Symbols, reference: NDArray[np.floating], quantization: int, basis: Basis | None = None
+) -> NDArray[np.float32]:
     """Symbols u (..., 2N) and the reference's keypoints (N,2) -> keypoints (..., N, 2)."""
-    offsets = symbols.reshape(*symbols.shape[:-1], -1, 2) / np.float64(quantization)
+    values = symbols if basis is None else transform.inverse(symbols, basis)
+    offsets = values.reshape(*symbols.shape[:-1], -1, 2) / np.float64(quantization)
     return (np.asarray(reference, np.float64) + offsets).astype(np.float32)
 
 
@@ -46,12 +71,13 @@ class LandmarkEncoder:
         self.code = code
         self._out = BitWriter()
         self._coder = AdaptiveGolomb()
+        self._range, self._contexts = RangeEncoder(), RangeCode(coordinates, MAX_MAGNITUDE)
         self._previous = np.zeros(coordinates, np.int32)
 
     @property
     def bits(self) -> int:
-        """Bits written since the block began."""
-        return len(self._out)
+        """Bits written since the block began (about, for the range coder)."""
+        return len(self._range) if self.code is LandmarkCode.RANGE else len(self._out)
 
     def refresh(self) -> None:
         """A new reference: the next packet is predicted from u = 0."""
@@ -64,13 +90,17 @@ class LandmarkEncoder:
         if self.code is LandmarkCode.ORIGINAL:
             for value in symbols.tolist():
                 write_original(self._out, value)
+            return
+        changes = (symbols - self._previous).tolist()
+        if self.code is LandmarkCode.RANGE:
+            self._contexts.write(self._range, changes)
         else:
-            self._coder.write(self._out, (symbols - self._previous).tolist())
-            self._previous = symbols.copy()
+            self._coder.write(self._out, changes)
+        self._previous = symbols.copy()
 
     def getvalue(self) -> bytes:
-        """The block's packets, bit-packed."""
-        return self._out.getvalue()
+        """The block's packets as bytes."""
+        return self._range.getvalue() if self.code is LandmarkCode.RANGE else self._out.getvalue()
 
 
 class LandmarkDecoder:
@@ -80,12 +110,8 @@ class LandmarkDecoder:
         self.code = code
         self._source = BitReader(data)
         self._coder = AdaptiveGolomb()
+        self._range, self._contexts = RangeDecoder(data), RangeCode(coordinates, MAX_MAGNITUDE)
         self._previous = np.zeros(coordinates, np.int32)
-
-    @property
-    def position(self) -> int:
-        """Bits consumed."""
-        return self._source.position
 
     def refresh(self) -> None:
         """A new reference: the next packet is predicted from u = 0."""
@@ -100,6 +126,8 @@ class LandmarkDecoder:
         count = len(self._previous)
         if self.code is LandmarkCode.ORIGINAL:
             values = np.array([read_original(self._source) for _ in range(count)], np.int32)
+        elif self.code is LandmarkCode.RANGE:
+            values = self._previous + np.array(self._contexts.read(self._range), np.int32)
         else:
             values = self._previous + np.array(self._coder.read(self._source, count), np.int32)
         if np.abs(values).max(initial=0) > MAX_MAGNITUDE // 2:
@@ -108,9 +136,10 @@ class LandmarkDecoder:
         return values
 
     def finish(self) -> None:
-        """Check that only zero padding of less than a byte is left.
+        """Check that nothing is left but zero padding of less than a byte.
 
         Raises:
             DamagedFileError: when it is not so.
         """
-        self._source.finish("landmark packets")
+        source = self._range if self.code is LandmarkCode.RANGE else self._source
+        source.finish("landmark packets")

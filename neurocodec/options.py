@@ -23,7 +23,8 @@ FEEDBACKS = ("measured", "network")
 AUDIO_MODES = ("opus", "copy", "none")
 REGIONS = ("full", "face")
 REFERENCE_CODECS = ("av1", "hevc", "jpeg")
-LANDMARK_CODES = ("golomb", "original")
+LANDMARK_CODES = ("range", "golomb", "original")
+REFRESHES = ("lookahead", "schedule")
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,9 @@ class EncodeOptions:
     reference_quality: int | None = None
     reference_period: float = 30.0
     landmark_code: str | None = None
+    refresh: str | None = None
+    price: float | None = None
+    smoothing: float | None = None
     region: str = "full"
     device: str = "auto"
     threads: int = 0
@@ -65,10 +69,13 @@ class EncodeOptions:
             model=self.model or ("vox256" if original else "talk256"),
             feedback=self.feedback or ("network" if original else "measured"),
             reference_codec=self.reference_codec or ("jpeg" if original else "av1"),
-            landmark_code=self.landmark_code or ("original" if original else "golomb"),
+            landmark_code=self.landmark_code or ("original" if original else "range"),
+            refresh=self.refresh or ("schedule" if original else "lookahead"),
+            price=0.05 if self.price is None else self.price,
+            smoothing=0.15 if self.smoothing is None else self.smoothing,
         )
         if out.reference_quality is None:
-            out = replace(out, reference_quality=95 if out.reference_codec == "jpeg" else 50)
+            out = replace(out, reference_quality=95 if out.reference_codec == "jpeg" else 20)
         assert out.reference_codec and out.landmark_code and out.reference_quality is not None
         _range("quantization", out.quantization, 1, MAX_QUANTIZATION)
         _range("gap", out.gap, 1, 1_000_000)

@@ -27,7 +27,7 @@ import av.logging
 
 Picture = NDArray[np.uint8]
 
-_TEMPORAL_DELIMITER = b"\x12\x00"
+TEMPORAL_DELIMITER = b"\x12\x00"
 
 
 def rgb_to_planes(rgb: Picture) -> tuple[Picture, Picture, Picture]:
@@ -64,7 +64,7 @@ def planes_to_rgb(y: Picture, cb: Picture, cr: Picture) -> Picture:
 
 
 @contextmanager
-def _same_priority() -> Iterator[None]:
+def same_priority() -> Iterator[None]:
     """Undo what SVT-AV1 does to the calling thread when run by root: real-time scheduling (FIFO, 99)."""
     if not hasattr(os, "sched_getscheduler"):
         yield
@@ -77,24 +77,46 @@ def _same_priority() -> Iterator[None]:
             os.sched_setscheduler(0, policy, parameters)
 
 
-def _encode_intra(rgb: Picture, codec: str, options: dict[str, str]) -> bytes:
-    planes = rgb_to_planes(rgb)
+def rgb_to_frame(rgb: Picture) -> av.VideoFrame:
+    """A frame for FFmpeg's encoders by :func:`rgb_to_planes`."""
     height, width = rgb.shape[:2]
     frame = av.VideoFrame(width, height, "yuv420p")
-    for plane, data in zip(frame.planes, planes, strict=True):
+    for plane, data in zip(frame.planes, rgb_to_planes(rgb), strict=True):
         rows = np.zeros((plane.height, plane.line_size), np.uint8)
         rows[:, : plane.width] = data
         plane.update(rows.tobytes())
+    return frame
+
+
+def frame_to_rgb(frame: av.VideoFrame, size: int) -> Picture | None:
+    """Inverse of :func:`rgb_to_frame`; None for another size or sampling."""
+    if (frame.width, frame.height) != (size, size) or frame.format.name not in ("yuv420p", "yuvj420p"):
+        return None
+    planes = []
+    for plane in frame.planes:
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        planes.append(rows[: plane.height, : plane.width])
+    return planes_to_rgb(planes[0], planes[1], planes[2])
+
+
+def _encode_intra(rgb: Picture, codec: str, options: dict[str, str]) -> bytes:
+    frame = rgb_to_frame(rgb)
+    width, height = frame.width, frame.height
     context = av.CodecContext.create(codec, "w")
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"  # type: ignore[attr-defined]
     context.time_base = Fraction(1, 25)
     context.thread_count = 1
     context.options = options
     frame.pts = 0
-    with _same_priority():
+    with same_priority():
         packets = [*context.encode(frame), *context.encode(None)]  # type: ignore[attr-defined]
         del context
     return b"".join(bytes(p) for p in packets)
+
+
+def av1_crf(quality: int) -> int:
+    """SVT-AV1's CRF (7 to 63) for a quality of 100 to 0."""
+    return round(63 - 0.56 * quality)
 
 
 def encode_still(rgb: Picture, codec: StillCodec, quality: int) -> bytes:
@@ -114,11 +136,11 @@ def encode_still(rgb: Picture, codec: StillCodec, quality: int) -> bytes:
             f"crf={crf:.1f}:keyint=1:info=0:aud=0:repeat-headers=1:log-level=none:pools=none:range=full"
         )
         return _encode_intra(rgb, "libx265", {"preset": "veryslow", "x265-params": parameters})
-    crf = round(63 - 0.56 * quality)
+    crf = av1_crf(quality)
     unit = _encode_intra(
         rgb, "libsvtav1", {"preset": "4", "crf": str(crf), "svtav1-params": "avif=1:lp=1:color-range=1"}
     )
-    return unit.removeprefix(_TEMPORAL_DELIMITER)
+    return unit.removeprefix(TEMPORAL_DELIMITER)
 
 
 def decode_still(data: bytes, codec: StillCodec, size: int) -> Picture:
@@ -167,13 +189,4 @@ def _decode_intra(data: bytes, codec: str, size: int) -> Picture | None:
         frames = [*context.decode(av.Packet(data)), *context.decode(None)]  # type: ignore[attr-defined]
     except (av.error.FFmpegError, ValueError, EOFError):
         return None
-    if not frames or (frames[0].width, frames[0].height) != (size, size):
-        return None
-    frame = frames[0]
-    if frame.format.name not in ("yuv420p", "yuvj420p"):
-        return None
-    planes = []
-    for plane in frame.planes:
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        planes.append(rows[: plane.height, : plane.width])
-    return planes_to_rgb(planes[0], planes[1], planes[2])
+    return frame_to_rgb(frames[0], size) if frames else None

@@ -6,11 +6,14 @@ backward flow with occlusion masks, and a generator paints the warped reference 
 keypoints are heat maps read by a soft-argmax (equivariant by construction), motion is found at 64x64
 whatever the picture's size, the generator works on space-to-depth pictures (nothing but warping and the
 output shuffle happens at full size), batch norms fold away, and the motion network hands its features to
-the generator, which thereby knows the pose it paints.
+the generator, which thereby knows the pose it paints.  A frame may have several references (the one
+before and the one after it): each is warped on its own, and everything is averaged with weights, a softmax
+over the references of a confidence that the motion network gives for every place.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from neurocodec.networks.tps import coordinate_grid, fit_tps, keypoint_heatmaps
+from neurocodec.transform import BASIS_ONE
 
 POINTS_PER_TPS = 5
 KEYPOINT_INPUT = 128
@@ -148,6 +152,11 @@ class MotionNet(nn.Module):
         self.nearness = nn.Parameter(torch.full((num_tps,), 2.0))
         self.occlusion_low = nn.Conv2d(64, 1, 3, 1, 1)
         self.occlusion_high = nn.Conv2d(w, 5, 3, 1, 1)
+        self.confidence_low = nn.Conv2d(64, 1, 3, 1, 1)
+        self.confidence_high = nn.Conv2d(w, 5, 3, 1, 1)
+        for head in (self.confidence_low, self.confidence_high):
+            nn.init.zeros_(head.weight)
+            nn.init.zeros_(head.bias)  # type: ignore[arg-type]
 
     def forward(self, small: Tensor, kp_reference: Tensor, kp: Tensor) -> dict[str, Tensor]:
         """small (B,3,64,64), keypoints (B,N,2) of reference and frame -> flow, occlusions, features."""
@@ -182,15 +191,25 @@ class MotionNet(nn.Module):
         favour = F.pad(self.nearness[:, None, None] * around, (0, 0, 0, 0, 1, 0))
         mixture = torch.softmax(self.maps(high).float() + favour, 1)
         flow = (mixture[..., None] * flows).sum(1)
-        occlusion = self.occlusion_high(high)
+        occlusion, confidence = self.occlusion_high(high), self.confidence_high(high).float()
         return {
             "flow": flow,
             "occlusion32": torch.sigmoid(self.occlusion_low(low)),
             "occlusion64": torch.sigmoid(occlusion[:, :1]),
             "occlusion128": torch.sigmoid(F.pixel_shuffle(occlusion[:, 1:], 2)),
+            "confidence32": self.confidence_low(low).float(),
+            "confidence64": confidence[:, :1],
+            "confidence128": F.pixel_shuffle(confidence[:, 1:], 2),
             "low": low,
             "high": high,
         }
+
+
+def _fitted(x: Tensor, like: Tensor) -> Tensor:
+    """``x`` (B,C,h,w) at the height and width of ``like``, interpolated linearly."""
+    if x.shape[-2:] == like.shape[-2:]:
+        return x
+    return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
 
 
 def warp(features: Tensor, flow: Tensor) -> Tensor:
@@ -227,31 +246,38 @@ class Generator(nn.Module):
         return x0, x1, self.encode2(x1)
 
     def forward(
-        self, reference: Tensor, features: tuple[Tensor, Tensor, Tensor], motion: dict[str, Tensor]
+        self,
+        references: Tensor,
+        features: tuple[Tensor, Tensor, Tensor],
+        motion: dict[str, Tensor],
+        count: int = 1,
     ) -> dict[str, Tensor]:
-        """Returns ``painted`` and ``deformed`` (B,3,S,S), ``mask`` (B,1,S,S) and their blend."""
+        """Paint B frames from ``count`` references each.
+
+        All inputs have batch count*B, the references of one place in the list after those of another.
+        Returns ``painted`` and ``deformed`` (B,3,S,S), ``mask`` (B,1,S,S) and their blend ``prediction``.
+        """
         f0, f1, f2 = features
         flow = motion["flow"]
 
-        def seen(x: Tensor, name: str) -> Tensor:
-            mask = motion[name]
-            if mask.shape[-1] != x.shape[-1]:
-                mask = F.interpolate(mask, size=x.shape[-2:], mode="bilinear", align_corners=False)
-            return warp(x, flow) * mask
-
-        def fitted(x: Tensor, like: Tensor) -> Tensor:
-            if x.shape[-1] == like.shape[-1]:
+        def average(x: Tensor, level: str) -> Tensor:
+            """(count*B,C,H,W) -> (B,C,H,W), weighted by confidence."""
+            if count == 1:
                 return x
-            return F.interpolate(x, size=like.shape[-2:], mode="bilinear", align_corners=False)
+            weights = _fitted(motion[f"confidence{level}"], x).unflatten(0, (count, -1)).softmax(0)
+            return (x.unflatten(0, (count, -1)) * weights.to(x.dtype)).sum(0)
 
-        x = self.merge2(torch.cat([seen(f2, "occlusion32"), fitted(motion["low"], f2)], 1))
+        def seen(x: Tensor, level: str) -> Tensor:
+            return average(warp(x, flow) * _fitted(motion[f"occlusion{level}"], x), level)
+
+        low = average(_fitted(motion["low"], f2), "32")
+        high = average(_fitted(motion["high"], f1), "64")
+        x = self.merge2(torch.cat([seen(f2, "32"), low], 1))
         x = self.body(x)
-        x = torch.cat([_up(self.reduce1(x)), seen(f1, "occlusion64"), fitted(motion["high"], f1)], 1)
+        x = torch.cat([_up(self.reduce1(x)), seen(f1, "64"), high], 1)
         x = self.merge1(x)
-        deformed = warp(reference.float(), flow)
-        x = torch.cat(
-            [_up(self.reduce0(x)), seen(f0, "occlusion128"), F.pixel_unshuffle(deformed - 0.5, 2)], 1
-        )
+        deformed = average(warp(references.float(), flow), "128")
+        x = torch.cat([_up(self.reduce0(x)), seen(f0, "128"), F.pixel_unshuffle(deformed - 0.5, 2)], 1)
         out = F.pixel_shuffle(self.head(self.merge0(x)).float(), 2)
         painted = torch.sigmoid(out[:, :3])
         mask = torch.sigmoid(out[:, 3:])
@@ -262,6 +288,8 @@ class Generator(nn.Module):
 class Talk(nn.Module):
     """Keypoints, motion and generator in one module; the interface every model of the codec has."""
 
+    max_references = 2
+
     def __init__(self, config: TalkConfig | None = None) -> None:
         super().__init__()
         self.config = config or TalkConfig()
@@ -271,6 +299,8 @@ class Talk(nn.Module):
         self.keypoint_net = KeypointNet(self.num_keypoints, c.keypoint_width, c.temperature)
         self.motion_net = MotionNet(c.num_tps, c.motion_width, c.regularization, c.variance)
         self.generator = Generator(c.generator_width, c.motion_width)
+        plain = torch.eye(2 * self.num_keypoints, dtype=torch.int16) * BASIS_ONE
+        self.register_buffer("landmark_basis", plain)
 
     def keypoints(self, images: Tensor) -> Tensor:
         """(B,3,S,S) RGB in [0,1] -> (B,N,2) x,y in [-1,1]."""
@@ -281,15 +311,16 @@ class Talk(nn.Module):
         small = _resize(image, MOTION_SIZE)
         return ReferenceFeatures((image, small, *self.generator.encode(image), keypoints))
 
-    def render_details(self, features: ReferenceFeatures, keypoints: Tensor) -> dict[str, Tensor]:
+    def render_details(self, references: Sequence[ReferenceFeatures], keypoints: Tensor) -> dict[str, Tensor]:
         """Everything the renderer makes for keypoints (B,N,2); a reference of batch 1 is shared."""
-        b = keypoints.shape[0]
+        b, count = keypoints.shape[0], len(references)
         image, small, f0, f1, f2, kp_reference = (
-            t if t.shape[0] == b else t.expand(b, *t.shape[1:]) for t in features
+            torch.cat([t if t.shape[0] == b else t.expand(b, *t.shape[1:]) for t in same])
+            for same in zip(*references, strict=True)
         )
-        motion = self.motion_net(small, kp_reference, keypoints)
-        return {**motion, **self.generator(image, (f0, f1, f2), motion)}
+        motion = self.motion_net(small, kp_reference, keypoints.repeat(count, 1, 1))
+        return {**motion, **self.generator(image, (f0, f1, f2), motion, count)}
 
-    def render(self, features: ReferenceFeatures, keypoints: Tensor) -> Tensor:
+    def render(self, references: Sequence[ReferenceFeatures], keypoints: Tensor) -> Tensor:
         """Keypoints (B,N,2) -> pictures (B,3,S,S) in [0,1]."""
-        return self.render_details(features, keypoints)["prediction"]
+        return self.render_details(references, keypoints)["prediction"]

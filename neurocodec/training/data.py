@@ -74,31 +74,35 @@ def build_cache(
     (out / "index.json").write_text(json.dumps(index))
 
 
-def build_references(cache: Path, per_clip: int, qualities: tuple[int, int], seed: int = 1) -> None:
+def build_references(cache: Path, per_clip: int, crfs: tuple[int, int], seed: int = 1) -> None:
     """Send frames of a cache through the reference coder: references.npy and their rows in reference_of.npy.
 
-    ``per_clip`` frames of every clip, AV1 at a quality drawn evenly from ``qualities``.
+    ``per_clip`` frames of every clip, in order of time, form one chain (:mod:`neurocodec.chain`) at a CRF
+    drawn evenly from ``crfs``.
     """
-    from neurocodec.block import StillCodec
-    from neurocodec.still import decode_still, encode_still
+    from neurocodec.chain import ChainDecoder, ChainEncoder
 
     frames = np.load(cache / "frames.npy", mmap_mode="r")
     rng = np.random.default_rng(seed)
-    rows: list[int] = []
-    for entry in json.loads((cache / "index.json").read_text()):
+    entries = json.loads((cache / "index.json").read_text())
+    chosen = []
+    for entry in entries:
         count = min(per_clip, entry["frames"])
-        chosen = rng.choice(entry["frames"], count, replace=False)
-        rows += [entry["start"] + int(k) for k in np.sort(chosen)]
-    size = frames.shape[1]
+        chosen.append(entry["start"] + np.sort(rng.choice(entry["frames"], count, replace=False)))
+    rows, size = np.concatenate(chosen), frames.shape[1]
     out = np.lib.format.open_memmap(
         cache / "references.npy", mode="w+", dtype=np.uint8, shape=(len(rows), size, size, 3)
     )
-    for k, row in enumerate(tqdm(rows, desc="coding references")):
-        quality = int(rng.integers(qualities[0], qualities[1] + 1))
-        coded = encode_still(np.ascontiguousarray(frames[row]), StillCodec.AV1, quality)
-        out[k] = decode_still(coded, StillCodec.AV1, size)
+    k = 0
+    for clip in tqdm(chosen, desc="coding references"):
+        encoder = ChainEncoder(size, int(rng.integers(crfs[0], crfs[1] + 1)))
+        decoder = ChainDecoder(size)
+        for row in clip:
+            out[k] = decoder.decode(encoder.encode(np.ascontiguousarray(frames[row])))
+            k += 1
+        encoder.close()
     out.flush()
-    np.save(cache / "reference_of.npy", np.array(rows))
+    np.save(cache / "reference_of.npy", rows)
 
 
 def clips_from_csv(
@@ -117,9 +121,10 @@ def clips_from_csv(
 
 @dataclass
 class Batch:
-    """reference, target, following: uint8 (B,S,S,3); landmarks of the target (B,68,2) or NaN."""
+    """reference, other, target, following: uint8 (B,S,S,3); landmarks of the target (B,68,2) or NaN."""
 
     reference: NDArray[np.uint8]
+    other: NDArray[np.uint8]
     target: NDArray[np.uint8]
     following: NDArray[np.uint8]
     landmarks: NDArray[np.float32]
@@ -149,34 +154,41 @@ class FramePairs:
         self.references = np.load(compressed, mmap_mode=mode) if compressed.exists() else None
         self.reference_of = np.load(cache / "reference_of.npy") if compressed.exists() else None
 
+    def _pick_references(self, start: int, n: int, t: int, rng: np.random.Generator) -> tuple[int, int]:
+        """Two rows of the clip [start, start+n): around row ``t``, or anywhere (one in four)."""
+        if rng.random() < 0.25:
+            return start + int(rng.integers(n)), start + int(rng.integers(n))
+        back, forth = np.exp(rng.uniform(0.0, np.log(40.0), 2)).astype(int) - 1
+        return max(start, t - int(back)), min(start + n - 1, t + int(forth))
+
+    def _coded(self, row: int, start: int, n: int) -> NDArray[np.uint8]:
+        """The clip's coded reference nearest to ``row``, or the frame itself if there is none."""
+        if self.reference_of is not None and self.references is not None:
+            lo, hi = np.searchsorted(self.reference_of, [start, start + n])
+            if hi > lo:
+                return self.references[lo + int(np.abs(self.reference_of[lo:hi] - row).argmin())]
+        return self.frames[row]
+
     def sample(self, count: int, rng: np.random.Generator, compressed: float = 0.0) -> Batch:
         """``compressed`` is the share of references drawn from the coded ones, where the cache has them."""
-        refs, targets, nexts = [], [], []
-        coded: list[int] = []
+        refs, others, targets = [], [], []
         for _ in range(count):
             clips = self.people[rng.integers(len(self.people))]
             lengths = np.array([n for _, n in clips], np.float64) ** 0.5
             start, n = clips[rng.choice(len(clips), p=lengths / lengths.sum())]
             t = start + 2 * int(rng.integers(n // 2))
-            row = -1
-            r = start + int(rng.integers(n))
-            if self.reference_of is not None and rng.random() < compressed:
-                lo, hi = np.searchsorted(self.reference_of, [start, start + n])
-                if hi > lo:
-                    row = int(rng.integers(lo, hi))
-            refs.append(r)
-            coded.append(row)
-            targets.append(t)
-            nexts.append(t + 1)
-        reference = np.stack(
-            [
-                self.references[c] if c >= 0 and self.references is not None else self.frames[r]
-                for r, c in zip(refs, coded, strict=True)
+            coded = rng.random() < compressed
+            pictures = [
+                self._coded(row, start, n) if coded else self.frames[row]
+                for row in rng.permutation(self._pick_references(start, n, t, rng))
             ]
-        )
+            refs.append(pictures[0])
+            others.append(pictures[1])
+            targets.append(t)
         return Batch(
-            reference,
+            np.stack(refs),
+            np.stack(others),
             np.stack([self.frames[t] for t in targets]),
-            np.stack([self.frames[t] for t in nexts]),
+            np.stack([self.frames[t + 1] for t in targets]),
             self.landmarks[targets].astype(np.float32),
         )

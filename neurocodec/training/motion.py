@@ -27,6 +27,8 @@ from neurocodec.training.data import FramePairs, build_cache, build_references, 
 from neurocodec.training.losses import MIRRORED, SqueezeDistance, Vgg19Distance, attention, tied_points
 
 TIED = len(MIRRORED)
+PAIRS = 0.75
+"""Share of the steps whose frames have two references."""
 
 
 @dataclass
@@ -34,6 +36,7 @@ class Prepared:
     """Float pictures (B,3,S,S) in [0,1] and landmarks (B,68,2), augmented alike."""
 
     reference: Tensor
+    other: Tensor
     target: Tensor
     following: Tensor
     landmarks: Tensor
@@ -66,7 +69,7 @@ def prepare(batch: object, rng: torch.Generator, augment: float) -> Prepared:
     """Batch of uint8 frames -> float, with colour jitter, mirroring and a common similarity transform."""
     images = [
         torch.from_numpy(getattr(batch, name)).permute(0, 3, 1, 2).float() / 255
-        for name in ("reference", "target", "following")
+        for name in ("reference", "other", "target", "following")
     ]
     landmarks = torch.from_numpy(batch.landmarks)  # type: ignore[attr-defined]
     b = len(landmarks)
@@ -83,8 +86,8 @@ def prepare(batch: object, rng: torch.Generator, augment: float) -> Prepared:
         images = [_transform(x, theta) for x in images]
         landmarks = (_undo(landmarks * 2 - 1, theta) + 1) / 2
     images = [x.contiguous(memory_format=torch.channels_last) for x in images]
-    reference, target, following = images
-    return Prepared(reference, target, following, landmarks, mirrored)
+    reference, other, target, following = images
+    return Prepared(reference, other, target, following, landmarks, mirrored)
 
 
 @dataclass
@@ -98,7 +101,7 @@ class Weights:
     deformed: float = 1.5
     ties: float = 4.0
     equivariance: float = 2.0
-    rate: float = 0.01
+    rate: float = 0.04
     attention: float = 3.0
 
 
@@ -114,12 +117,14 @@ def losses(
     quarter = max(1, b // 4)
     theta = _affine(quarter, 0.25, rng)
     bent = _transform(data.target[:quarter], theta)
-    stack = torch.cat([data.reference, data.target, data.following, bent])
-    kp_reference, kp, kp_next, kp_bent = model.keypoints(stack).split([b, b, b, quarter])
+    count = 2 if torch.rand((), generator=rng) < PAIRS else 1
+    pictures = [data.reference, data.other][:count]
+    points = model.keypoints(torch.cat([data.target, data.following, bent, *pictures]))
+    kp, kp_next, kp_bent, *kp_references = points.split([b, b, quarter, *[b] * count])
 
     quantization = torch.exp(torch.rand(b, 1, 1, generator=rng) * math.log(200 / 25) + math.log(25))
     noise = (torch.rand(kp.shape, generator=rng) - 0.5) / quantization
-    features = model.encode_reference(data.reference, kp_reference)
+    features = [model.encode_reference(*pair) for pair in zip(pictures, kp_references, strict=True)]
     out = model.render_details(features, kp + noise)
 
     mask = out["mask"]
@@ -153,14 +158,17 @@ def losses(
 
 
 def contact_sheet(model: Talk, data: Prepared, path: Path, rows: int = 8) -> None:
-    """Reference, target, rendering, painted, warp, mask, occlusion and mixture; keypoints drawn in."""
+    """Two references, target, rendering from both and from the first, painted, warp, mask, mixture."""
     model.eval()
     with torch.no_grad():
-        ref, target = data.reference[:rows], data.target[:rows]
-        kp_ref, kp = model.keypoints(ref), model.keypoints(target)
-        out = model.render_details(model.encode_reference(ref, kp_ref), kp)
+        first, second, target = data.reference[:rows], data.other[:rows], data.target[:rows]
+        kp = model.keypoints(target)
+        features = [model.encode_reference(x, model.keypoints(x)) for x in (first, second)]
+        out, single = (model.render_details(f, kp) for f in (features, features[:1]))
+        b = len(target)
+        share = out["confidence64"].unflatten(0, (2, b)).softmax(0)[0]
     model.train()
-    size = ref.shape[-1]
+    size = target.shape[-1]
 
     def picture(x: Tensor) -> np.ndarray:
         x = F.interpolate(x.float().expand(-1, 3, -1, -1), size=(size, size))
@@ -169,11 +177,12 @@ def contact_sheet(model: Talk, data: Prepared, path: Path, rows: int = 8) -> Non
     columns = [
         picture(x)
         for x in (
-            ref, target, out["prediction"], out["painted"], out["deformed"], out["mask"], out["occlusion64"],
+            first, second, target, out["prediction"], single["prediction"], out["painted"], out["deformed"],
+            out["mask"], share,
         )
     ]  # fmt: skip
-    for column, points in ((0, kp_ref), (1, kp)):
-        for row in range(len(ref)):
+    for column, points in ((0, features[0][-1]), (1, features[1][-1]), (2, kp)):
+        for row in range(b):
             for i, (x, y) in enumerate(((points[row] + 1) / 2 * (size - 1)).tolist()):
                 colour = (255, 60, 60) if i < TIED else (60, 255, 60)
                 cv2.circle(columns[column][row], (round(x), round(y)), max(1, size // 128), colour, -1)
@@ -208,7 +217,7 @@ def cache(
     """Decode clips into a cache of frame pairs, with some frames sent through the reference coder."""
     build_cache(clips_from_csv(clips, folder, "train", min_face), out, size, stride, landmarks)
     if references:
-        build_references(out, references, (25, 60))
+        build_references(out, references, (38, 61))
 
 
 @main.command()
@@ -265,8 +274,10 @@ def run(
     source = state_file if state_file.exists() else init
     if source:
         state = torch.load(source, weights_only=True)
-        model.load_state_dict(state["model"])
-        ema.load_state_dict(state["ema"])
+        for network, weights_of in ((model, "model"), (ema, "ema")):
+            missing, unexpected = network.load_state_dict(state[weights_of], strict=False)
+            if unexpected or not all("confidence" in name or "basis" in name for name in missing):
+                raise click.ClickException(f"{source} holds another model")
         if state_file.exists():
             optimizer.load_state_dict(state["optimizer"])
             step, spent = state["step"], state["spent"]

@@ -1,0 +1,161 @@
+"""Where to put references, for an encoder that sees a whole block of frames.
+
+A block begins with the reference in use (or one at its first frame) and ends, where that pays, with one at
+its last; then the stretches between references are split again and again, as long as what a further
+reference takes off the distortion is worth its bytes.  Each frame is rendered from the references on
+either side of it, so every new one improves both its neighbourhoods (cf. Konuko et al., "Multi-reference
+generative face video compression with contrastive learning", MMSP 2024).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurocodec.engine import Engine, Reference
+
+Picture = NDArray[np.uint8]
+_KEY_FRAME = 4.0
+"""A reference of that many times the usual bytes says nothing about the next."""
+MOST_REFERENCES = 60
+"""References put in one block."""
+Judge = Callable[[Picture, Picture, Picture], float]
+
+
+@dataclass
+class Placed:
+    """A reference of the block: frame offset, number in the file, ready to render with."""
+
+    offset: int
+    number: int
+    reference: Reference
+
+
+@dataclass
+class Stretch:
+    """Frames start..stop-1 between two references; ``errors`` of those that were looked at, by offset."""
+
+    start: int
+    stop: int
+    before: Placed
+    after: Placed | None
+    errors: dict[int, float] = field(default_factory=dict)
+    settled: bool = False
+
+
+class Lookahead:
+    """Chooses the references of one block after the other.
+
+    Args:
+        engine: renders.
+        judge: verdict in [0,1] on (rendering, original, reference's picture).
+        gap: every how many frames a rendering is judged.
+        price: what a byte of reference costs, in units of one frame's (1 - verdict).
+        alpha: a stretch with a verdict at or below this is split whatever it costs.
+    """
+
+    def __init__(self, engine: Engine, judge: Judge, gap: int, price: float, alpha: float) -> None:
+        self._engine, self._judge = engine, judge
+        self._gap, self._price, self._alpha = gap, price, alpha
+        self._usual_bytes = 400.0
+
+    def place(
+        self,
+        pictures: list[Picture],
+        keypoints: NDArray[np.float32],
+        forced: list[int],
+        current: Placed | None,
+        code: Callable[[int], tuple[Placed, int]],
+    ) -> list[Stretch]:
+        """The block's stretches in order of time, between the references that ``code`` was called for.
+
+        ``code`` makes a reference at an offset and tells its bytes; ``forced`` offsets get one in any case;
+        ``current`` is the one in use (None: offset 0 is forced).
+        """
+        self._pictures, self._keypoints, self._code = pictures, keypoints, code
+        self._count = 0
+        stretches: list[Stretch] = []
+        start, before = 0, current
+        for offset in forced:
+            now = self._add(offset)
+            if before is not None and offset > start:
+                # a forced one begins another scene: what comes before has nothing to gain from it
+                stretches.append(Stretch(start, offset, before, None))
+            start, before = offset + 1, now
+        if before is not None and start < len(pictures):
+            stretches.append(Stretch(start, len(pictures), before, None))
+        for stretch in stretches:
+            stretch.errors = self._look(stretch)
+        while any(not s.settled for s in stretches):
+            stretches = [part for s in stretches for part in ([s] if s.settled else self._split(s))]
+        return stretches
+
+    def _add(self, offset: int) -> Placed:
+        placed, count = self._code(offset)
+        self._count += 1
+        if count < _KEY_FRAME * self._usual_bytes:
+            self._usual_bytes += 0.3 * (count - self._usual_bytes)
+        return placed
+
+    def _look(self, stretch: Stretch, after: Reference | None = None) -> dict[int, float]:
+        """Errors (1 - verdict) of every ``gap``-th frame of a stretch and of its last."""
+        offsets = [*range(stretch.start + self._gap // 2, stretch.stop, self._gap)]
+        if not offsets or (stretch.after is None and offsets[-1] != stretch.stop - 1):
+            offsets.append(stretch.stop - 1)
+        references = [stretch.before.reference]
+        second = after or (stretch.after.reference if stretch.after else None)
+        if second is not None:
+            references.append(second)
+        errors = {}
+        for k in range(0, len(offsets), 8):
+            some = offsets[k : k + 8]
+            for offset, rendering in zip(
+                some, self._engine.render(references, self._keypoints[some]), strict=True
+            ):
+                verdict = self._judge(rendering, self._pictures[offset], references[0].picture)
+                errors[offset] = 1 - verdict
+        return errors
+
+    def _distortion(self, stretch: Stretch) -> float:
+        """Estimated sum of the errors of all frames of a stretch."""
+        return (stretch.stop - stretch.start) * float(np.mean([*stretch.errors.values()]))
+
+    def _split(self, s: Stretch) -> list[Stretch]:
+        """One more reference in a stretch, if it pays; else the stretch is settled."""
+        total = self._distortion(s)
+        bad = max(s.errors.values()) >= 1 - self._alpha
+        cost = self._price * self._usual_bytes
+        s.settled = True
+        if s.stop - s.start < 2 or self._count == MOST_REFERENCES or (total <= cost and not bad):
+            return [s]
+        offset = self._where(s)
+        trial = Placed(offset, -1, self._engine.reference(self._pictures[offset]))
+        parts = self._parts(s, trial)
+        for part in parts:
+            part.errors = self._look(part)
+        gain = total - sum(self._distortion(part) for part in parts)
+        if gain <= cost and not (bad and gain > 0):
+            return [s]
+        placed = self._add(offset)
+        for part in parts:
+            part.before = placed if part.before is trial else part.before
+            part.after = placed if part.after is trial else part.after
+        return parts
+
+    @staticmethod
+    def _parts(s: Stretch, middle: Placed) -> list[Stretch]:
+        parts = [Stretch(s.start, middle.offset, s.before, middle)]
+        parts.append(Stretch(middle.offset + 1, s.stop, middle, s.after))
+        return [p for p in parts if p.stop > p.start]
+
+    @staticmethod
+    def _where(s: Stretch) -> int:
+        """The last frame of an open stretch, else the centre of gravity of the errors."""
+        if s.after is None:
+            return s.stop - 1
+        offsets, errors = np.array([*s.errors]), np.array([*s.errors.values()]) + 1e-6
+        centre = round(float((offsets * errors).sum() / errors.sum()))
+        return min(max(centre, s.start), s.stop - 1)

@@ -1,0 +1,42 @@
+"""``NAME=VALUE`` texts to the options of encode and decode."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+from neurocodec.errors import UsageError
+from neurocodec.options import DecodeOptions, EncodeOptions
+
+
+def encode_settings(pairs: Iterable[str]) -> dict[str, Any]:
+    """Keyword arguments of :class:`EncodeOptions`.
+
+    Raises:
+        UsageError: an unknown name, or a value of another type.
+    """
+    return _parsed(pairs, EncodeOptions)
+
+
+def decode_settings(pairs: Iterable[str]) -> dict[str, Any]:
+    """Keyword arguments of :class:`DecodeOptions`; raises as :func:`encode_settings`."""
+    return _parsed(pairs, DecodeOptions)
+
+
+def _parsed(pairs: Iterable[str], options: type[EncodeOptions | DecodeOptions]) -> dict[str, Any]:
+    kinds = {f.name: str(f.type) for f in dataclasses.fields(options)}
+    out: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        name = name.strip().replace("-", "_")
+        if name not in kinds:
+            raise UsageError(f"unknown option {name!r} in {pair!r}; known: {', '.join(kinds)}")
+        if not equals:
+            raise UsageError(f"{pair!r} has no value; write {name}=VALUE")
+        kind = kinds[name]
+        try:
+            out[name] = int(value) if "int" in kind else float(value) if "float" in kind else value
+        except ValueError:
+            raise UsageError(f"{name} is a number, not {value!r}") from None
+    return out

@@ -1,0 +1,77 @@
+"""From a block's bytes to each frame's references and symbols, and a digest of them.  Integers only."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurocodec.block import Block, ReferenceFrame, frame_runs
+from neurocodec.header import Header
+from neurocodec.landmarks import LandmarkCode, LandmarkDecoder, Symbols
+
+
+class SymbolDigest:
+    """SHA-256 over what a file decodes to: every frame's symbols and every reference's bytes."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def symbols(self, u: NDArray[np.int32]) -> None:
+        self._digest.update(b"u" + u.astype("<i4").tobytes())
+
+    def reference(self, data: bytes) -> None:
+        self._digest.update(b"r" + data)
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class FrameSymbols:
+    """One frame of a block: the reference that it shows, if any, and what it is rendered from.
+
+    ``uses`` are the numbers of one or two references, ``symbols`` u (2N,) the landmarks relative to those
+    of the first one (None: the reference itself is shown).  ``fresh``: prediction starts again here.
+    """
+
+    pts: int
+    reference: ReferenceFrame | None
+    uses: tuple[int, ...]
+    symbols: Symbols | None
+    fresh: bool = False
+
+
+def code_of(block: Block, header: Header) -> LandmarkCode:
+    """The code that a block's landmark packets are in."""
+    return LandmarkCode.GOLOMB if block.golomb else header.landmark_code
+
+
+def parse_frames(block: Block, header: Header) -> list[FrameSymbols]:
+    """Read a block's landmark packets.  Integers only: no network, no float.
+
+    Raises:
+        DamagedFileError: the packets do not fill the block exactly, or hold impossible values.
+    """
+    decoder = LandmarkDecoder(code_of(block, header), 2 * header.keypoints, block.landmarks)
+    references = {r.offset: (block.first_reference + k, r) for k, r in enumerate(block.references)}
+    uses: list[tuple[int, ...]] = []
+    starts = set()
+    for run in frame_runs(block):
+        starts.add(len(uses))
+        uses += [(run.first,) if run.second is None else (run.first, run.second)] * run.frames
+    frames = []
+    rendered = iter(enumerate(uses))
+    for k, pts in enumerate(block.pts):
+        if k in references:
+            number, reference = references[k]
+            frames.append(FrameSymbols(pts, reference, (number,), None))
+            continue
+        place, used = next(rendered)
+        if place in starts:
+            decoder.refresh()
+        frames.append(FrameSymbols(pts, None, used, decoder.read(), place in starts))
+    decoder.finish()
+    return frames

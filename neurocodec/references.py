@@ -1,0 +1,63 @@
+"""Coding of reference frames: an AV1 chain, or independent stills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurocodec.block import StillCodec
+from neurocodec.chain import ChainDecoder, ChainEncoder
+from neurocodec.still import av1_crf, decode_still, encode_still
+
+Picture = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class CodedReference:
+    """A coded reference, whether it depends on the one before, and the picture (S,S,3) it decodes to."""
+
+    data: bytes
+    dependent: bool
+    picture: Picture
+
+
+class ReferenceCoder:
+    """Codes one reference after the other.
+
+    Args:
+        codec: of the references.
+        quality: 0 to 100, see :func:`neurocodec.still.encode_still`.
+        size: side of the pictures.
+        chain: predict each from the ones before (AV1 only).
+    """
+
+    def __init__(self, codec: StillCodec, quality: int, size: int, chain: bool) -> None:
+        self.codec, self._quality, self._size = codec, quality, size
+        self._chained = chain and codec is StillCodec.AV1
+        self._encoder: ChainEncoder | None = None
+        self._decoder = ChainDecoder(size)
+
+    @property
+    def chained(self) -> bool:
+        """Whether there is a chain that the next reference will go on with."""
+        return self._encoder is not None
+
+    def restart(self) -> None:
+        """Make the next reference an independent one."""
+        if self._encoder is not None:
+            self._encoder.close()
+            self._encoder = None
+
+    def code(self, picture: Picture) -> CodedReference:
+        """Code the next reference (S,S,3)."""
+        if not self._chained:
+            data = encode_still(picture, self.codec, self._quality)
+            return CodedReference(data, False, decode_still(data, self.codec, self._size))
+        dependent = self._encoder is not None
+        if self._encoder is None:
+            self._encoder = ChainEncoder(self._size, av1_crf(self._quality))
+            self._decoder = ChainDecoder(self._size)
+        data = self._encoder.encode(picture)
+        return CodedReference(data, dependent, self._decoder.decode(data))

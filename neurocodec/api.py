@@ -71,23 +71,32 @@ def encode(
     Raises:
         NeurocodecError: see :mod:`neurocodec.errors`; nothing is left at ``destination`` then.
     """
-    chosen = replace(options or EncodeOptions(), **settings).resolved()
+    chosen = replace(options or EncodeOptions(), **settings)
+    chosen.resolved()
     if _same_file(source, destination):
         raise UsageError("input and output are the same file")
     if not _is_path(destination):
         if verify:
             raise UsageError("verify needs an output that can be read again, not a pipe")
         guarded = _OutputGuard(cast(BinaryIO, destination), _name_of(destination))
-        return encode_stream(source, cast(BinaryIO, guarded), chosen, progress)
+        return _run(source, guarded, chosen, progress)
     with AtomicFile(cast(str, destination), force) as output:
         if verify and not output.file.readable():
             raise UsageError("verify needs an output that can be read again, not a pipe or a device")
         guarded = _OutputGuard(output.file, str(destination))
-        report = encode_stream(source, cast(BinaryIO, guarded), chosen, progress)
+        report = _run(source, guarded, chosen, progress)
         if verify:
             output.file.flush()
             _verify(output.file, report, str(destination))
     return report
+
+
+def _run(source: Any, file: Any, options: EncodeOptions, progress: Progress | None) -> EncodeReport:
+    if options.target_kbps is None and options.target_lpips is None and options.max_size is None:
+        return encode_stream(source, cast(BinaryIO, file), options, progress)
+    from neurocodec.ratecontrol import encode_to_target
+
+    return encode_to_target(source, cast(BinaryIO, file), options, progress)
 
 
 def _name_of(file: Any) -> str:

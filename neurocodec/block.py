@@ -23,6 +23,8 @@ MAX_CHAIN = 1024
 """A version 2 block may need at most this many references before its own first one to be decoded."""
 MAX_BLOCK_REFERENCES = 256
 """References in a version 2 block."""
+MAX_KEPT_BYTES = 1 << 28
+"""Bytes of a block's references and those it needs: what a reader has to remember."""
 RECENT = 64
 """Decoded references from before a version 2 block that its frames may use."""
 
@@ -176,6 +178,8 @@ def write_block(block: Block, header: Header) -> bytes:
 def _references_v1(block: Block, continues: bool) -> bytes:
     if block.pairs or block.golomb or block.runs is not None or any(r.dependent for r in block.references):
         raise ValueError("pairs, runs and dependent references need version 2 of the format")
+    if block.current not in (None, *block.needed[-1:]):
+        raise ValueError("the current reference has to be the last one of those needed")
     out = bytearray()
     if not continues:
         out += varint(len(block.needed))
@@ -192,6 +196,8 @@ def _references_v1(block: Block, continues: bool) -> bytes:
 
 def _references_v2(block: Block) -> bytes:
     out = bytearray()
+    if block.needed != tuple(range(block.first_reference - len(block.needed), block.first_reference)):
+        raise ValueError("the references a block needs have to be those right before its own")
     if block.needed:
         current = block.needed[-1] if block.current is None else block.current
         out += varint(len(block.needed)) + varint(block.first_reference - 1 - current)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +40,7 @@ class ChainEncoder:
     """
 
     def __init__(self, size: int, crf: int) -> None:
-        context = av.CodecContext.create("libsvtav1", "w")
+        context: Any = av.CodecContext.create("libsvtav1", "w")
         context.width, context.height, context.pix_fmt = size, size, "yuv420p"
         context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
         context.thread_count = 1
@@ -80,7 +81,7 @@ class ChainDecoder:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._context = av.CodecContext.create("libdav1d", "r")
+        self._context: Any = av.CodecContext.create("libdav1d", "r")
         self._context.thread_count = 1
         self._context.options = {"max_pixels": str(size * size * 2), "framethreads": "1"}
 

@@ -33,6 +33,7 @@ from neurocodec.options import (
     LANDMARK_CODES,
     PROFILES,
     REFERENCE_CODECS,
+    REFRESHES,
     REGIONS,
     DecodeOptions,
     EncodeOptions,
@@ -227,6 +228,25 @@ def _output(path: str) -> Any:
     return sys.stdout.buffer
 
 
+class _Size(click.ParamType):
+    """Bytes, with k, M or G for powers of 1000."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        text = str(value)
+        factor = {"k": 10**3, "M": 10**6, "G": 10**9}.get(text[-1:], 1)
+        try:
+            return int(float(text[:-1] if factor > 1 else text) * factor)
+        except (ValueError, OverflowError):
+            self.fail(f"{text!r} is no number of bytes (like 20000, 20k or 1.5M)", param, ctx)
+
+
+SIZE = _Size()
+
+
 @main.command(epilog=EXIT_CODES)
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT.nfc")
@@ -238,19 +258,41 @@ def _output(path: str) -> Any:
     help="'original': the original codec's schedule, Golomb code, JPEG references and networks.",
 )
 @click.option(
+    "--quality",
+    type=float,
+    metavar="0-100",
+    help="Sets quantization, reference quality and the price of references together.  [default: 50]",
+)
+@click.option("--target-kbps", type=float, metavar="RATE", help="Find the quality that gives this rate.")
+@click.option(
+    "--target-lpips",
+    type=float,
+    metavar="DISTANCE",
+    help="Find the quality that gives this mean distance (neurocodec's own estimate of LPIPS).",
+)
+@click.option("--max-size", type=SIZE, help="Find the best quality that fits in this many bytes (k, M).")
+@click.option(
     "--quantization",
     type=int,
-    default=100,
-    show_default=True,
-    help="Factor of the keypoints (in [-1,1]) before rounding: more is finer.",
+    help="Factor of the keypoints (in [-1,1]) before rounding: more is finer.  "
+    "[default: by quality, 100 at 50; original: 100]",
 )
-@click.option("--gap", type=int, default=5, show_default=True, help="Frames between refresh decisions.")
+@click.option("--smoothing", type=float, help="Bits against accuracy in rounding; 0 only rounds.")
+@click.option(
+    "--refresh",
+    type=click.Choice(REFRESHES),
+    help="Place references by looking ahead, or by the original's schedule.  "
+    "[default: lookahead; original: schedule]",
+)
+@click.option(
+    "--gap", type=int, default=5, show_default=True, help="Frames between verdicts and refresh decisions."
+)
 @click.option(
     "--alpha",
     type=float,
     default=0.2,
     show_default=True,
-    help="Refresh when the verdict on the last rendering (1 = perfect) is at most this.",
+    help="Refresh when the verdict on a rendering (1 = perfect) is at most this.",
 )
 @click.option("--model", metavar="NAME|FILE", help="Motion model.  [default: talk256; original: vox256]")
 @click.option(
@@ -273,7 +315,10 @@ def _output(path: str) -> Any:
     help="Still codec of references.  [default: av1; original: jpeg]",
 )
 @click.option(
-    "--reference-quality", type=int, metavar="0-100", help="Quality of references.  [default: 50; jpeg: 95]"
+    "--reference-quality",
+    type=int,
+    metavar="0-100",
+    help="Quality of references.  [default: by quality, 24 at 50; jpeg: 95]",
 )
 @click.option(
     "--reference-period",
@@ -286,7 +331,8 @@ def _output(path: str) -> Any:
 @click.option(
     "--landmark-code",
     type=click.Choice(LANDMARK_CODES),
-    help="Code of the landmark packets.  [default: golomb; original: original]",
+    help="Code of the landmark packets; range falls back to golomb where that is smaller.  "
+    "[default: range; original: original]",
 )
 @click.option(
     "--region",
@@ -310,11 +356,13 @@ def encode(
     Examples:
       neurocodec encode call.mp4 call.nfc
       neurocodec encode lecture.mkv lecture.nfc --region face --audio-bitrate 24000
-      neurocodec encode in.mp4 small.nfc --quantization 50 --reference-quality 25
+      neurocodec encode in.mp4 small.nfc --quality 20
+      neurocodec encode in.mp4 exact.nfc --target-kbps 4
       neurocodec encode in.mp4 old.nfc --profile original --model talk256
       cat in.mkv | neurocodec encode - - > out.nfc
     """
-    options = EncodeOptions(**settings).resolved()
+    options = EncodeOptions(**settings)
+    options.resolved()
     from neurocodec.api import encode as run
 
     with _progress("encoding", quiet) as update:
@@ -498,3 +546,15 @@ def models_import(source: Path, name: str | None, force: bool, as_json: bool) ->
 
     model = import_checkpoint(source, name, force=force)
     _emit(model.as_dict(), as_json, lambda: [f"{model.name}: {model.architecture} -> {model.path}"])
+
+
+def _register() -> None:
+    """Commands that live in packages of their own."""
+    from neurocodec.batch_command import batch
+    from neurocodec.compare.command import compare
+
+    main.add_command(batch)
+    main.add_command(compare)
+
+
+_register()

@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 from neurocodec import models
 from neurocodec.block import (
     MAX_BLOCK_REFERENCES,
-    MAX_NEEDED,
+    MAX_CHAIN,
+    MAX_FRAMES,
+    MAX_KEPT_BYTES,
     RECENT,
     Block,
     ReferenceFrame,
@@ -72,7 +74,8 @@ class ReferenceStore:
 
     def __init__(self, size: int, prepare: Callable[[Picture], Reference] | None = None) -> None:
         self._size, self._prepare = size, prepare
-        self._coded: dict[int, ReferenceFrame] = {}
+        self._coded: OrderedDict[int, ReferenceFrame] = OrderedDict()
+        self._bytes = 0
         self._ready: OrderedDict[int, Reference] = OrderedDict()
         self._chain: ChainDecoder | None = None
         self._chain_at = -1
@@ -80,19 +83,19 @@ class ReferenceStore:
 
     def add(self, number: int, reference: ReferenceFrame) -> None:
         """Remember the coded reference with this number; what no block can need any more is dropped."""
+        self._drop(number)
         self._coded[number] = reference
-        start = number
-        while start in self._coded and self._coded[start].dependent:
-            start -= 1
-        keep = min(start, number - MAX_NEEDED)
-        for old in [n for n in self._coded if n < keep]:
-            del self._coded[old]
+        self._bytes += len(reference.data)
+        while len(self._coded) > MAX_FRAMES + MAX_CHAIN or self._bytes > MAX_KEPT_BYTES:
+            self._drop(next(iter(self._coded)))
+
+    def _drop(self, number: int) -> None:
+        old = self._coded.pop(number, None)
+        self._bytes -= len(old.data) if old else 0
 
     def has(self, numbers: tuple[int, ...]) -> bool:
-        """Whether all of these are at hand and can be decoded."""
-        return all(
-            n in self._coded and (not self._coded[n].dependent or n - 1 in self._coded) for n in numbers
-        )
+        """Whether all of these, which a block needs, are at hand and can be decoded by themselves."""
+        return all(n in self._coded for n in numbers) and not (numbers and self._coded[numbers[0]].dependent)
 
     def get(self, number: int) -> Reference:
         """A reference ready to render with.
@@ -118,9 +121,14 @@ class ReferenceStore:
         """
         if number not in self._pictures:
             self._decode(number)
-        for old in [n for n in self._pictures if n < max(self._coded) - MAX_BLOCK_REFERENCES - RECENT]:
+        picture = self._pictures[number]
+        for old in [n for n in self._pictures if n < self._oldest_in_use]:
             del self._pictures[old]
-        return self._pictures[number]
+        return picture
+
+    @property
+    def _oldest_in_use(self) -> int:
+        return max(self._coded) - MAX_BLOCK_REFERENCES - RECENT
 
     def _decode(self, number: int) -> None:
         coded = self._coded.get(number)
@@ -132,19 +140,24 @@ class ReferenceStore:
         start = number
         while self._coded[start].dependent:
             start -= 1
-            if start not in self._coded:
+            if start not in self._coded or self._coded[start].codec is not StillCodec.AV1:
                 raise DamagedFileError("a reference is missing that another one depends on")
         if self._chain is None or not start <= self._chain_at < number:
             self._chain, self._chain_at = ChainDecoder(self._size), start - 1
-        try:
-            for n in range(self._chain_at + 1, number + 1):
-                if not self._coded[n].dependent:
-                    self._chain = ChainDecoder(self._size)
-                self._pictures[n] = self._chain.decode(self._coded[n].data)
-                self._chain_at = n
-        except DamagedFileError:
-            self._chain = None
-            raise
+        n = self._chain_at + 1
+        # to the end of what is known of the chain, so that going to and fro between two costs nothing
+        while n in self._coded and (n == start or self._coded[n].dependent):
+            try:
+                picture = self._chain.decode(self._coded[n].data)
+            except DamagedFileError:
+                self._chain = None
+                if n <= number:
+                    raise
+                return
+            if n == number or n >= self._oldest_in_use:
+                self._pictures[n] = picture
+            self._chain_at = n
+            n += 1
 
 
 class Decoder:
@@ -187,11 +200,15 @@ class Decoder:
                 self.digest.symbols(frame.symbols)
         group: list[tuple[int, FrameSymbols]] = []
         for k, frame in enumerate(frames):
-            if group and (len(group) == BATCH or frame.uses != group[0][1].uses):
+            if group and (len(group) == BATCH or frame.uses != group[0][1].uses or self._alone(group[0][1])):
                 yield from self._render(group, first, last)
                 group = []
             group.append((k, frame))
         yield from self._render(group, first, last)
+
+    def _alone(self, frame: FrameSymbols) -> bool:
+        """Whether a frame shows the still itself."""
+        return self.header.version == 1 and frame.reference is not None
 
     def _render(
         self, group: list[tuple[int, FrameSymbols]], first: int, last: int
@@ -199,7 +216,7 @@ class Decoder:
         if not any(first <= k < last for k, _ in group):
             return
         uses = group[0][1].uses
-        if self.header.version == 1 and group[0][1].reference:
+        if self._alone(group[0][1]):
             pictures: Any = [self._references.picture(uses[0])]
         else:
             references = [self._references.get(n) for n in uses]
@@ -213,7 +230,13 @@ class Decoder:
 
 
 def basis_of(header: Header, engine: Engine) -> NDArray[np.int16] | None:
-    """The basis that landmarks of this file are coded in: the model's, or None."""
+    """The basis that landmarks of this file are coded in: the model's, or None.
+
+    Raises:
+        DamagedFileError: the file asks for one that the model lacks.
+    """
+    if header.transformed and engine.basis is None:
+        raise DamagedFileError("the landmarks are in a basis that the model does not have")
     return engine.basis if header.transformed else None
 
 
@@ -249,30 +272,40 @@ class Span:
         ]
 
 
-def _entry_blocks(reader: NfcReader, entries: list[IndexEntry], start: int) -> list[IndexEntry]:
-    """The entries to read for playing from ``start``: first those that only lend references."""
-    first = max((k for k, e in enumerate(entries) if e.frames and e.pts <= start), default=0)
-    needed = reader.block_at(entries[first]).needed
-    lenders = [
-        e
-        for e in entries[:first]
-        if any(e.first_reference <= n < e.first_reference + e.references for n in needed)
-    ]
-    return [*lenders, *entries[first:]]
+def _blocks_by_index(
+    reader: NfcReader, entries: list[IndexEntry], span: Span
+) -> Iterator[tuple[Block, int] | Loss]:
+    """The blocks of ``span``, each after those before the span that lend it references."""
+    assert span.start is not None
+    first = max((k for k, e in enumerate(entries) if e.frames and e.pts <= span.start), default=0)
+    lenders = entries[:first]
+    for entry in entries[first:]:
+        try:
+            block = reader.block_at(entry)
+        except DamagedFileError as error:
+            yield Loss(entry.offset, str(error))
+            continue
+        if block.needed:
+            low, high = min(block.needed), max(block.needed)
+            wanted = [
+                e for e in lenders if e.first_reference <= high and e.first_reference + e.references > low
+            ]
+            lenders = [e for e in lenders if e not in wanted]
+            for lender in wanted:
+                try:
+                    yield reader.block_at(lender), 0
+                except DamagedFileError as error:
+                    yield Loss(lender.offset, str(error))
+        yield block, 0
+        if span.end is not None and entry.frames and entry.pts >= span.end:
+            return
 
 
 def blocks_in_span(reader: NfcReader, span: Span) -> Iterator[tuple[Block, int] | Loss]:
     """All that is needed to decode ``span``: by index where there is one, else everything in order."""
     entries = reader.index() if span.start is not None else None
-    if entries and span.start is not None:
-        wanted = _entry_blocks(reader, entries, span.start)
-        for entry in wanted:
-            try:
-                yield reader.block_at(entry), 0
-            except DamagedFileError as error:
-                yield Loss(entry.offset, str(error))
-            if span.end is not None and entry.frames and entry.pts >= span.end:
-                return
+    if entries:
+        yield from _blocks_by_index(reader, entries, span)
         return
     for item in reader:
         yield item
@@ -300,6 +333,7 @@ def decode_pictures(
         inside = span.shows(block, header)
         if inside:
             if not decoder.can_decode(block):
+                decoder.learn(block)
                 report.losses.append(
                     f"{len(block.pts)} frames from {seconds_of(block.pts[0], header):.2f} s on are lost: "
                     "their reference is"

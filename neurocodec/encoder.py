@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import time
 from collections import deque
@@ -28,7 +29,7 @@ from neurocodec.block import (
     frame_runs,
 )
 from neurocodec.container import NfcWriter
-from neurocodec.engine import BATCH, Engine, FeedbackEngine, Reference
+from neurocodec.engine import BATCH, DistanceEngine, Engine, FeedbackEngine, Pictures, Reference
 from neurocodec.errors import InputError, UnsupportedError
 from neurocodec.fit import cut, pad
 from neurocodec.header import FINEST_TIME_BASE, HASH_BYTES, AudioTrack, Colour, Fit, Header
@@ -73,7 +74,7 @@ class EncodeReport:
 
 
 @dataclass
-class _Frame:
+class Frame:
     """A picture ready for the networks; ``forced`` asks for a refresh (the region moved)."""
 
     pts: int
@@ -90,6 +91,7 @@ class _Judge:
         self._network: FeedbackEngine | None = None
         self.name = options.feedback or "measured"
         if self.name == "measured":
+            self._meter = DistanceEngine(models.find(models.DEFAULT_DISTANCE, "distance"), options.device)
             return
         name = self.name
         if name == "network":
@@ -107,11 +109,12 @@ class _Judge:
         self._network = FeedbackEngine(description, options.device)
 
     def __call__(
-        self, rendering: NDArray[np.uint8], original: NDArray[np.uint8], reference: NDArray[np.uint8]
-    ) -> float:
+        self, renderings: Pictures, originals: Pictures, reference: NDArray[np.uint8]
+    ) -> NDArray[np.float64]:
+        """Verdicts (B,) on renderings and originals (B,S,S,3)."""
         if self._network is None:
-            return measured_verdict(rendering, original)
-        return self._network.verdict(rendering, reference)
+            return measured_verdict(self._meter(renderings, originals))
+        return np.array([self._network.verdict(r, reference) for r in renderings])
 
 
 @dataclass
@@ -201,7 +204,9 @@ class Encoder:
         self.schedule = RefreshSchedule(options.gap, options.alpha)
         looks_ahead = options.refresh == "lookahead"
         price = options.price
-        assert price is not None and options.alpha is not None and options.reference_quality is not None
+        assert price is not None and options.reference_quality is not None
+        assert options.quantization is not None
+        self._quantization = options.quantization
         self._lookahead = (
             Lookahead(self.engine, self.judge, options.gap, price, options.alpha) if looks_ahead else None
         )
@@ -233,7 +238,7 @@ class Encoder:
             colour=Colour(c.primaries, c.transfer, c.matrix, c.full_range),
             model=model.name, model_hash=bytes.fromhex(model.hash)[:HASH_BYTES],
             model_size=model.size, keypoints=model.keypoints,
-            quantization=self.options.quantization,
+            quantization=self._quantization,
             landmark_code=self._landmark_code, audio=self._track(),
             version=1 if self._old_format else 2,
             transformed=not self._old_format and self.engine.basis is not None,
@@ -283,7 +288,7 @@ class Encoder:
 
     # Pictures
 
-    def _events(self) -> Iterator[_Frame]:
+    def frames(self) -> Iterator[Frame]:
         """Pictures fitted to the model's square; sound goes to the queue as it comes."""
         side, video = self.engine.size, self.reader.video
         place = None
@@ -318,7 +323,7 @@ class Encoder:
                 if place is None:
                     place = self._place()
                 square = pad(item.to_rgb(place.width, place.height), place, side)
-            yield _Frame(pts, square, region, starts, forced)
+            yield Frame(pts, square, region, starts, forced)
 
     def _place(self) -> Any:
         """Content rectangle, before there is a header."""
@@ -334,8 +339,8 @@ class Encoder:
 
     def run(self, progress: Progress | None = None) -> EncodeReport:
         began = time.perf_counter()
-        frames: list[_Frame] = []
-        for frame in self._events():
+        frames: list[Frame] = []
+        for frame in self.frames():
             if frame.starts_block and frames:
                 self._code(frames, progress)
                 frames = []
@@ -349,7 +354,7 @@ class Encoder:
         self._summarize(time.perf_counter() - began)
         return self.report
 
-    def _code(self, frames: list[_Frame], progress: Progress | None, last: bool = False) -> None:
+    def _code(self, frames: list[Frame], progress: Progress | None, last: bool = False) -> None:
         """One block."""
         if self._writer is None:
             self._writer = self._start(frames[0].pts, frames[0].region)
@@ -376,7 +381,7 @@ class Encoder:
             progress(self._frames, self.reader.video.frames)
         self._finish(block, last)
 
-    def _forced(self, frames: list[_Frame]) -> list[int]:
+    def _forced(self, frames: list[Frame]) -> list[int]:
         """Offsets at which there has to be a reference."""
         assert self._writer is not None
         age = float((frames[0].pts - self._reference_pts) * self._writer.header.time_base)
@@ -397,7 +402,7 @@ class Encoder:
                 forced.append(k)
         return forced
 
-    def _refresh(self, block: _BlockBuilder, frame: _Frame, offset: int) -> Placed:
+    def _refresh(self, block: _BlockBuilder, frame: Frame, offset: int) -> Placed:
         """A new reference: coded, decoded, made ready, and noted in the block."""
         coded = self._coder.code(frame.square)
         number = block.next_number
@@ -408,7 +413,7 @@ class Encoder:
         return Placed(offset, number, self.engine.reference(coded.picture))
 
     def _code_ahead(
-        self, block: _BlockBuilder, frames: list[_Frame], keypoints: NDArray[np.float32], forced: list[int]
+        self, block: _BlockBuilder, frames: list[Frame], keypoints: NDArray[np.float32], forced: list[int]
     ) -> None:
         assert self._lookahead is not None
 
@@ -421,7 +426,7 @@ class Encoder:
         pictures = [f.square for f in frames]
         current = None if 0 in forced else self._current
         chain_start, chained = self._chain_start, self._coder.chained
-        stretches = self._lookahead.place(pictures, keypoints, forced, current, code)
+        stretches = self._lookahead.place(pictures, keypoints, forced, current, code, self._coder.preview)
         if current is not None:
             start = chain_start if chained else current.number
             block.needed, block.current = tuple(range(start, block.first_reference)), current.number
@@ -434,11 +439,11 @@ class Encoder:
 
     def _trajectory(self, keypoints: NDArray[np.float32], reference: Reference) -> NDArray[np.int32]:
         assert self.options.smoothing is not None
-        exact = scaled(keypoints, reference.keypoints, self.options.quantization, self._basis)
+        exact = scaled(keypoints, reference.keypoints, self._quantization, self._basis)
         return smooth(exact, self.options.smoothing)
 
     def _code_on_schedule(
-        self, block: _BlockBuilder, frames: list[_Frame], keypoints: NDArray[np.float32], forced: list[int]
+        self, block: _BlockBuilder, frames: list[Frame], keypoints: NDArray[np.float32], forced: list[int]
     ) -> None:
         """The original's way: frame by frame, a refresh when the last rendering has become bad."""
         header = block.header
@@ -466,7 +471,8 @@ class Encoder:
             if self.schedule.wants_verdict(i):
                 decoded = dequantize(u, reference.keypoints, header.quantization, self._basis)
                 rendering = self.engine.render([reference], decoded[None])[0]
-                self.schedule.judged(self.judge(rendering, frame.square, reference.picture))
+                verdict = self.judge(rendering[None], frame.square[None], reference.picture)
+                self.schedule.judged(float(verdict[0]))
         end_segment()
 
     @property
@@ -529,6 +535,14 @@ def rates(sizes: dict[str, int], duration: float) -> dict[str, float]:
     """kbit/s of the whole file and of everything but the sound."""
     scale = 8 / 1000 / duration
     return {"total": sizes["total"] * scale, "video": (sizes["total"] - sizes["audio"]) * scale}
+
+
+def fitted_pictures(source: Any, options: EncodeOptions) -> Iterator[NDArray[np.uint8]]:
+    """The source's pictures (S,S,3) as an encoder with these options hands them to its networks."""
+    options = options.resolved()
+    with MediaReader(source, audio=False, threads=options.threads) as reader:
+        for frame in Encoder(reader, io.BytesIO(), options).frames():
+            yield frame.square
 
 
 def encode_stream(

@@ -140,3 +140,25 @@ class FeedbackEngine:
         with torch.inference_mode():
             batch = torch.from_numpy(pair).to(self.device).permute(0, 3, 1, 2).float().div_(255)
             return float(self._network.verdict(batch[:1], batch[1:])[0])
+
+
+class DistanceEngine:
+    """A perceptual distance ready to measure with."""
+
+    def __init__(self, description: ModelDescription, device: str = "auto") -> None:
+        self.description = description
+        self.device = choose_device(device)
+        self._network = cast(Any, models.load(description))
+        self._network.to(self.device, memory_format=torch.channels_last)
+        self._half = self.device.type == "cuda" or _has_fast_bfloat16()
+
+    def __call__(self, a: Pictures, b: Pictures) -> NDArray[np.float64]:
+        """Pictures (B,S,S,3) twice -> distances (B,), 0 = alike, on the scale of LPIPS."""
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half),
+        ):
+            pair = torch.from_numpy(np.concatenate([a, b])).to(self.device)
+            batch = pair.permute(0, 3, 1, 2).float().div_(255)
+            out = self._network(batch[: len(a)], batch[len(a) :])
+        return out.double().cpu().numpy()

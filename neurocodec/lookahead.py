@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from neurocodec.engine import Engine, Reference
+from neurocodec.engine import Engine, Pictures, Reference
 
 Picture = NDArray[np.uint8]
 _KEY_FRAME = 4.0
 """A reference of that many times the usual bytes says nothing about the next."""
 MOST_REFERENCES = 60
 """References put in one block."""
-Judge = Callable[[Picture, Picture, Picture], float]
+Judge = Callable[[Pictures, Pictures, Picture], NDArray[np.float64]]
 
 
 @dataclass
@@ -51,7 +51,7 @@ class Lookahead:
 
     Args:
         engine: renders.
-        judge: verdict in [0,1] on (rendering, original, reference's picture).
+        judge: verdicts (B,), at most 1, on renderings and originals (B,S,S,3) and the reference's picture.
         gap: every how many frames a rendering is judged.
         price: what a byte of reference costs, in units of one frame's (1 - verdict).
         alpha: a stretch with a verdict at or below this is split whatever it costs.
@@ -69,13 +69,16 @@ class Lookahead:
         forced: list[int],
         current: Placed | None,
         code: Callable[[int], tuple[Placed, int]],
+        preview: Callable[[Picture], Picture],
     ) -> list[Stretch]:
         """The block's stretches in order of time, between the references that ``code`` was called for.
 
-        ``code`` makes a reference at an offset and tells its bytes; ``forced`` offsets get one in any case;
+        ``code`` makes a reference at an offset and tells its bytes, ``preview`` gives about what a picture
+        would decode to; ``forced`` offsets get one in any case;
         ``current`` is the one in use (None: offset 0 is forced).
         """
-        self._pictures, self._keypoints, self._code = pictures, keypoints, code
+        self._pictures, self._keypoints = pictures, keypoints
+        self._code, self._preview = code, preview
         self._count = 0
         stretches: list[Stretch] = []
         start, before = 0, current
@@ -109,14 +112,13 @@ class Lookahead:
         second = after or (stretch.after.reference if stretch.after else None)
         if second is not None:
             references.append(second)
-        errors = {}
+        errors: dict[int, float] = {}
         for k in range(0, len(offsets), 8):
             some = offsets[k : k + 8]
-            for offset, rendering in zip(
-                some, self._engine.render(references, self._keypoints[some]), strict=True
-            ):
-                verdict = self._judge(rendering, self._pictures[offset], references[0].picture)
-                errors[offset] = 1 - verdict
+            renderings = self._engine.render(references, self._keypoints[some])
+            originals = np.stack([self._pictures[k] for k in some])
+            verdicts = self._judge(renderings, originals, references[0].picture)
+            errors.update(zip(some, (1 - verdicts).tolist(), strict=True))
         return errors
 
     def _distortion(self, stretch: Stretch) -> float:
@@ -132,7 +134,7 @@ class Lookahead:
         if s.stop - s.start < 2 or self._count == MOST_REFERENCES or (total <= cost and not bad):
             return [s]
         offset = self._where(s)
-        trial = Placed(offset, -1, self._engine.reference(self._pictures[offset]))
+        trial = Placed(offset, -1, self._engine.reference(self._preview(self._pictures[offset])))
         parts = self._parts(s, trial)
         for part in parts:
             part.errors = self._look(part)

@@ -34,7 +34,14 @@ DEFAULT_MOTION = "talk256"
 DEFAULT_FEEDBACK = "gauge256"
 ORIGINAL_FEEDBACK = "classic-feedback"
 MODELS_VARIABLE = "NEUROCODEC_MODELS"
-KINDS = {"talk": "motion", "vox256": "motion", "gauge": "feedback", "classic-feedback": "feedback"}
+DEFAULT_DISTANCE = "likeness"
+KINDS = {
+    "talk": "motion",
+    "vox256": "motion",
+    "gauge": "feedback",
+    "classic-feedback": "feedback",
+    "likeness": "distance",
+}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -182,6 +189,10 @@ def build(architecture: str, config: dict[str, Any]) -> nn.Module:
             from neurocodec.networks.gauge import Gauge
 
             return Gauge(**config)
+        if architecture == "likeness":
+            from neurocodec.networks.likeness import Likeness
+
+            return Likeness(**config)
         from neurocodec.networks.classic_feedback import ClassicFeedback
 
         return ClassicFeedback()

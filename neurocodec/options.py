@@ -24,21 +24,44 @@ AUDIO_MODES = ("opus", "copy", "none")
 REGIONS = ("full", "face")
 REFERENCE_CODECS = ("av1", "hevc", "jpeg")
 LANDMARK_CODES = ("range", "golomb", "original")
+DEFAULT_QUALITY = 50.0
+SMOOTHING = 0.2
 REFRESHES = ("lookahead", "schedule")
+
+
+def quantization_at(quality: float) -> int:
+    """Q for a quality of 0 to 100: 60 to 140."""
+    return round(60 + 0.8 * quality)
+
+
+def reference_quality_at(quality: float) -> int:
+    """Quality of AV1 and HEVC references for a quality of 0 to 100: 4 to 44 (AV1: CRF 61 to 38)."""
+    return round(4 + 0.4 * quality)
+
+
+def price_at(quality: float) -> float:
+    """What a byte of reference costs, in units of one frame's loss of verdict, for a quality of 0 to 100."""
+    return 0.08 * 10 ** (-0.02 * quality)
 
 
 @dataclass(frozen=True)
 class EncodeOptions:
     """Settings of an encode.
 
-    ``None`` means the profile's choice.  ``quantization`` scales keypoint differences before rounding;
-    ``gap`` and ``alpha`` steer refreshes (:mod:`neurocodec.schedule`); ``feedback`` is ``measured``,
-    ``network`` or a feedback model's name or file; ``audio_bitrate`` is in bit/s; ``reference_quality``
-    is 0 to 100; ``reference_period`` (seconds) bounds how far back a block's reference may lie.
+    ``None`` means the profile's choice, or that of ``quality`` (0 to 100), which sets quantization, reference
+    quality and the price of references together; an explicit one wins.  ``quantization`` scales keypoint
+    differences before rounding, ``smoothing`` is the strength of rate-distortion optimized rounding
+    (:mod:`neurocodec.trajectory`).  ``refresh`` is ``lookahead`` (:mod:`neurocodec.lookahead`) or
+    ``schedule`` (:mod:`neurocodec.schedule`); ``gap`` and ``alpha`` steer both, ``price`` is what a byte of
+    reference costs in the former.  ``feedback`` is ``measured``, ``network`` or a feedback model's name or
+    file; ``audio_bitrate`` is in bit/s; ``reference_quality`` is 0 to 100; ``reference_period`` (seconds)
+    bounds how far apart independent references lie.  Of the targets, ``target_kbps`` (kbit/s) and
+    ``max_size`` (bytes) count the whole file, ``target_lpips`` is the mean distance of the renderings.
     """
 
     profile: str = "default"
-    quantization: int = 100
+    quality: float | None = None
+    quantization: int | None = None
     gap: int = 5
     alpha: float = 0.2
     model: str | None = None
@@ -52,43 +75,66 @@ class EncodeOptions:
     refresh: str | None = None
     price: float | None = None
     smoothing: float | None = None
+    target_kbps: float | None = None
+    target_lpips: float | None = None
+    max_size: int | None = None
     region: str = "full"
     device: str = "auto"
     threads: int = 0
 
     def resolved(self) -> EncodeOptions:
-        """Checked, with the profile's choices filled in.
+        """Checked, with the profile's and the quality's choices filled in.
 
         Raises:
-            UsageError: a value out of range.
+            UsageError: a value out of range, or options that exclude each other.
         """
         _choice("profile", self.profile, PROFILES)
         original = self.profile == "original"
+        targets = [t for t in (self.target_kbps, self.target_lpips, self.max_size) if t is not None]
+        if len(targets) > 1:
+            raise UsageError("only one of target rate, target distance and largest size can be met")
+        if targets and (original or self.quality is not None):
+            raise UsageError("a target goes neither with --quality nor with the original's profile")
+        quality = DEFAULT_QUALITY if self.quality is None else self.quality
+        _range("quality", quality, 0, 100)
         out = replace(
             self,
+            quality=quality,
+            quantization=self.quantization or (100 if original else quantization_at(quality)),
             model=self.model or ("vox256" if original else "talk256"),
             feedback=self.feedback or ("network" if original else "measured"),
             reference_codec=self.reference_codec or ("jpeg" if original else "av1"),
             landmark_code=self.landmark_code or ("original" if original else "range"),
             refresh=self.refresh or ("schedule" if original else "lookahead"),
-            price=0.05 if self.price is None else self.price,
-            smoothing=0.15 if self.smoothing is None else self.smoothing,
+            price=price_at(quality) if self.price is None else self.price,
+            smoothing=SMOOTHING if self.smoothing is None else self.smoothing,
         )
         if out.reference_quality is None:
-            out = replace(out, reference_quality=95 if out.reference_codec == "jpeg" else 20)
-        assert out.reference_codec and out.landmark_code and out.reference_quality is not None
-        _range("quantization", out.quantization, 1, MAX_QUANTIZATION)
+            jpeg = out.reference_codec == "jpeg"
+            out = replace(out, reference_quality=95 if jpeg else reference_quality_at(quality))
+        assert out.reference_codec and out.landmark_code and out.refresh and out.quantization
+        assert out.reference_quality is not None and out.price is not None and out.smoothing is not None
+        if self.quantization is not None:
+            _range("quantization", self.quantization, 1, MAX_QUANTIZATION)
         _range("gap", out.gap, 1, 1_000_000)
         _range("alpha", out.alpha, 0, 1)
         _range("audio bitrate", out.audio_bitrate, 6000, 510000)
         _range("reference quality", out.reference_quality, 0, 100)
         _range("reference period", out.reference_period, 5, 86400)
+        _range("price", out.price, 0, 1000)
+        _range("smoothing", out.smoothing, 0, 100)
+        _range("target rate", 1 if self.target_kbps is None else self.target_kbps, 0.01, 1_000_000)
+        _range("target distance", 0.1 if self.target_lpips is None else self.target_lpips, 0.001, 1)
+        _range("largest size", 1000 if self.max_size is None else self.max_size, 1, 1 << 50)
         _range("threads", out.threads, 0, 256)
         _choice("audio", out.audio, AUDIO_MODES)
         _choice("region", out.region, REGIONS)
         _choice("reference codec", out.reference_codec, REFERENCE_CODECS)
         _choice("landmark code", out.landmark_code, LANDMARK_CODES)
+        _choice("refresh", out.refresh, REFRESHES)
         _choice("device", out.device, ("auto", "cpu", "cuda"))
+        if out.landmark_code == "original" and out.refresh == "lookahead":
+            raise UsageError("the original's landmark code goes with --refresh schedule")
         return out
 
 

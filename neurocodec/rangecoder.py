@@ -150,10 +150,10 @@ class RangeDecoder:
         return value
 
     def finish(self, what: str) -> None:
-        """Check that the data hold no more than has been read.
+        """Check that the data hold no more than has been read, and that no zero byte ends them.
 
         Raises:
-            DamagedFileError: bytes are left.
+            DamagedFileError: it is not so.
         """
-        if len(self._data) > self._position:
+        if len(self._data) > self._position or self._data.endswith(b"\0"):
             raise DamagedFileError(f"{what} do not end where they should")

@@ -12,6 +12,8 @@ from neurocodec.chain import ChainDecoder, ChainEncoder
 from neurocodec.still import av1_crf, decode_still, encode_still
 
 Picture = NDArray[np.uint8]
+_STILL_FOR_INTER = 7
+"""A still of that much more quality is about as good as an inter picture of a chain."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class ReferenceCoder:
         if self._encoder is not None:
             self._encoder.close()
             self._encoder = None
+
+    def preview(self, picture: Picture) -> Picture:
+        """About what a picture (S,S,3) would decode to as the next reference; changes nothing."""
+        quality = min(self._quality + _STILL_FOR_INTER, 100) if self.chained else self._quality
+        return decode_still(encode_still(picture, self.codec, quality), self.codec, self._size)
 
     def code(self, picture: Picture) -> CodedReference:
         """Code the next reference (S,S,3)."""

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
+from typing import Any, cast
 
 import cv2
 import numpy as np
@@ -94,7 +95,7 @@ def frame_to_rgb(frame: av.VideoFrame, size: int) -> Picture | None:
         return None
     planes = []
     for plane in frame.planes:
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+        rows = np.frombuffer(cast(Any, plane), np.uint8).reshape(-1, plane.line_size)
         planes.append(rows[: plane.height, : plane.width])
     return planes_to_rgb(planes[0], planes[1], planes[2])
 

@@ -1,7 +1,8 @@
 """The measured verdict: how good is a rendering, when the original is at hand?
 
-An offline encoder holds the original, so it need not guess.  The verdict is built on the structural
-similarity of Wang et al. (IEEE TIP 2004) at two scales, in [0,1], 1 = perfect.
+An offline encoder holds the original, so it need not guess.  The verdict is 1 for a perfect picture and
+falls with the perceptual distance (:mod:`neurocodec.networks.likeness`); 0 is about where a talking head
+stops being watchable.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Picture = NDArray[np.uint8]
+WORST_DISTANCE = 0.3
+"""Where the verdict is 0."""
 
 
 def _luma(picture: Picture, side: int) -> NDArray[np.float32]:
@@ -40,7 +43,6 @@ def is_cut(before: Picture, after: Picture) -> bool:
     return float(np.abs(a - b).mean()) > 20 and float(ssim_map(a, b).mean()) < 0.3
 
 
-def measured_verdict(rendering: Picture, original: Picture) -> float:
-    """Rendering and original (S,S,3) -> verdict in [0,1]."""
-    score = float(ssim_map(_luma(rendering, 128), _luma(original, 128)).mean())
-    return float(np.clip(2 * score - 1, 0, 1))
+def measured_verdict(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Perceptual distances on the scale of LPIPS -> verdicts, 1 = perfect, not bounded from below."""
+    return 1 - distance / WORST_DISTANCE

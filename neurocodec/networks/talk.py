@@ -260,15 +260,23 @@ class Generator(nn.Module):
         f0, f1, f2 = features
         flow = motion["flow"]
 
-        def average(x: Tensor, level: str) -> Tensor:
-            """(count*B,C,H,W) -> (B,C,H,W), weighted by confidence."""
+        def shares(level: str, like: Tensor) -> Tensor:
+            """Weights of the references (count,B,1,H,W) at the size of ``like``."""
+            confidence = _fitted(motion[f"confidence{level}"], like)
+            return confidence.unflatten(0, (count, -1)).softmax(0)
+
+        def average(x: Tensor, level: str, visible: Tensor | None = None) -> Tensor:
+            """(count*B,C,H,W) -> (B,C,H,W), weighted by confidence and visibility (count*B,1,H,W)."""
             if count == 1:
-                return x
-            weights = _fitted(motion[f"confidence{level}"], x).unflatten(0, (count, -1)).softmax(0)
-            return (x.unflatten(0, (count, -1)) * weights.to(x.dtype)).sum(0)
+                return x if visible is None else x * visible
+            weights = shares(level, x)
+            if visible is not None:
+                weights = weights * visible.unflatten(0, (count, -1))
+            parts = x.unflatten(0, (count, -1))
+            return sum(part * weight.to(x.dtype) for part, weight in zip(parts, weights, strict=True))
 
         def seen(x: Tensor, level: str) -> Tensor:
-            return average(warp(x, flow) * _fitted(motion[f"occlusion{level}"], x), level)
+            return average(warp(x, flow), level, _fitted(motion[f"occlusion{level}"], x))
 
         low = average(_fitted(motion["low"], f2), "32")
         high = average(_fitted(motion["high"], f1), "64")

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from neurocodec import models
-from neurocodec.engine import Engine
+from neurocodec.engine import DistanceEngine, Engine
 from neurocodec.networks.gauge import Gauge
 from neurocodec.training.data import FramePairs
 from neurocodec.verdict import measured_verdict
@@ -31,6 +31,7 @@ class Renderings:
     def __init__(self, cache: Path, people: set[str] | None, held_out: set[str], size: int) -> None:
         self.pairs = FramePairs(cache, exclude=held_out, only=people, in_memory=False)
         self.engine = Engine(models.find(models.DEFAULT_MOTION, "motion"))
+        self.meter = DistanceEngine(models.find(models.DEFAULT_DISTANCE, "distance"))
         self.pictures = np.zeros((size, 2, 128, 128, 3), np.uint8)
         self.verdicts = np.zeros(size, np.float32)
         self.count = 0
@@ -41,11 +42,12 @@ class Renderings:
         reference = self.engine.reference(batch.reference[0])
         keypoints = self.engine.keypoints(batch.target)
         quantized = reference.keypoints + np.rint(100 * (keypoints - reference.keypoints)) / 100
-        rendering = self.engine.render(reference, quantized.astype(np.float32))[0]
+        rendering = self.engine.render([reference], quantized.astype(np.float32))[0]
         place = self.count % len(self.verdicts)
         for k, picture in enumerate((rendering, reference.picture)):
             self.pictures[place, k] = _half(picture)
-        self.verdicts[place] = measured_verdict(rendering, batch.target[0])
+        verdict = measured_verdict(self.meter(rendering[None], batch.target))
+        self.verdicts[place] = np.clip(verdict[0], 0, 1)
         self.count += 1
 
     def batch(self, count: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:

@@ -419,9 +419,9 @@ class Encoder:
 
         placed: list[Placed] = []
 
-        def code(offset: int) -> tuple[Placed, int]:
+        def code(offset: int) -> Placed:
             placed.append(self._refresh(block, frames[offset], offset))
-            return placed[-1], len(block.references[-1].data)
+            return placed[-1]
 
         pictures = [f.square for f in frames]
         current = None if 0 in forced else self._current

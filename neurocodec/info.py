@@ -132,7 +132,8 @@ def read_info(file: BinaryIO, name: str = "input", *, packets: bool = False) -> 
         duration = playing_time(h, first, last, step)
     a, c = h.audio, h.colour
     return FileInfo(
-        format_version=h.version, width=h.width, height=h.height, sar=f"{h.sar.numerator}:{h.sar.denominator}",
+        format_version=h.version, width=h.width, height=h.height,
+        sar=f"{h.sar.numerator}:{h.sar.denominator}",
         rotation=h.rotation, fit=h.fit.name.lower(), fps=round(float(h.fps), 6),
         time_base=f"{h.time_base.numerator}/{h.time_base.denominator}", duration=round(duration, 6),
         frames=frames, references=len(refreshes), blocks=blocks, model=h.model, model_hash=h.model_hash.hex(),

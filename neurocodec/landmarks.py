@@ -39,7 +39,7 @@ def scaled(
     quantization: int,
     basis: Basis | None = None,
 ) -> NDArray[np.float64]:
-    """Keypoints (..., N, 2) and the reference's (N, 2), in [-1,1] -> what is rounded to symbols, (..., 2N)."""
+    """Keypoints (..., N, 2) and the reference's (N, 2), in [-1,1] -> what is rounded to symbols (..., 2N)."""
     difference = np.asarray(keypoints, np.float64) - np.asarray(reference, np.float64)
     flat = quantization * difference.reshape(*difference.shape[:-2], -1)
     return flat if basis is None else transform.forward(flat, basis)

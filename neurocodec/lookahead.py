@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from neurocodec.engine import Engine, Pictures, Reference
 
 Picture = NDArray[np.uint8]
-_KEY_FRAME = 4.0
-"""A reference of that many times the usual bytes says nothing about the next."""
+_FEWEST_BYTES = 40
+"""No reference is expected to take less."""
 MOST_REFERENCES = 60
 """References put in one block."""
 Judge = Callable[[Pictures, Pictures, Picture], NDArray[np.float64]]
@@ -60,7 +60,6 @@ class Lookahead:
     def __init__(self, engine: Engine, judge: Judge, gap: int, price: float, alpha: float) -> None:
         self._engine, self._judge = engine, judge
         self._gap, self._price, self._alpha = gap, price, alpha
-        self._usual_bytes = 400.0
 
     def place(
         self,
@@ -68,13 +67,13 @@ class Lookahead:
         keypoints: NDArray[np.float32],
         forced: list[int],
         current: Placed | None,
-        code: Callable[[int], tuple[Placed, int]],
-        preview: Callable[[Picture], Picture],
+        code: Callable[[int], Placed],
+        preview: Callable[[Picture, Picture], tuple[Picture, int]],
     ) -> list[Stretch]:
         """The block's stretches in order of time, between the references that ``code`` was called for.
 
-        ``code`` makes a reference at an offset and tells its bytes, ``preview`` gives about what a picture
-        would decode to; ``forced`` offsets get one in any case;
+        ``code`` makes a reference at an offset; ``preview`` tells about what a picture would decode to as a
+        reference after another, and how many bytes that would take; ``forced`` offsets get one in any case;
         ``current`` is the one in use (None: offset 0 is forced).
         """
         self._pictures, self._keypoints = pictures, keypoints
@@ -97,11 +96,8 @@ class Lookahead:
         return stretches
 
     def _add(self, offset: int) -> Placed:
-        placed, count = self._code(offset)
         self._count += 1
-        if count < _KEY_FRAME * self._usual_bytes:
-            self._usual_bytes += 0.3 * (count - self._usual_bytes)
-        return placed
+        return self._code(offset)
 
     def _look(self, stretch: Stretch, after: Reference | None = None) -> dict[int, float]:
         """Errors (1 - verdict) of every ``gap``-th frame of a stretch and of its last."""
@@ -129,12 +125,14 @@ class Lookahead:
         """One more reference in a stretch, if it pays; else the stretch is settled."""
         total = self._distortion(s)
         bad = max(s.errors.values()) >= 1 - self._alpha
-        cost = self._price * self._usual_bytes
         s.settled = True
-        if s.stop - s.start < 2 or self._count == MOST_REFERENCES or (total <= cost and not bad):
+        hopeless = total <= self._price * _FEWEST_BYTES and not bad
+        if s.stop - s.start < 2 or self._count == MOST_REFERENCES or hopeless:
             return [s]
         offset = self._where(s)
-        trial = Placed(offset, -1, self._engine.reference(self._preview(self._pictures[offset])))
+        picture, count = self._preview(self._pictures[offset], s.before.reference.picture)
+        cost = self._price * count
+        trial = Placed(offset, -1, self._engine.reference(picture))
         parts = self._parts(s, trial)
         for part in parts:
             part.errors = self._look(part)

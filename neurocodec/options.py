@@ -35,8 +35,8 @@ def quantization_at(quality: float) -> int:
 
 
 def reference_quality_at(quality: float) -> int:
-    """Quality of AV1 and HEVC references for a quality of 0 to 100: 4 to 44 (AV1: CRF 61 to 38)."""
-    return round(4 + 0.4 * quality)
+    """Quality of AV1 and HEVC references for a quality of 0 to 100: 4 to 64 (AV1: CRF 61 to 27)."""
+    return round(4 + 0.4 * quality + 0.4 * max(quality - 50, 0))
 
 
 def price_at(quality: float) -> float:

@@ -33,7 +33,7 @@ def place_class(i: int) -> int:
 
 
 def _changes(i: int, before: int, lately: int) -> int:
-    """Context of "coefficient i changes": its own last change, and those of the two coefficients before it."""
+    """Context of "coefficient i changes": its last change, and those of the two coefficients before it."""
     return CHANGES + 6 * place_class(i) + 2 * min(abs(before), 2) + (1 if lately else 0)
 
 

@@ -12,8 +12,6 @@ from neurocodec.chain import ChainDecoder, ChainEncoder
 from neurocodec.still import av1_crf, decode_still, encode_still
 
 Picture = NDArray[np.uint8]
-_STILL_FOR_INTER = 7
-"""A still of that much more quality is about as good as an inter picture of a chain."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +50,20 @@ class ReferenceCoder:
             self._encoder.close()
             self._encoder = None
 
-    def preview(self, picture: Picture) -> Picture:
-        """About what a picture (S,S,3) would decode to as the next reference; changes nothing."""
-        quality = min(self._quality + _STILL_FOR_INTER, 100) if self.chained else self._quality
-        return decode_still(encode_still(picture, self.codec, quality), self.codec, self._size)
+    def preview(self, picture: Picture, before: Picture) -> tuple[Picture, int]:
+        """About what a picture (S,S,3) would decode to as the next reference, and its bytes.
+
+        For a chain, as the second picture of a short one that begins with ``before``, a decoded reference.
+        Nothing is changed by it.
+        """
+        if not self.chained:
+            data = encode_still(picture, self.codec, self._quality)
+            return decode_still(data, self.codec, self._size), len(data)
+        encoder, decoder = ChainEncoder(self._size, av1_crf(self._quality)), ChainDecoder(self._size)
+        decoder.decode(encoder.encode(before))
+        data = encoder.encode(picture)
+        encoder.close()
+        return decoder.decode(data), len(data)
 
     def code(self, picture: Picture) -> CodedReference:
         """Code the next reference (S,S,3)."""

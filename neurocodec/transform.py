@@ -20,7 +20,9 @@ def forward(values: NDArray[np.floating], basis: NDArray[np.int16]) -> NDArray[n
     return np.asarray(values, np.float64) @ (basis.T / BASIS_ONE)
 
 
-def inverse(coefficients: NDArray[np.floating] | NDArray[np.int32], basis: NDArray[np.int16]) -> NDArray[np.float64]:
+def inverse(
+    coefficients: NDArray[np.floating] | NDArray[np.int32], basis: NDArray[np.int16]
+) -> NDArray[np.float64]:
     """Coefficients (..., M) -> coordinates (..., M)."""
     return np.asarray(coefficients, np.float64) @ (basis / BASIS_ONE)
 

@@ -176,6 +176,11 @@ class VideoPicture:
         self.duration = duration
         self.is_keyframe = bool(frame.key_frame)
 
+    @property
+    def coded_size(self) -> tuple[int, int]:
+        """Width and height in the stream, before rotation; it may change within a file."""
+        return self._frame.width, self._frame.height
+
     def to_rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
         """Upright ``height x width x 3`` uint8 RGB, scaled straight from the decoded samples.
 

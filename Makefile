@@ -1,14 +1,18 @@
 # make demo    set up everything, encode and decode a sample, print the figures
 # make test    set up everything, pass the tests
+# make benchmark [CLIPS=DIR]  compare with HEVC, AV1 and others on the videos of a folder, or on the samples
 # make check   lint and types
 # make clean   remove what the others made
 
 PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+AGAINST      ?= hevc,av1,h264,vp9,vvc,libaom
+SECONDS_EACH ?= 5
+OUT          ?= benchmark
 READY  := $(VENV)/.neurocodec-ready
 
-.PHONY: demo test check clean setup
+.PHONY: demo test benchmark check clean setup
 
 setup: $(READY)
 
@@ -25,6 +29,10 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -q
+
+benchmark: $(READY)
+	$(BIN)/python -m neurocodec compare $(CLIPS) --against $(AGAINST) \
+		--seconds $(SECONDS_EACH) --out $(OUT) $(BENCHMARK_OPTIONS)
 
 check: $(READY)
 	$(BIN)/ruff check .

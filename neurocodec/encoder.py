@@ -20,6 +20,7 @@ from neurocodec.block import (
     BLOCK_SECONDS,
     MAX_BLOCK_REFERENCES,
     MAX_CHAIN,
+    RECENT,
     Block,
     ReferenceFrame,
     Region,
@@ -150,7 +151,7 @@ class _BlockBuilder:
         )  # fmt: skip
         if self.header.version == 1:
             return replace(block, landmarks=self._landmarks(self.header.landmark_code))
-        if self.needed and self.current != self.needed[-1]:
+        if self.current is not None and self.current != self.needed[-1]:
             block = replace(block, current=self.current)
         runs = [Run(len(s.symbols), s.first, s.second) for s in self.segments]
         usual = (replace(block, pairs=pairs) for pairs in (False, True))
@@ -214,12 +215,11 @@ class Encoder:
         self._face = FaceRegion() if options.region == "face" else None
         codec = StillCodec[(options.reference_codec or "av1").upper()]
         self._coder = ReferenceCoder(codec, options.reference_quality, self.engine.size, looks_ahead)
-        self._chain_start = 0
+        self._chains: deque[tuple[int, int]] = deque(maxlen=RECENT)
         self._sound: deque[SoundPacket] = deque()
         self._digest = SymbolDigest()
         self._current: Placed | None = None
         self._last_square: NDArray[np.uint8] | None = None
-        self._reference_pts = 0
         self._writer: NfcWriter | None = None
         self._frames = self._references = 0
         self._first_pts = self._last_pts = self._last_step = 0
@@ -367,11 +367,11 @@ class Encoder:
         )
         block = _BlockBuilder(self._writer.header, self._frames, self._references, frames[0].region)
         block.pts = [f.pts for f in frames]
-        forced = self._forced(frames)
+        forced, cuts = self._forced(frames)
         if self._lookahead:
-            self._code_ahead(block, frames, keypoints, forced)
+            self._code_ahead(block, frames, keypoints, forced, cuts)
         else:
-            self._code_on_schedule(block, frames, keypoints, forced)
+            self._code_on_schedule(block, frames, keypoints, {*forced, *cuts})
         self._frames += len(frames)
         self._references = block.next_number
         steps = [b - a for a, b in pairwise([self._last_pts, *block.pts])]
@@ -381,61 +381,77 @@ class Encoder:
             progress(self._frames, self.reader.video.frames)
         self._finish(block, last)
 
-    def _forced(self, frames: list[Frame]) -> list[int]:
-        """Offsets at which there has to be a reference."""
+    def _forced(self, frames: list[Frame]) -> tuple[list[int], list[int]]:
+        """Offsets at which there has to be a reference, and offsets at which another scene begins."""
         assert self._writer is not None
-        age = float((frames[0].pts - self._reference_pts) * self._writer.header.time_base)
-        long = self._references - self._chain_start > MAX_CHAIN - MAX_BLOCK_REFERENCES
-        old = long or age + BLOCK_SECONDS > self.options.reference_period
-        forced = []
+        chain, since = self._chains[-1] if self._chains else (0, 0)
+        age = float((frames[0].pts - since) * self._writer.header.time_base)
+        long = self._references - chain > MAX_CHAIN - MAX_BLOCK_REFERENCES
+        due = self._current is None or long or age + BLOCK_SECONDS > self.options.reference_period
+        if due:
+            self._coder.restart()
+        gone = self._current is not None and self._current.number < self._references - RECENT
+        forced, cuts = [], []
         for k, frame in enumerate(frames):
-            cut = (
-                self.options.profile == "default"
-                and self._last_square is not None
-                and is_cut(self._last_square, frame.square)
-            )
-            self._last_square = frame.square
-            due = k == 0 and (self._current is None or old)
-            if due:
-                self._coder.restart()
-            if due or cut or frame.forced:
+            before, self._last_square = self._last_square, frame.square
+            if (k == 0 and (due or gone)) or frame.forced:
                 forced.append(k)
-        return forced
+            elif self.options.profile == "default" and before is not None and is_cut(before, frame.square):
+                cuts.append(k)
+        return forced, cuts
 
     def _refresh(self, block: _BlockBuilder, frame: Frame, offset: int) -> Placed:
         """A new reference: coded, decoded, made ready, and noted in the block."""
         coded = self._coder.code(frame.square)
         number = block.next_number
         if not coded.dependent:
-            self._chain_start = number
-            self._reference_pts = frame.pts
+            self._chains.append((number, frame.pts))
         block.references.append(ReferenceFrame(offset, self._coder.codec, coded.data, coded.dependent))
-        return Placed(offset, number, self.engine.reference(coded.picture))
+        return Placed(offset, number, self._chains[-1][0], self.engine.reference(coded.picture))
+
+    def _oldest_chain(self, pts: int, first: int) -> int:
+        """Number of the oldest chain that a block which begins at ``pts`` may go back to."""
+        assert self._writer is not None
+        period = self.options.reference_period / self._writer.header.time_base
+        allowed = [n for n, t in self._chains if pts - t <= period and first - n <= RECENT]
+        return min(allowed, default=first)
 
     def _code_ahead(
-        self, block: _BlockBuilder, frames: list[Frame], keypoints: NDArray[np.float32], forced: list[int]
+        self,
+        block: _BlockBuilder,
+        frames: list[Frame],
+        keypoints: NDArray[np.float32],
+        forced: list[int],
+        cuts: list[int],
     ) -> None:
         assert self._lookahead is not None
-
         placed: list[Placed] = []
 
-        def code(offset: int) -> Placed:
+        def code(offset: int, begins: bool) -> Placed:
+            if begins and offset in cuts:
+                self._coder.restart()
             placed.append(self._refresh(block, frames[offset], offset))
             return placed[-1]
 
-        pictures = [f.square for f in frames]
-        current = None if 0 in forced else self._current
-        chain_start, chained = self._chain_start, self._coder.chained
-        stretches = self._lookahead.place(pictures, keypoints, forced, current, code, self._coder.preview)
-        if current is not None:
-            start = chain_start if chained else current.number
-            block.needed, block.current = tuple(range(start, block.first_reference)), current.number
+        first, chain = block.first_reference, self._chains[-1][0] if self._chains else 0
+        current = self._current if 0 not in forced else None
+        oldest = self._oldest_chain(frames[0].pts, first)
+        stretches = self._lookahead.place(
+            [f.square for f in frames], keypoints, forced, cuts, current, oldest, code, self._coder.preview
+        )
+        used = [p for p in (current, *(s.before for s in stretches)) if p is not None and p.number < first]
+        starts = [p.chain for p in used]
+        if block.references and block.references[0].dependent:
+            starts.append(chain)
+        if starts:
+            block.needed = tuple(range(min(starts), first))
+            block.current = current.number if current else None
         for s in stretches:
             symbols = self._trajectory(keypoints[s.start : s.stop], s.before.reference)
             second = None if s.after is None else s.after.number
             block.segments.append(_Segment(s.before.number, second, symbols))
-        if placed:
-            self._current = max(placed, key=lambda p: p.offset)
+        ends_open = bool(stretches) and stretches[-1].stop == len(frames)
+        self._current = stretches[-1].before if ends_open else max(placed, key=lambda p: p.offset)
 
     def _trajectory(self, keypoints: NDArray[np.float32], reference: Reference) -> NDArray[np.int32]:
         assert self.options.smoothing is not None
@@ -443,7 +459,7 @@ class Encoder:
         return smooth(exact, self.options.smoothing)
 
     def _code_on_schedule(
-        self, block: _BlockBuilder, frames: list[Frame], keypoints: NDArray[np.float32], forced: list[int]
+        self, block: _BlockBuilder, frames: list[Frame], keypoints: NDArray[np.float32], forced: set[int]
     ) -> None:
         """The original's way: frame by frame, a refresh when the last rendering has become bad."""
         header = block.header

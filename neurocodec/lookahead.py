@@ -9,6 +9,7 @@ generative face video compression with contrastive learning", MMSP 2024).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -20,6 +21,10 @@ from neurocodec.engine import Engine, Pictures, Reference
 Picture = NDArray[np.uint8]
 _FEWEST_BYTES = 40
 """No reference is expected to take less."""
+REMEMBERED = 8
+"""Earlier references that a new scene is looked for in."""
+_GOOD_ENOUGH = 0.5
+"""Error (1 - verdict) below which a remembered reference spares a new one at a cut."""
 MOST_REFERENCES = 60
 """References put in one block."""
 Judge = Callable[[Pictures, Pictures, Picture], NDArray[np.float64]]
@@ -27,10 +32,14 @@ Judge = Callable[[Pictures, Pictures, Picture], NDArray[np.float64]]
 
 @dataclass
 class Placed:
-    """A reference of the block: frame offset, number in the file, ready to render with."""
+    """A reference: frame offset in its block, number in the file, ready to render with.
+
+    ``chain`` is the number of the independent reference from which it has to be decoded.
+    """
 
     offset: int
     number: int
+    chain: int
     reference: Reference
 
 
@@ -60,33 +69,38 @@ class Lookahead:
     def __init__(self, engine: Engine, judge: Judge, gap: int, price: float, alpha: float) -> None:
         self._engine, self._judge = engine, judge
         self._gap, self._price, self._alpha = gap, price, alpha
+        self._known: deque[Placed] = deque(maxlen=REMEMBERED)
 
     def place(
         self,
         pictures: list[Picture],
         keypoints: NDArray[np.float32],
         forced: list[int],
+        cuts: list[int],
         current: Placed | None,
-        code: Callable[[int], Placed],
+        oldest: int,
+        code: Callable[[int, bool], Placed],
         preview: Callable[[Picture, Picture], tuple[Picture, int]],
     ) -> list[Stretch]:
         """The block's stretches in order of time, between the references that ``code`` was called for.
 
-        ``code`` makes a reference at an offset; ``preview`` tells about what a picture would decode to as a
-        reference after another, and how many bytes that would take; ``forced`` offsets get one in any case;
-        ``current`` is the one in use (None: offset 0 is forced).
+        ``code`` makes a reference at an offset, which begins a scene or not; ``preview`` tells about what a
+        picture would decode to as a reference after another, and how many bytes that would take.  ``forced``
+        offsets get one in any case; at ``cuts`` an earlier one, of a chain numbered ``oldest`` or higher,
+        may serve again.  ``current`` is the one in use (None: offset 0 is forced).
         """
         self._pictures, self._keypoints = pictures, keypoints
         self._code, self._preview = code, preview
         self._count = 0
         stretches: list[Stretch] = []
+        self._known = deque((p for p in self._known if p.chain >= oldest), maxlen=REMEMBERED)
         start, before = 0, current
-        for offset in forced:
-            now = self._add(offset)
+        for offset in sorted({*forced, *cuts}):
             if before is not None and offset > start:
-                # a forced one begins another scene: what comes before has nothing to gain from it
+                # another scene begins: what comes before has nothing to gain from it
                 stretches.append(Stretch(start, offset, before, None))
-            start, before = offset + 1, now
+            again = None if offset in forced else self._recall(offset)
+            start, before = (offset, again) if again else (offset + 1, self._add(offset, True))
         if before is not None and start < len(pictures):
             stretches.append(Stretch(start, len(pictures), before, None))
         for stretch in stretches:
@@ -95,9 +109,21 @@ class Lookahead:
             stretches = [part for s in stretches for part in ([s] if s.settled else self._split(s))]
         return stretches
 
-    def _add(self, offset: int) -> Placed:
+    def _add(self, offset: int, begins: bool = False) -> Placed:
         self._count += 1
-        return self._code(offset)
+        placed = self._code(offset, begins)
+        self._known.append(placed)
+        return placed
+
+    def _recall(self, offset: int) -> Placed | None:
+        """The remembered reference that shows the scene beginning at ``offset`` well enough, if any."""
+        best, least = None, _GOOD_ENOUGH
+        for known in self._known:
+            rendering = self._engine.render([known.reference], self._keypoints[offset : offset + 1])
+            verdicts = self._judge(rendering, self._pictures[offset][None], known.reference.picture)
+            if 1 - verdicts[0] < least:
+                best, least = known, 1 - verdicts[0]
+        return best
 
     def _look(self, stretch: Stretch, after: Reference | None = None) -> dict[int, float]:
         """Errors (1 - verdict) of every ``gap``-th frame of a stretch and of its last."""
@@ -132,7 +158,7 @@ class Lookahead:
         offset = self._where(s)
         picture, count = self._preview(self._pictures[offset], s.before.reference.picture)
         cost = self._price * count
-        trial = Placed(offset, -1, self._engine.reference(picture))
+        trial = Placed(offset, -1, -1, self._engine.reference(picture))
         parts = self._parts(s, trial)
         for part in parts:
             part.errors = self._look(part)

@@ -1,4 +1,4 @@
-"""Initial states of the contexts of :mod:`neurocodec.rangecode`: probability of a one (1/65536), observations.
+"""Initial states of the contexts of :mod:`neurocodec.rangecode`: probability of a one, observations.
 
 Counted over quantized trajectories of training people at several quantizations; part of the format.
 """

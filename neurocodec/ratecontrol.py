@@ -73,7 +73,7 @@ def _rewindable(source: Any, stack: ExitStack) -> Callable[[], Any]:
     """A function that gives the source from its start; a pipe is copied to a temporary file first."""
     if isinstance(source, (str, os.PathLike)):
         return lambda: source
-    kept: Any = stack.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY))
+    kept: Any = stack.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115
     shutil.copyfileobj(source, kept)
 
     def begin() -> Any:

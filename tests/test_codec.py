@@ -15,9 +15,10 @@ from media_factory import make_clip
 import neurocodec
 from neurocodec.block import Region
 from neurocodec.container import NfcReader
-from neurocodec.decoder import Decoder
+from neurocodec.decoder import Decoder, ReferenceStore
 from neurocodec.engine import Engine
 from neurocodec.errors import DamagedFileError, InputError, OutputError, UnsupportedError, UsageError
+from neurocodec.landmarks import quantize
 from neurocodec.media import AudioPacket, MediaReader, VideoPicture
 from neurocodec.metrics import psnr
 from neurocodec.models import find
@@ -99,7 +100,7 @@ def test_moving_a_keypoint_moves_the_picture_there(coded: Path) -> None:
     for k in range(count):
         points[k + 1, k] += (0.06, 0.1)
     pictures = np.concatenate(
-        [decoder.engine.render(reference, points[k : k + 8]) for k in range(0, count + 1, 8)]
+        [decoder.engine.render([reference], points[k : k + 8]) for k in range(0, count + 1, 8)]
     ).astype(int)
     ys, xs = np.mgrid[0:256, 0:256] / 127.5 - 1
     local = 0
@@ -110,16 +111,22 @@ def test_moving_a_keypoint_moves_the_picture_there(coded: Path) -> None:
     assert local >= 0.8 * count
 
 
-def test_the_encoder_works_from_the_decoded_reference(clip: Path, coded: Path) -> None:
+@pytest.mark.parametrize("refresh", ["lookahead", "schedule"])
+def test_the_encoder_works_from_the_decoded_reference(clip: Path, tmp_path: Path, refresh: str) -> None:
     """The coded symbols are those of the decoded reference's keypoints, not of the clean picture's."""
-    engine = Engine(find("talk256", "motion"))
+    out = tmp_path / "o.nfc"
+    neurocodec.encode(clip, out, refresh=refresh, smoothing=0.0)
+    engine, store = Engine(find("talk256", "motion")), ReferenceStore(256)
     clean = engine.keypoints(frames_of(clip)[0][1][None])[0]
-    decoded = next(p for _, p in neurocodec.pictures(coded))
-    reference = engine.reference(decoded)
+    with out.open("rb") as file:
+        block = next(iter(NfcReader(file)))
+    assert isinstance(block, tuple)
+    store.add(0, block[0].references[0])
+    reference = engine.reference(store.picture(0))
     assert np.abs(reference.keypoints - clean).max() > 0
     second = frames_of(clip)[1][1]
-    u = np.rint(100 * (engine.keypoints(second[None])[0].astype(float) - reference.keypoints)).astype(int)
-    assert np.abs(u.reshape(-1) - symbols_of(coded)[1]).max() <= 1
+    u = quantize(engine.keypoints(second[None])[0], reference.keypoints, 100, engine.basis)
+    assert np.abs(u - symbols_of(out)[1]).max() <= 1
 
 
 def test_quantization_buys_precision(clip: Path, tmp_path: Path) -> None:
@@ -133,9 +140,9 @@ def test_quantization_buys_precision(clip: Path, tmp_path: Path) -> None:
 
 def test_refreshes_follow_the_verdict(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.nfc"
-    neurocodec.encode(clip, out, alpha=1.0, gap=7)
+    neurocodec.encode(clip, out, alpha=1.0, gap=7, refresh="schedule")
     assert [r["frame"] for r in neurocodec.probe(out).refreshes] == list(range(0, 40, 7))
-    neurocodec.encode(clip, out, alpha=0.0, gap=7, force=True)
+    neurocodec.encode(clip, out, alpha=0.0, gap=7, refresh="schedule", force=True)
     assert [r["frame"] for r in neurocodec.probe(out).refreshes] == [0]
 
 
@@ -151,8 +158,52 @@ def test_a_cut_is_a_refresh_at_once(clip: Path, tmp_path: Path) -> None:
     ) as writer:
         for k, p in enumerate(pictures):
             writer.write_video(p if k < 13 else 255 - np.rot90(p), k)
-    neurocodec.encode(source, out, alpha=0.0)
-    assert [r["frame"] for r in neurocodec.probe(out).refreshes] == [0, 13]
+    neurocodec.encode(source, out, alpha=0.0, price=1.0, verify=True)
+    assert sorted(r["frame"] for r in neurocodec.probe(out).refreshes)[:2] == [0, 13]
+    packets = neurocodec.probe(out, packets=True).packets
+    assert packets is not None
+    for p in packets:  # nothing is rendered from both sides of the cut
+        frames = {neurocodec.probe(out).refreshes[n]["frame"] >= 13 for n in p.get("references", [])}
+        assert frames <= {p["frame"] >= 13}
+
+
+def test_a_cut_at_the_start_of_a_block(tmp_path: Path) -> None:
+    from neurocodec.media import MediaWriter
+    from neurocodec.media.color import ColorInfo
+
+    source, out = tmp_path / "in.mp4", tmp_path / "o.nfc"
+    rng = np.random.default_rng(0)
+    scenes = [
+        np.kron(rng.integers(0, 2, (8, 8, 3)), np.ones((32, 32, 1))).astype(np.uint8) * s for s in (90, 250)
+    ]
+    with MediaWriter(
+        source, width=256, height=256, time_base=Fraction(1, 2), fps=Fraction(2), color=ColorInfo(), crf=8
+    ) as writer:
+        for k in range(14):
+            writer.write_video(scenes[k >= 10], k)
+    neurocodec.encode(source, out, price=1.0, verify=True)
+    assert {0, 10} <= {r["frame"] for r in neurocodec.probe(out).refreshes}
+    assert len(list(neurocodec.pictures(out))) == 14
+
+
+def test_as_many_refreshes_as_frames(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o.nfc"
+    neurocodec.encode(clip, out, refresh="schedule", landmark_code="golomb", alpha=1.0, gap=1)
+    assert neurocodec.probe(out).format_version == 1
+    assert neurocodec.probe(out).references == 40
+    assert len(list(neurocodec.pictures(out))) == 40
+
+
+def test_a_version_is_no_newer_than_it_has_to_be(clip: Path, coded: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o.nfc"
+    for settings, version in (
+        ({"landmark_code": "golomb"}, 1),
+        ({"landmark_code": "original"}, 1),
+        ({"landmark_code": "range"}, 2),
+    ):
+        neurocodec.encode(clip, out, refresh="schedule", force=True, verify=True, **settings)  # type: ignore[arg-type]
+        assert neurocodec.probe(out).format_version == version
+    assert neurocodec.probe(coded).format_version == 2
 
 
 def test_start_inside_a_frame_shows_that_frame(tmp_path: Path) -> None:
@@ -230,7 +281,7 @@ def long(sound_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         for k, p in enumerate(pictures):
             writer.write_video(p, k)
     out = folder / "long.nfc"
-    neurocodec.encode(slow, out, alpha=0.9, gap=20, reference_period=8)
+    neurocodec.encode(slow, out, alpha=0.9, gap=20, reference_period=11)
     return out
 
 
@@ -245,7 +296,8 @@ def test_blocks_last_at_most_five_seconds(long: Path) -> None:
     starts = [float((b.pts[0] - reader.header.start) * reader.header.time_base) for b in blocks]
     for b, start in zip(blocks, starts, strict=True):
         for number in b.needed:
-            assert start + 5 - times[number] <= 8 + 1e-6
+            assert start + 5 - times[number] <= 11 + 1e-6
+    assert [bool(b.needed) for b in blocks] == [False, True, False]
 
 
 @pytest.mark.parametrize("start", [0.0, 0.4, 3.3, 5.0, 7.7, 11.9])
@@ -291,8 +343,22 @@ def test_a_damaged_block_is_skipped(long: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.nfc"
     broken.write_bytes(data)
     report = neurocodec.decode(broken, tmp_path / "out.mp4")
-    assert report.losses
-    assert 25 <= report.frames < 125
+    assert len(report.losses) == 1 and "damage" in report.losses[0]
+    assert report.frames == 75
+
+
+def test_a_lost_block_loses_those_that_depend_on_it(long: Path, tmp_path: Path) -> None:
+    data = bytearray(long.read_bytes())
+    with long.open("rb") as file:
+        data[NfcReader(file).header_bytes + 40] ^= 4
+    broken = tmp_path / "broken.nfc"
+    broken.write_bytes(data)
+    report = neurocodec.decode(broken, tmp_path / "out.mp4")
+    assert "damage" in report.losses[0]
+    assert report.losses[1:] == ["50 frames from 5.00 s on are lost: their reference is"]
+    assert report.frames == 25
+    with pytest.raises(DamagedFileError, match="lost"):
+        list(neurocodec.pictures(broken, start=6.0, duration=1.0))
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 270])

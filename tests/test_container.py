@@ -15,10 +15,13 @@ from hypothesis import strategies as st
 
 from neurocodec.bits import varint
 from neurocodec.block import (
+    MAX_CHAIN,
     MAX_NEEDED,
+    RECENT,
     Block,
     ReferenceFrame,
     Region,
+    Run,
     SoundPacket,
     StillCodec,
     read_block,
@@ -39,6 +42,7 @@ from neurocodec.container import (
 from neurocodec.errors import DamagedFileError, InputError, NeurocodecError, UnsupportedError
 from neurocodec.header import AudioTrack, Colour, Fit, Header, Rectangle, read_header, write_header
 from neurocodec.landmarks import LandmarkCode, LandmarkEncoder
+from neurocodec.packets import parse_frames
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -47,6 +51,7 @@ HEADER = Header(
     fps=Fraction(25), start=0, colour=Colour(), model="talk256", model_hash=bytes(range(8)), model_size=256,
     keypoints=15, quantization=100, landmark_code=LandmarkCode.GOLOMB,
 )  # fmt: skip
+NEWER = replace(HEADER, version=2, landmark_code=LandmarkCode.RANGE, transformed=True)
 SOUND = AudioTrack("opus", 48000, 2, Fraction(1, 48000), 312, 960, b"OpusHead")
 
 
@@ -83,7 +88,7 @@ tracks = st.builds(
     AudioTrack, names, st.integers(1, 192000), st.integers(1, 255), fractions,
     st.integers(0, 5000), st.sampled_from([0, 1024]), bytestrings,
 )  # fmt: skip
-headers = st.builds(
+newer_headers = st.builds(
     Header,
     st.integers(1, 32768), st.integers(1, 32768), st.one_of(st.just(Fraction(1)), fractions),
     st.sampled_from([0, 90, 180, 270]), st.sampled_from(Fit), time_bases, rates,
@@ -92,7 +97,46 @@ headers = st.builds(
     names, st.binary(min_size=8, max_size=8), st.integers(1, 4096), st.integers(1, 1024),
     st.integers(1, 65535), st.sampled_from(LandmarkCode), st.none() | tracks,
     st.lists(st.tuples(st.integers(0, 1000), bytestrings), max_size=3).map(tuple),
+    st.just(2), st.booleans(),
 )  # fmt: skip
+old_headers = newer_headers.filter(lambda h: h.landmark_code is not LandmarkCode.RANGE).map(
+    lambda h: replace(h, version=1, transformed=False)
+)
+headers = old_headers | newer_headers
+
+
+@st.composite
+def newer_parts(draw: st.DrawFn, count: int, number: int) -> dict[str, Any]:
+    """What version 2 alone can say of a block of ``count`` frames whose first reference has ``number``."""
+    chain = draw(st.integers(0, min(number, MAX_CHAIN)))
+    needed = tuple(range(number - chain, number))
+    offsets = draw(st.lists(st.integers(0, count - 1), unique=True, max_size=5)) if count else []
+    parts: dict[str, Any] = {"needed": needed, "golomb": draw(st.booleans())}
+    usable = [*needed[-RECENT:], *range(number, number + len(offsets))]
+    left = count - len(offsets)
+    if usable and draw(st.booleans()):
+        runs = []
+        while left:
+            frames = draw(st.integers(1, left))
+            first, *second = draw(st.lists(st.sampled_from(usable), min_size=1, max_size=2, unique=True))
+            runs.append(Run(frames, first, *second))
+            left -= frames
+        parts["runs"] = tuple(runs)
+    else:
+        if count and not needed and 0 not in offsets:
+            offsets.append(0)
+        parts["pairs"] = draw(st.booleans())
+    stills: list[ReferenceFrame] = []
+    before = StillCodec.AV1 if needed else None
+    for offset in offsets:
+        codec = draw(st.sampled_from(StillCodec))
+        dependent = codec is before is StillCodec.AV1 and draw(st.booleans())
+        stills.append(ReferenceFrame(offset, codec, draw(bytestrings), dependent))
+        before = codec
+    if chain > 1:
+        current = draw(st.sampled_from(needed[-RECENT:]))
+        parts["current"] = None if current == needed[-1] else current
+    return {**parts, "references": tuple(stills)}
 
 
 @st.composite
@@ -124,13 +168,14 @@ def files(draw: st.DrawFn) -> tuple[Header, list[Block]]:
                 audio.append(SoundPacket(draw(st.binary(min_size=1, max_size=9)), pts - 5000, duration))
                 pts += step if odd else header.audio.packet_duration
         region = draw(st.builds(Region, st.integers(0, 999), st.integers(0, 999), st.integers(1, 999)))
-        blocks.append(
-            Block(
-                frame, tuple(regular), reference, tuple(needed), tuple(stills), draw(bytestrings),
-                tuple(audio), region if header.fit is Fit.REGION else None,
-            )
+        block = Block(
+            frame, tuple(regular), reference, tuple(needed), tuple(stills), draw(bytestrings),
+            tuple(audio), region if header.fit is Fit.REGION else None,
         )  # fmt: skip
-        frame, reference = frame + count, reference + len(stills)
+        if header.version == 2:
+            block = replace(block, **draw(newer_parts(count, reference)))
+        blocks.append(block)
+        frame, reference = frame + count, reference + len(block.references)
     return header, blocks
 
 
@@ -165,7 +210,7 @@ def split(found: list[tuple[Block, int] | Loss]) -> tuple[list[Block], list[Loss
 @quick
 @given(headers)
 def test_header_round_trip(header: Header) -> None:
-    assert read_header(write_header(header)) == header
+    assert read_header(write_header(header), header.version) == header
 
 
 @quick
@@ -304,7 +349,7 @@ def test_what_is_no_nfc_file(data: bytes) -> None:
         NfcReader(io.BytesIO(data))
 
 
-@pytest.mark.parametrize("version", [0, 2, 255])
+@pytest.mark.parametrize("version", [0, VERSION + 1, 255])
 def test_other_versions_are_refused(version: int) -> None:
     data = small_file()[0]
     with pytest.raises(UnsupportedError, match=f"version {version}"):
@@ -409,6 +454,96 @@ def test_impossible_blocks(payload: bytes, error: str) -> None:
     assert not found and len(losses) == 2
 
 
+KEY = varint(1) + b"\0" + varint(8 + 2) + b"k"
+"""A count of one reference: an AV1 key picture of one byte at offset 0."""
+
+
+@pytest.mark.parametrize(
+    ("payload", "error"),
+    [
+        (b"\4\4" + varint(0) + varint(1) * 2, "over the limit"),
+        (b"\4\4" + varint(9) + varint(0) + varint(0) * 2, "cannot be"),
+        (b"\4\4" + varint(9) + varint(10), "over the limit"),
+        (b"\4\4" + varint(2000) + varint(1025), "over the limit"),
+        (b"\4\4" + varint(9) + varint(2) + varint(2), "over the limit"),
+        (b"\4\4" + varint(99) + varint(70) + varint(64), "over the limit"),
+        (b"\4\0" + varint(0) * 2 + varint(0), "without a reference"),
+        (b"\4\0" + varint(0) + varint(1) + b"\2" + varint(10) + b"k" + varint(0), "without a reference"),
+        (b"\4\0" + varint(0) + varint(1) + b"\x08" + varint(10) + b"k", "outside its block"),
+        (b"\4\0" + varint(0) + varint(1) + b"\1" + varint(10) + b"k", "outside its block"),
+        (b"\4\0" + varint(0) + varint(2) + 2 * (b"\0" + varint(10) + b"k"), "where another one is"),
+        (b"\4\0" + varint(0) + varint(5), "over the limit"),
+        (b"\4\0" + varint(0) + varint(1) + b"\0" + varint(14) + b"k", "depends on one that is not there"),
+        (b"\4\4" + varint(1) + varint(1) + b"\0" + varint(1) + b"\0" + varint(12), "depends on one"),
+        (b"\4\x08" + varint(0) + KEY + varint(0), "do not cover"),
+        (b"\4\x08" + varint(0) + KEY + varint(1) + varint(0) * 3, "empty, or names a reference twice"),
+        (
+            b"\4\x08" + varint(0) + KEY + varint(1) + varint(3) + varint(0) + varint(1),
+            "names a reference twice",
+        ),
+        (b"\4\x08" + varint(0) + KEY + varint(1) + varint(3) + varint(1) + varint(0), "over the limit"),
+        (b"\4\x08" + varint(0) + KEY + varint(1) + varint(3) + varint(0) + varint(2), "over the limit"),
+        (b"\4\x08" + varint(0) + KEY + varint(1) + varint(4) + varint(0) * 2, "over the limit"),
+        (b"\4\x08" + varint(0) + varint(0) + varint(1) + varint(4) + varint(0) * 2, "runs but no reference"),
+        (b"\4\x18" + varint(9) + varint(0) + varint(0) * 2, "runs but no reference"),
+    ],
+)
+def test_impossible_blocks_of_version_2(payload: bytes, error: str) -> None:
+    payload = varint(0) + payload
+    with pytest.raises(DamagedFileError, match=error):
+        read_block(payload, NEWER)
+    found, losses = split(items(with_block(payload, NEWER)))
+    assert not found and len(losses) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"needed": (3,)}, {"needed": (2, 4)}, {"current": 2}, {"runs": ()}, {"runs": (Run(3, 5),)},
+        {"runs": (Run(4, 5, 5),)}, {"runs": (Run(4, 6),)}, {"needed": (), "runs": (Run(4, 4),)},
+    ],
+)  # fmt: skip
+def test_the_writer_refuses_blocks_that_say_something_else_when_read(change: dict[str, Any]) -> None:
+    stills = (ReferenceFrame(2, StillCodec.AV1, b"x"),)
+    pts = tuple(NEWER.regular_pts(i) for i in range(5))
+    block = Block(0, pts, 5, (3, 4), stills, b"")
+    assert read_block(write_block(block, NEWER), NEWER) == block
+    writer = NfcWriter(io.BytesIO(), NEWER)
+    writer._order._reference = 5
+    with pytest.raises(ValueError, match=r"rule|needs|varint"):
+        writer.write_block(replace(block, **change))
+
+
+@pytest.mark.parametrize(
+    "change", [{"pairs": True}, {"golomb": True}, {"runs": ()}, {"needed": (0,), "current": 1}]
+)
+def test_version_1_has_no_room_for_what_is_new(change: dict[str, Any]) -> None:
+    pts = tuple(HEADER.regular_pts(i) for i in range(2))
+    block = Block(0, pts, 2, (0, 1), (ReferenceFrame(1, StillCodec.AV1, b"x"),), b"")
+    assert read_block(write_block(block, HEADER), HEADER) == block
+    with pytest.raises(ValueError, match=r"version 2|current"):
+        write_block(replace(block, **change), HEADER)
+
+
+@pytest.mark.parametrize("flag", [0x08, 0x10, 0x20, 0x40])
+def test_flags_of_version_2_are_refused_in_version_1(flag: int) -> None:
+    payload = varint(0) * 2 + bytes([flag]) + varint(0) * 4
+    with pytest.raises(UnsupportedError, match="flags"):
+        read_block(payload, HEADER)
+
+
+def test_every_run_is_of_usable_references() -> None:
+    """Of those before the block, the last 64."""
+    pts = tuple(NEWER.regular_pts(i) for i in range(3))
+    for number, fits in ((36, True), (35, False)):
+        block = Block(0, pts, 100, tuple(range(20, 100)), (), b"", runs=(Run(3, number),))
+        if fits:
+            assert read_block(write_block(block, NEWER), NEWER) == block
+        else:
+            with pytest.raises(DamagedFileError, match="over the limit"):
+                read_block(write_block(block, NEWER), NEWER)
+
+
 @pytest.mark.parametrize("audio", [b"\0\1\0\1\0", b"\0\2\1\1\x87\x20\0\1\x90ab", b"\0\1\1\1\0\0"])
 def test_impossible_audio(audio: bytes) -> None:
     with pytest.raises(DamagedFileError, match="audio packet"):
@@ -469,7 +604,7 @@ def outcome(data: bytes) -> None:
 
 
 @quick
-@given(st.binary(max_size=300), st.sampled_from([0, 1, 2, 3]))
+@given(st.binary(max_size=300), st.sampled_from(range(6)))
 def test_random_bytes_raise_only_our_errors(data: bytes, kind: int) -> None:
     start = SIGNATURE + bytes([VERSION])
     if kind == 0:
@@ -477,7 +612,8 @@ def test_random_bytes_raise_only_our_errors(data: bytes, kind: int) -> None:
     elif kind == 1:
         outcome(start + chunk(HEADER_CHUNK, data))
     else:
-        header = replace(HEADER, fit=Fit.REGION, audio=SOUND) if kind == 2 else HEADER
+        header = replace(HEADER, fit=Fit.REGION, audio=SOUND) if kind % 2 else HEADER
+        header = NEWER if kind == 4 else replace(header, version=2) if kind == 5 else header
         outcome(with_block(data, header))
         outcome(with_block(b"", header)[:-6] + ending(data))
 
@@ -489,7 +625,7 @@ def test_changed_bytes_under_a_good_checksum(data: st.DataObject) -> None:
     payload = bytearray(write_header(header))
     payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
     try:
-        changed = read_header(bytes(payload))
+        changed = read_header(bytes(payload), header.version)
         changed.content()
     except NeurocodecError:
         changed = header
@@ -497,7 +633,7 @@ def test_changed_bytes_under_a_good_checksum(data: st.DataObject) -> None:
         payload = bytearray(write_block(block, header))
         payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
         with suppress(NeurocodecError):
-            read_block(bytes(payload), changed)
+            parse_frames(read_block(bytes(payload), changed), replace(changed, keypoints=2))
 
 
 def test_lengths_are_not_believed() -> None:
@@ -510,6 +646,8 @@ def test_lengths_are_not_believed() -> None:
         with_block(varint(0) + varint(1) + b"\0\0\0\1\0" + varint(60_000_000)),
         with_block(varint(0) + varint(1) + b"\1\0" + varint(1 << 60)),
         with_block(varint(0) + varint(5000) + b"\0" + varint(0) * 2 + varint(5000)),
+        with_block(varint(0) + varint(5000) + b"\x0c" + varint(2000) + varint(1024) + varint(63), NEWER),
+        with_block(varint(0) + varint(5000) + b"\4" + varint(1) + varint(1) + varint(0) * 3, NEWER),
         good + chunk(INDEX_CHUNK, varint(1 << 60) * 3) + b"\xff\xff\xff",
     ]
     tracemalloc.start()

@@ -14,22 +14,36 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neurocodec import block, container, header, landmarks
+from neurocodec import block, container, header, landmarks, rangecode, transform
 from neurocodec.bits import BitWriter
 from neurocodec.container import NfcReader, NfcWriter
 from neurocodec.golomb import AdaptiveGolomb, write_original
+from neurocodec.packets import parse_frames
+from neurocodec.rangecode_tables import INITIAL
+from neurocodec.rangecoder import RangeEncoder
 from neurocodec.still import planes_to_rgb
 
 TEXT = (Path(__file__).parent.parent / "docs" / "format.md").read_text(encoding="utf-8")
 
 
-def fenced(kind: str) -> str:
-    found = re.findall(rf"^```{kind}\n(.*?)^```$", TEXT, re.M | re.S)
-    assert len(found) == 1
-    return str(found[0])
+def fenced(kind: str) -> list[str]:
+    return [str(found) for found in re.findall(rf"^```{kind}\n(.*?)^```$", TEXT, re.M | re.S)]
 
 
-DATA = bytes.fromhex(fenced("hex"))
+EXAMPLES = [bytes.fromhex(part) for part in fenced("hex")]
+DATA, DATA2 = EXAMPLES
+SECTIONS = [
+    ["Signature, version, header chunk", "First block", "Second block", "Index chunk and trailer"],
+    [
+        f"Version 2: {part}"
+        for part in (
+            "signature, version, header chunk",
+            "first block",
+            "second block",
+            "index chunk and trailer",
+        )
+    ],
+]
 
 
 def rows(section: str, columns: int) -> Iterator[list[str]]:
@@ -44,27 +58,25 @@ def rows(section: str, columns: int) -> Iterator[list[str]]:
 def decoded(reader: NfcReader) -> dict[str, Any]:
     """What the document's JSON block says, from the real reader."""
     h, place = reader.header, reader.header.content()
-    assert h.audio is not None
+    second = h.version == 2
     blocks = []
     for item in reader:
         assert isinstance(item, tuple)
         b = item[0]
-        coder = landmarks.LandmarkDecoder(h.landmark_code, 2 * h.keypoints, b.landmarks)
-        refreshes = {r.offset for r in b.references}
-        symbols: list[list[int] | None] = []
-        for k in range(len(b.pts)):
-            if k in refreshes:
-                coder.refresh()
-            symbols.append(None if k in refreshes else coder.read().tolist())
-        coder.finish()
+        frames = parse_frames(b, h)
+        kinds = [["dependent" if r.dependent else "independent"] if second else [] for r in b.references]
         blocks.append(
             {
                 "first_frame": b.first_frame,
                 "pts": list(b.pts),
                 "first_reference": b.first_reference,
                 "needed": list(b.needed),
-                "references": [[r.offset, r.codec.name, r.data.hex()] for r in b.references],
-                "symbols": symbols,
+                "references": [
+                    [r.offset, r.codec.name, r.data.hex(), *kind]
+                    for r, kind in zip(b.references, kinds, strict=True)
+                ],
+                "symbols": [None if f.symbols is None else f.symbols.tolist() for f in frames],
+                **({"uses": [list(f.uses) for f in frames]} if second else {}),
                 "audio": [[p.pts, p.duration, p.data.hex()] for p in b.audio],
             }
         )
@@ -86,44 +98,51 @@ def decoded(reader: NfcReader) -> dict[str, Any]:
             "keypoints": h.keypoints,
             "quantization": h.quantization,
             "landmark_code": h.landmark_code.name,
-            "audio": h.audio.codec,
+            "audio": h.audio.codec if h.audio else None,
+            **({"transformed": h.transformed} if second else {}),
         },
         "blocks": blocks,
         "index": [{n: getattr(e, n) for n in names} for e in reader.index() or []],
     }
 
 
-def test_example_decodes_to_what_the_document_says() -> None:
-    assert decoded(NfcReader(io.BytesIO(DATA))) == json.loads(fenced("json"))
+def test_there_is_an_example_of_each_version() -> None:
+    assert [data[4] for data in EXAMPLES] == list(container.VERSIONS)
 
 
-def test_writing_the_example_gives_the_same_bytes() -> None:
-    reader, out = NfcReader(io.BytesIO(DATA)), io.BytesIO()
+@pytest.mark.parametrize("k", [0, 1])
+def test_examples_decode_to_what_the_document_says(k: int) -> None:
+    assert decoded(NfcReader(io.BytesIO(EXAMPLES[k]))) == json.loads(fenced("json")[k])
+
+
+@pytest.mark.parametrize("data", EXAMPLES)
+def test_writing_the_examples_gives_the_same_bytes(data: bytes) -> None:
+    reader, out = NfcReader(io.BytesIO(data)), io.BytesIO()
     writer = NfcWriter(out, reader.header)
     for item in reader:
         assert isinstance(item, tuple)
         writer.write_block(item[0])
     writer.close()
-    assert out.getvalue() == DATA
+    assert out.getvalue() == data
 
 
-def test_tables_hold_the_whole_file() -> None:
-    position = 0
-    sections = ("Signature, version, header chunk", "First block", "Second block", "Index chunk and trailer")
-    for section in sections:
+@pytest.mark.parametrize("k", [0, 1])
+def test_tables_hold_the_whole_files(k: int) -> None:
+    position, whole = 0, EXAMPLES[k]
+    for section in SECTIONS[k]:
         for offset, raw, field, value in rows(section, 4):
             if not offset.startswith("0x"):
                 continue
             data = bytes.fromhex(raw)
             assert int(offset, 16) == position
-            assert DATA[position : position + len(data)] == data
+            assert whole[position : position + len(data)] == data
             if field == "checksum" and value:
                 assert int(value, 16) == int.from_bytes(data, "little")
             number = re.fullmatch(r"(\d+)( bytes)?", value)
             if len(data) == 1 and number:
                 assert data[0] == int(number[1])
             position += len(data)
-    assert position == len(DATA)
+    assert position == len(whole)
 
 
 @pytest.mark.parametrize("section", ["First block", "Second block"])
@@ -192,6 +211,121 @@ class Rules:
         return values, steps
 
 
+class RangeRules:
+    """Section 5.3, word for word, in unsigned integers of 32 bits; keeps a trace of its decisions."""
+
+    def __init__(self, data: bytes, m: int) -> None:
+        self.data, self.m, self.read = data, m, 0
+        numbers = [int(n) for n in re.findall(r"\d+(?!\d*:)", fenced("states")[0])]
+        self.contexts = [[p, n] for p, n in zip(numbers[::2], numbers[1::2], strict=True)]
+        self.range, self.code = np.uint32(2**32 - 1), np.uint32(0)
+        for _ in range(4):
+            self.code = self.code * np.uint32(256) + self.byte()
+        self.b, self.q = [0] * m, 0
+        self.steps: list[list[str]] = []
+
+    def byte(self) -> Any:
+        self.read += 1
+        return np.uint32(self.data[self.read - 1] if self.read <= len(self.data) else 0)
+
+    def part(self, bound: Any) -> int:
+        with np.errstate(over="ignore"):
+            bit = int(self.code < bound)
+            if bit:
+                self.range = bound
+            else:
+                self.code, self.range = self.code - bound, self.range - bound
+            while self.range < 2**24:
+                self.range, self.code = self.range * np.uint32(256), self.code * np.uint32(256) + self.byte()
+        return bit
+
+    def decide(self, name: str, context: int) -> int:
+        p, n = self.contexts[context]
+        state = [name, str(context), f"{p}, {n}", f"{self.range:08x}, {self.code:08x}"]
+        bit = self.part(self.range // np.uint32(2**16) * np.uint32(p))
+        step = 2**17 // (2 * n + 3)
+        p = p + (65472 - p) * step // 2**16 if bit else p - (p - 64) * step // 2**16
+        self.contexts[context] = [p, min(n + 1, 40)]
+        self.steps.append([*state, str(bit)])
+        return bit
+
+    def even(self) -> int:
+        state = ["even", "", "", f"{self.range:08x}, {self.code:08x}"]
+        self.range = self.range // np.uint32(2)
+        bit = int(self.code < self.range)
+        if not bit:
+            self.code = self.code - self.range
+        with np.errstate(over="ignore"):
+            while self.range < 2**24:
+                self.range, self.code = self.range * np.uint32(256), self.code * np.uint32(256) + self.byte()
+        self.steps.append([*state, str(bit)])
+        return bit
+
+    def packet(self) -> list[int]:
+        d = [0] * self.m
+        if self.decide("skip", self.q):
+            self.q, self.b = min(self.q + 1, 2), d
+            return d
+        self.q = 0
+        for i in range(self.m):
+            b, size = self.b[i], min(abs(self.b[i]), 2)
+            c = next(k for k, end in enumerate([*range(1, 9), 12, 20, 36, 10**9]) if i < end)
+            g, h = (0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 3, 3)[c], (0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2)[c]
+            if i < self.m - 1 and not self.decide("change", 3 + 6 * c + 2 * size + any(d[max(0, i - 2) : i])):
+                continue
+            m = 1
+            while m < 14 and self.decide("more", 87 + 12 * g + 4 * size + min(m - 1, 3)):
+                m += 1
+            if m == 14:
+                k = 0
+                while k < 24 and self.decide("prefix", 144 + k):
+                    k += 1
+                m = 13 + 2**k + int("0" + "".join(str(self.even()) for _ in range(k)), 2)
+            s = 0 if b == 0 else 1 if b > 0 else 2
+            d[i] = -m if self.decide("sign", 135 + 3 * h + s) else m
+            if i < self.m - 1 and self.decide("last", 75 + c):
+                break
+        self.b = d
+        return d
+
+
+def test_the_initial_states_stand_in_the_document() -> None:
+    (table,) = fenced("states")
+    numbers = RangeRules(b"", 2).contexts
+    assert tuple((p, n) for p, n in numbers) == INITIAL
+    assert len(INITIAL) == rangecode.CONTEXTS == 168
+    for k, line in enumerate(table.splitlines()):
+        assert int(line.split(":")[0]) == 8 * k
+
+
+@pytest.mark.parametrize(("section", "frames"), [("first block", [1, 2]), ("second block", [4, 5, 7])])
+def test_traces_of_the_range_code(section: str, frames: list[int]) -> None:
+    item = list(NfcReader(io.BytesIO(DATA2)))[section == "second block"]
+    assert isinstance(item, tuple)
+    rules, expected = RangeRules(item[0].landmarks, 4), []
+    for frame in frames:
+        before = len(rules.steps)
+        rules.packet()
+        expected += [[str(frame), *step] for step in rules.steps[before:]]
+    part = TEXT.split(f"\n### Version 2: {section}\n")[1].split("\n### ")[0].split("| Frame |")[1]
+    assert [[c.strip() for c in r.split("|")] for r in re.findall(r"^\| (\d.*) \|$", part, re.M)] == expected
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(1, 50), st.integers(0, 2**32 - 1), st.data())
+def test_the_rules_of_the_range_code_read_what_is_written(half: int, seed: int, data: st.DataObject) -> None:
+    rng, out = np.random.default_rng(seed), RangeEncoder()
+    code = rangecode.RangeCode(2 * half, landmarks.MAX_MAGNITUDE)
+    packets = []
+    for _ in range(data.draw(st.integers(0, 6))):
+        size = data.draw(st.sampled_from([0.2, 2, 40, 1e6]))
+        packets.append(np.rint(np.clip(rng.laplace(0, size, 2 * half), 1 - 2**24, 2**24 - 1)).astype(int))
+        code.write(out, packets[-1].tolist())
+    rules = RangeRules(out.getvalue(), 2 * half)
+    assert [rules.packet() for _ in packets] == [p.tolist() for p in packets]
+    assert rules.read >= len(rules.data)
+
+
 magnitudes = st.one_of(
     st.just(0), st.integers(-2, 2), st.integers(-100, 100), st.integers(1 - 2**24, 2**24 - 1)
 )
@@ -224,7 +358,8 @@ def test_limits_stand_in_the_document() -> None:
     assert zlib.crc32(b"123456789") == 0xCBF43926 and "0xCBF43926" in TEXT
     assert (container.MAX_CHUNK, container.MAX_HEADER, container.MAX_INDEX) == (1 << 26, 1 << 21, 1 << 20)
     assert (block.BLOCK_SECONDS, block.MAX_FRAMES, block.MAX_AUDIO_PACKETS) == (5, 5000, 5000)
-    assert block.MAX_NEEDED == 16
+    assert (block.MAX_NEEDED, block.MAX_CHAIN, block.MAX_BLOCK_REFERENCES) == (16, 1024, 256)
+    assert (block.RECENT, block.MAX_KEPT_BYTES, transform.BASIS_ONE) == (64, 1 << 28, 16384)
     assert (block.MAX_REFERENCE_BYTES, block.MAX_COUNT, block.TIMING_BITS) == (1 << 24, 1 << 40, 47)
     assert (header.MAX_DIMENSION, header.MAX_MODEL_SIZE, header.MAX_KEYPOINTS) == (32768, 4096, 1024)
     assert (header.MAX_TERM, header.MAX_EXTRADATA, header.MAX_EXTENSIONS) == (2**31 - 1, 1 << 20, 64)

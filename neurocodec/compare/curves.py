@@ -1,0 +1,106 @@
+"""Rate against quality: fronts, Bjøntegaard deltas, the rate at a quality.  Nothing is extrapolated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+Better = Literal["higher", "lower"]
+LEAST_POINTS = 4
+"""Points a front needs for a Bjøntegaard delta."""
+LEAST_OVERLAP = 0.5
+"""Part of our curve's quality range that must be shared; less is warned about."""
+
+
+@dataclass(frozen=True)
+class RatePoint:
+    """A coded clip: kbit/s, and its value of one metric."""
+
+    kbps: float
+    value: float
+
+
+@dataclass(frozen=True)
+class BdRate:
+    """Mean difference in rate at equal quality, in per cent (negative: we need less).
+
+    ``overlap`` is the part of our curve's quality range that the peer's covers.  ``pchip`` and ``akima``
+    are None, with the reason in ``warning``, where there is nothing to integrate.
+    """
+
+    pchip: float | None
+    akima: float | None
+    overlap: float
+    warning: str | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a peer needs for a given quality.
+
+    ``status``: ``inside`` (``kbps`` is interpolated between coded points), ``cheaper`` (even its point of
+    lowest rate is better: it needs less than ``bound``) or ``out of reach`` (its best point is worse: it
+    needs more than ``bound``, if it gets there at all).
+    """
+
+    status: Literal["inside", "cheaper", "out of reach"]
+    kbps: float | None
+    bound: float | None
+
+
+def front(points: Sequence[RatePoint], better: Better) -> list[RatePoint]:
+    """The points that no other one beats in both rate and quality, by increasing rate."""
+    sign = 1 if better == "higher" else -1
+    best: list[RatePoint] = []
+    for point in sorted(points, key=lambda p: (p.kbps, -sign * p.value)):
+        if not best or sign * point.value > sign * best[-1].value:
+            best.append(point)
+    return best
+
+
+def bd_rate(peer: Sequence[RatePoint], ours: Sequence[RatePoint], better: Better) -> BdRate:
+    """The Bjøntegaard delta rate of our front against the peer's (package bjontegaard)."""
+    fronts = [front(peer, better), front(ours, better)]
+    sign = 1 if better == "higher" else -1
+    for points, whose in zip(fronts, ("the peer's", "our"), strict=True):
+        if len(points) < LEAST_POINTS:
+            why = f"{whose} curve has {len(points)} useful points, {LEAST_POINTS} are needed"
+            return BdRate(None, None, 0.0, why)
+    rates = [np.array([p.kbps for p in f]) for f in fronts]
+    values = [np.array([sign * p.value for p in f]) for f in fronts]
+    low, high = max(v[0] for v in values), min(v[-1] for v in values)
+    overlap = max(0.0, high - low) / (values[1][-1] - values[1][0])
+    if overlap <= 0:
+        return BdRate(None, None, 0.0, "the curves share no quality")
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from bjontegaard import bd_rate as delta
+
+    pchip, akima = (
+        float(delta(rates[0], values[0], rates[1], values[1], method, False, min_overlap=0))
+        for method in ("pchip", "akima")
+    )
+    warning = None
+    if overlap < LEAST_OVERLAP:
+        warning = f"the curves share only {100 * overlap:.0f} % of our quality range"
+    return BdRate(pchip, akima, overlap, warning)
+
+
+def rate_at(points: Sequence[RatePoint], value: float, better: Better) -> Answer:
+    """The rate at which a curve has a quality: between coded points (PCHIP over log rate), or a bound."""
+    from scipy.interpolate import PchipInterpolator
+
+    best = front(points, better)
+    sign = 1 if better == "higher" else -1
+    if sign * value < sign * best[0].value:
+        return Answer("cheaper", None, best[0].kbps)
+    if sign * value > sign * best[-1].value:
+        return Answer("out of reach", None, best[-1].kbps)
+    if len(best) == 1:
+        return Answer("inside", best[0].kbps, None)
+    curve = PchipInterpolator([sign * p.value for p in best], np.log([p.kbps for p in best]))
+    return Answer("inside", float(np.exp(curve(sign * value))), None)

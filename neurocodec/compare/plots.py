@@ -1,0 +1,105 @@
+"""The plots of a comparison: rate against quality, and quality frame by frame."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+from neurocodec.compare.curves import RatePoint, front
+from neurocodec.compare.metric import Metric, Values
+
+COLOURS = ("#d62728", "#1f77b4", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#17becf", "#e377c2")
+GREY = "#777777"
+
+
+def _figure(width: float, height: float) -> tuple[Any, Any]:
+    """A figure without a window and without global state."""
+    from matplotlib.figure import Figure
+
+    figure = Figure((width, height), layout="constrained")
+    return figure, figure.subplots()
+
+
+def rendered(figure: Any, kind: str) -> bytes:
+    """A figure as ``png`` or ``svg``; the same figure gives the same bytes."""
+    import matplotlib
+
+    out = io.BytesIO()
+    with matplotlib.rc_context({"svg.hashsalt": "neurocodec", "svg.fonttype": "none"}):
+        figure.savefig(out, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else None)
+    return out.getvalue()
+
+
+def curves(
+    series: Sequence[tuple[str, Sequence[RatePoint]]],
+    metric: Metric,
+    *,
+    default: RatePoint | None,
+    frozen: Sequence[RatePoint],
+    title: str,
+) -> Any:
+    """Rate (logarithmic) against quality; every coded point, and the front of each codec.
+
+    ``default`` is circled; ours is the first of the series.
+    """
+    figure, axes = _figure(6.4, 4.4)
+    for (name, points), colour in zip(series, COLOURS, strict=False):
+        axes.plot([p.kbps for p in points], [p.value for p in points], ".", color=colour, alpha=0.4)
+        best = front(points, metric.better)
+        axes.plot(
+            [p.kbps for p in best], [p.value for p in best], "-o", color=colour, markersize=4, label=name
+        )
+    if frozen:
+        ordered = sorted(frozen, key=lambda p: p.kbps)
+        axes.plot(
+            [p.kbps for p in ordered], [p.value for p in ordered], ":x", color=GREY, label="frozen reference"
+        )
+    if default:
+        axes.plot(
+            [default.kbps],
+            [default.value],
+            "o",
+            markersize=12,
+            mfc="none",
+            mec=COLOURS[0],
+            label="our default",
+        )
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(_few)
+    if metric.better == "lower":
+        axes.invert_yaxis()
+    axes.set_xlabel("kbit/s")
+    axes.set_ylabel(
+        f"{metric.title}{' (lower is better, axis reversed)' if metric.better == 'lower' else ''}"
+    )
+    axes.set_title(title)
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def _few(value: float, _: int) -> str:
+    """Labels of minor ticks: only those that begin with 2 or 5."""
+    return f"{value:g}" if f"{value:e}"[0] in "25" else ""
+
+
+def frame_by_frame(
+    series: Sequence[tuple[str, Values]], metric: Metric, fps: float, title: str, *, frozen_last: bool
+) -> Any:
+    """A metric over time, one line for each shown point."""
+    figure, axes = _figure(9.0, 2.6)
+    for k, ((name, values), colour) in enumerate(zip(series, COLOURS, strict=False)):
+        known = [(i / fps, v) for i, v in enumerate(values) if v is not None]
+        held = frozen_last and k == len(series) - 1
+        axes.plot(
+            [t for t, _ in known], [v for _, v in known], linewidth=1.1, label=name,
+            color=GREY if held else colour, linestyle=":" if held else "-",
+        )  # fmt: skip
+    axes.set_xlabel("seconds")
+    axes.set_ylabel(metric.title)
+    axes.set_title(title, fontsize=9)
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize=7)
+    return figure

@@ -1,0 +1,339 @@
+"""Whole comparisons: what is done, found again, skipped, reported."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import SAMPLES, cut
+from test_cli import refused, run
+
+from neurocodec.compare import registry, report, terminal
+from neurocodec.compare.clips import ClipSource
+from neurocodec.compare.codec import Codec, Point
+from neurocodec.compare.figures import against, summary_against
+from neurocodec.compare.html import write_report
+from neurocodec.compare.metric import MetricFiles
+from neurocodec.compare.ours import LADDERS
+from neurocodec.compare.points import matched_points, shown
+from neurocodec.compare.run import Plan, Result, compare
+from neurocodec.compare.store import Store
+from neurocodec.errors import UsageError
+
+METRICS = ("psnr_rgb", "ssim", "flicker")
+
+
+class Here:
+    """Workers that run in this process and remember what they did."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Any] = []
+
+    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        for index, task in enumerate(tasks):
+            self.tasks.append(task)
+            yield index, function(task)
+
+
+def plan(*peers: str, metrics: Sequence[str] = METRICS, **options: Any) -> Plan:
+    codecs: list[Codec] = [registry.CODECS[name]() for name in peers or ("h264",)]
+    return Plan(codecs, [registry.METRICS[m](MetricFiles()) for m in metrics], **options)
+
+
+def go(videos: Sequence[Path], folder: Path, made: Plan, workers: Here | None = None) -> Result:
+    return compare(videos, made, Store(folder / "cache"), workers or Here(), lambda done, total: None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_points() -> Iterator[None]:
+    """Short ladders: three points of ours, four of H.264."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(LADDERS, "default", ("quality", (20, 80)))
+        patch.setattr(registry.CODECS["h264"], "crfs", {1: (30, 40, 50), 2: (40,)})
+        yield
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six frames; recoded, so that the file does not say that it is synthetic."""
+    return cut(SAMPLES / "astronaut.mp4", tmp_path_factory.mktemp("short") / "short.mp4", 6)
+
+
+@pytest.fixture(scope="module")
+def compared(short: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path, Here]:
+    """One finished comparison with H.264."""
+    folder, workers = tmp_path_factory.mktemp("compared"), Here()
+    return go([short], folder, plan(seconds=10), workers), folder, workers
+
+
+def test_report(compared: tuple[Result, Path, Here], short: Path) -> None:
+    result, folder, _ = compared
+    found = report.build(result)
+    report.save(found, folder / "report.json")
+    read = json.loads((folder / "report.json").read_text())
+    assert (read["format"], read["version"]) == ("neurocodec-compare", 1)
+    assert read["failures"] == read["skipped"] == []
+    assert set(read["codecs"]) == {"ours", "h264", "frozen"}
+    assert "libx264" in read["codecs"]["h264"]["version"] and "crf is varied" in str(read["codecs"]["h264"])
+    video = read["videos"][0]
+    assert (video["frames"], video["synthetic"]) == (6, False)
+    view = video["sizes"]["model"]
+    assert (view["width"], view["height"]) == (256, 256)
+    default = next(p for p in view["points"] if p["default"])
+    assert default["codec"] == "ours"
+    assert default["bits"] == 8 * default["bytes"]
+    assert default["bits_per_frame"] == pytest.approx(default["bits"] / 6)
+    assert default["kbps"] == pytest.approx(default["bits"] / video["seconds"] / 1000)
+    assert default["ratio_raw"] == pytest.approx(6 * 256 * 256 * 3 / default["bytes"])
+    source = video["source"]["video_bytes_of_these_frames"]
+    assert default["ratio_source"] == pytest.approx(source / default["bytes"])
+    assert 0 < source <= short.stat().st_size
+    for point in view["points"]:
+        assert set(point["means"]) == set(METRICS)
+    held = [p for p in view["points"] if p["codec"] == "frozen"]
+    ours = [p for p in view["points"] if p["codec"] == "ours"]
+    assert len(held) == len(ours)
+    assert all(p["bytes"] <= p["point"]["budget"] for p in held)
+    shown_codecs = [s["codec"] for s in view["shown"]]
+    assert shown_codecs == ["ours", "h264", "frozen"]
+    assert all(len(s["frames"]["psnr_rgb"]) == 6 for s in view["shown"])
+    facts = read["videos"][0]["sizes"]["model"]["against"]["ssim"]["h264"]
+    assert facts["at_default"]["status"] in ("inside", "cheaper", "out of reach")
+
+
+def test_terminal(compared: tuple[Result, Path, Here]) -> None:
+    found = report.build(compared[0])
+    text = "\n".join(terminal.lines(found))
+    for words in (
+        "1 video at 256x256",
+        "(default)",
+        "frozen reference of the same bytes",
+        "BD-rate",
+        "1 of 1|0 of 1",
+    ):
+        assert re.search(words.replace("(", r"\(").replace(")", r"\)"), text), words
+    assert "Only synthetic" not in text
+
+
+def test_html_opens_offline(compared: tuple[Result, Path, Here]) -> None:
+    result, folder, _ = compared
+    write_report(result, report.build(result), folder)
+    page = (folder / "report.html").read_text()
+    assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert page.count("data:video/mp4;base64,") == 1
+    assert page.count("data:image/jpeg;base64,") >= 4 * 4
+    for name in METRICS:
+        assert (folder / "plots" / f"model_{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert b"<svg" in (folder / "plots" / f"model_{name}.svg").read_bytes()
+    for words in (
+        "H.264 (x264 veryslow)",
+        "frozen reference",
+        "keyint=infinite",
+        "At the quality of our default",
+    ):
+        assert words in page
+
+
+def test_the_video_in_the_page_plays(compared: tuple[Result, Path, Here]) -> None:
+    import base64
+    import io
+
+    import av
+
+    result, folder, _ = compared
+    write_report(result, report.build(result), folder)
+    data = re.search(r"data:video/mp4;base64,([^\"]+)", (folder / "report.html").read_text())
+    assert data
+    with av.open(io.BytesIO(base64.b64decode(data.group(1)))) as movie:
+        frames = list(movie.decode(video=0))
+    assert len(frames) == 6
+    assert (frames[0].width, frames[0].height) == (4 * 256, 256 + 24)
+
+
+def test_finished_points_are_found_again(compared: tuple[Result, Path, Here], short: Path) -> None:
+    result, folder, workers = compared
+    assert len(workers.tasks) == len(result.videos[0].views[0].points)
+    nothing = Here()
+    again = go([short], folder, plan(), nothing)
+    assert not nothing.tasks
+    a, b = (report.build(r)["summary"] for r in (result, again))
+    assert json.dumps(report.finite(a)) == json.dumps(report.finite(b))
+    more = Here()
+    go([short], folder, plan(metrics=(*METRICS, "psnr_y")), more)
+    assert len(more.tasks) == len(workers.tasks)
+    assert all(t.stream and [m.name for m in t.metrics] == ["psnr_y"] for t in more.tasks)  # not coded again
+
+
+def test_a_broken_off_comparison_goes_on(short: Path, tmp_path: Path) -> None:
+    class Interrupted(Here):
+        def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+            for count, result in enumerate(super().run(function, tasks)):
+                if count == 3:
+                    raise KeyboardInterrupt
+                yield result
+
+    with pytest.raises(KeyboardInterrupt):
+        go([short], tmp_path, plan(), Interrupted())
+    assert len(list((tmp_path / "cache").glob("*.json"))) == 3
+    (damaged, *_) = sorted((tmp_path / "cache").glob("*.bin"))
+    damaged.write_bytes(b"cut off")
+    rest = Here()
+    result = go([short], tmp_path, plan(), rest)
+    assert len(rest.tasks) == len(result.videos[0].views[0].points) - 2
+    forced = Here()
+    go([short], tmp_path, plan(force=True, metrics=("psnr_rgb",)), forced)
+    assert len(forced.tasks) == len(result.videos[0].views[0].points)
+
+
+def test_matched_points_come_close(compared: tuple[Result, Path, Here]) -> None:
+    result = compared[0]
+    view = result.videos[0].views[0]
+    default = view.default()
+    assert default is not None
+    codec = registry.CODECS["h264"]()
+    rates = [view.kbps(m) for m in view.of("h264")]
+    chosen = shown(view, "h264")
+    assert chosen is not None
+    if min(rates) <= view.kbps(default):
+        assert view.kbps(chosen) <= 1.1 * view.kbps(default)
+    else:
+        assert view.kbps(chosen) == min(rates)
+    # with every integer between two rungs already there, nothing is left to add
+    assert matched_points(view, codec) == [] or all(
+        p["crf"] not in (30, 34) for p in matched_points(view, codec)
+    )
+
+
+def test_metrics_that_are_missing_are_named(short: Path, tmp_path: Path) -> None:
+    result = go([short], tmp_path, plan(metrics=("psnr_rgb", "lpips", "identity")))
+    assert set(result.missing_metrics) == {"lpips", "identity"}
+    text = "\n".join(terminal.lines(report.build(result)))
+    assert "missing: lpips: no weights" in text
+    assert "missing: identity: no network" in text
+
+
+def test_a_missing_encoder_and_a_failing_one(
+    short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neurocodec.errors import UnsupportedError
+
+    class Broken(registry.CODECS["h264"]):  # type: ignore[misc]
+        name, title = "broken", "broken codec"
+
+        def encode(self, frames: Any, fps: Any, point: Point) -> list[bytes]:
+            raise UnsupportedError("it broke")
+
+    class Absent(registry.CODECS["h264"]):  # type: ignore[misc]
+        name, title, encoder = "absent", "absent codec", "libnothing"
+
+    made = plan()
+    made.peers = [Broken(), Absent()]
+    found = report.build(go([short], tmp_path, made))
+    assert found["codecs"]["absent"]["missing"] == "this build of PyAV has no libnothing"
+    assert len(found["failures"]) == 4
+    assert "broken codec, crf 30: it broke" in found["failures"][0]
+    assert {p["codec"] for p in found["videos"][0]["sizes"]["model"]["points"]} == {"ours", "frozen"}
+
+
+def test_synthetic_clips_make_no_headline(compared: tuple[Result, Path, Here], short: Path) -> None:
+    folder = compared[1]
+    both = report.build(go([SAMPLES / "astronaut_sound.mp4", short], folder, plan(seconds=0.24)))
+    assert [v["synthetic"] for v in both["videos"]] == [True, False]
+    summary = both["summary"]["model"]
+    assert (summary["videos"], summary["synthetic_left_out"], summary["synthetic_only"]) == (1, 1, False)
+    assert "1 synthetic clip" in "\n".join(terminal.lines(both))
+    alone = report.build(go([SAMPLES / "astronaut_sound.mp4"], folder, plan(seconds=0.24)))
+    assert alone["summary"]["model"]["synthetic_only"]
+    assert "say nothing about how well it does on people" in "\n".join(terminal.lines(alone))
+
+
+def test_at_the_sources_size(tmp_path: Path) -> None:
+    from media_factory import make_clip
+
+    wide = make_clip(tmp_path / "wide.mp4", width=384, height=216, frames=3)
+    found = report.build(go([wide], tmp_path, plan(metrics=("psnr_rgb",), sizes=("model", "source"))))
+    sizes = found["videos"][0]["sizes"]
+    assert [(s["width"], s["height"]) for s in sizes.values()] == [(256, 144), (384, 216)]
+    for size in sizes.values():
+        assert {p["codec"] for p in size["points"]} == {"ours", "h264", "frozen"}
+    assert set(found["summary"]) == {"model", "source"}
+
+
+def test_summary_counts_what_is_outside() -> None:
+    def one(status: str, kbps: float | None) -> dict[str, Any]:
+        bd = {
+            "pchip": -50.0 if kbps else None,
+            "akima": -50.0 if kbps else None,
+            "overlap": 1,
+            "warning": None,
+        }
+        at = {"status": status, "ours_kbps": 5.0, "peer_kbps": kbps, "bound_kbps": None, "quality": 1}
+        return {"bd": bd, "at_default": at}
+
+    found = summary_against([one("inside", 10.0), one("inside", 20.0), one("cheaper", None)])
+    assert found["counts"] == {"inside": 2, "cheaper": 1, "out of reach": 0}
+    assert found["peer_kbps"] == pytest.approx(200**0.5)
+    assert found["ours_kbps"] == pytest.approx(5)
+    assert found["rate_change_percent"]["mean"] == pytest.approx(100 * (5 / 200**0.5 - 1))
+    text = terminal.answer("HEVC", found)
+    assert "HEVC needs 14.1 kbit/s, we need 5.0: 65 % saved (on 2 of 3)" in text
+    assert "on 1 of 3 even the cheapest point of HEVC is better; no figure there" in text
+
+
+def test_figures_agree_with_the_points(compared: tuple[Result, Path, Here]) -> None:
+    result = compared[0]
+    view = result.videos[0].views[0]
+    default = view.default()
+    assert default is not None
+    codec, metric = registry.CODECS["h264"](), result.plan.metrics[0]
+    found = against(view, codec, metric, "ours")
+    assert found is not None
+    assert found["at_default"]["ours_kbps"] == pytest.approx(
+        8 * default.outcome.bytes / view.clip.seconds / 1000
+    )
+    assert found["at_default"]["quality"] == pytest.approx(default.mean(metric))
+
+
+def test_plans_that_cannot_be(short: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="seconds must be positive"):
+        go([short], tmp_path, plan(seconds=0))
+    with pytest.raises(UsageError, match="every must be at least 1"):
+        go([short], tmp_path, plan(every=0))
+
+
+def test_other_frames_on_a_worker_are_noticed(short: Path) -> None:
+    from neurocodec.compare.task import Task, run_task
+
+    source = ClipSource(str(short), 0.1, 64)
+    outcome = run_task(Task(source, "0" * 64, registry.CODECS["h264"](), {"crf": 30, "scale": 1}, (), 1))
+    assert "other frames here" in str(outcome.error)
+
+
+def test_command(short: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no video")
+    arguments = ("--against", "h264", "--metrics", "psnr_rgb", "--out", tmp_path / "out", "--jobs", "2")
+    done = run("compare", short, bad, *arguments, "--seconds", "0.1", "--json")
+    assert done.returncode == 3, done.stderr
+    assert b"1 of 2 videos could not be compared" in done.stderr and b"not a media file" in done.stderr
+    found = json.loads(done.stdout)
+    assert found == json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (tmp_path / "out" / "report.html").stat().st_size > 50_000
+    again = run("compare", short, *arguments, "--seconds", "0.1", "--no-html")
+    assert again.returncode == 0, again.stderr
+    assert b"At the quality of our default" in again.stdout
+
+
+def test_command_refuses(short: Path, tmp_path: Path) -> None:
+    out = ("--out", tmp_path / "out")
+    refused(run("compare", short, *out, "--against", "divx"), 2, "unknown codec 'divx'", "hevc", "vvc")
+    refused(run("compare", short, *out, "--metrics", "ssmi"), 2, "unknown metric 'ssmi'", "ms_ssim", "vmaf")
+    refused(run("compare", short, *out, "--set", "speed=9"), 2, "unknown option 'speed'", "quantization")
+    refused(run("compare", short, *out, "--lpips", tmp_path / "none"), 3, "no file")
+    (tmp_path / "empty").mkdir()
+    refused(run("compare", tmp_path / "empty", *out), 3, "holds no videos")

@@ -1,0 +1,157 @@
+"""Where an encoder that looks ahead puts its references, with a renderer and a judge made of numbers."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from neurocodec.engine import Reference
+from neurocodec.lookahead import MOST_REFERENCES, Lookahead, Placed, Stretch
+
+
+def picture(value: float) -> np.ndarray:
+    return np.full((8, 8, 3), round(value), np.uint8)
+
+
+class FakeEngine:
+    """A frame is its value; a rendering shows the nearest of the values of its references."""
+
+    def reference(self, shown: np.ndarray) -> Reference:
+        return Reference(shown, np.zeros((1, 2), np.float32), float(shown[0, 0, 0]))
+
+    def render(self, references: list[Reference], keypoints: np.ndarray) -> np.ndarray:
+        assert 1 <= len(references) <= 2
+        values = [min((r.features for r in references), key=lambda f: abs(f - v)) for v in keypoints[:, 0, 0]]
+        return np.stack([picture(v) for v in values])
+
+
+def judge(renderings: np.ndarray, originals: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    difference = np.abs(renderings.astype(float) - originals).mean((1, 2, 3))
+    return 1 - np.minimum(difference / 100, 1)
+
+
+class Placing:
+    """One block of frames with these values, coded with 100 bytes a reference."""
+
+    def __init__(
+        self,
+        values: list[float],
+        price: float = 0.01,
+        alpha: float = 0.0,
+        forced: tuple[int, ...] = (0,),
+        current: float | None = None,
+        size: int = 100,
+    ) -> None:
+        self.coded: list[int] = []
+        self.size, self.values = size, values
+        engine: Any = FakeEngine()
+        self.engine = engine
+        before = None if current is None else Placed(-1, 7, engine.reference(picture(current)))
+        points = np.repeat(np.array(values, np.float32)[:, None, None], 2, 2)
+        self.stretches = Lookahead(engine, judge, 3, price, alpha).place(
+            [picture(v) for v in values], points, list(forced), before, self.code, self.preview
+        )
+
+    def code(self, offset: int) -> Placed:
+        self.coded.append(offset)
+        number = 7 + len(self.coded)
+        return Placed(offset, number, self.engine.reference(picture(self.values[offset])))
+
+    def preview(self, shown: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, int]:
+        return shown, self.size
+
+    def covered(self) -> list[int]:
+        frames = [k for s in self.stretches for k in range(s.start, s.stop)]
+        return sorted([*frames, *self.coded])
+
+
+STILL = [50.0] * 60
+MOVING = [40 + 1.5 * k for k in range(60)]
+LONG = [20 + 0.35 * k for k in range(600)]
+CUT = [50.0] * 30 + [200.0] * 30
+
+
+@pytest.mark.parametrize("values", [STILL, MOVING, CUT])
+@pytest.mark.parametrize("price", [0.0, 0.01, 10.0])
+def test_every_frame_is_a_reference_or_in_one_stretch(values: list[float], price: float) -> None:
+    placing = Placing(values, price, forced=(0, 30) if values is CUT else (0,))
+    assert placing.covered() == list(range(60))
+
+
+def test_a_still_clip_needs_one_reference() -> None:
+    placing = Placing(STILL)
+    assert placing.coded == [0]
+    assert [(s.start, s.stop, s.after) for s in placing.stretches] == [(1, 60, None)]
+
+
+def test_a_still_clip_goes_on_with_the_reference_in_use() -> None:
+    placing = Placing(STILL, forced=(), current=50)
+    assert placing.coded == []
+    assert [(s.start, s.stop, s.before.number) for s in placing.stretches] == [(0, 60, 7)]
+
+
+def test_a_moving_clip_ends_with_a_reference_and_uses_both_sides() -> None:
+    placing = Placing(MOVING, price=0.02)
+    assert placing.coded[:2] == [0, 59]
+    assert all(s.after is not None for s in placing.stretches)
+    for s in placing.stretches:
+        assert s.before.offset == s.start - 1
+        assert s.after is not None and s.after.offset == s.stop
+
+
+def test_a_lower_price_buys_more_references() -> None:
+    counts = [len(Placing(MOVING, price).coded) for price in (10.0, 0.05, 0.005, 0.0)]
+    assert counts == sorted(counts)
+    assert counts[0] == 1 and counts[-1] > 10
+
+
+def test_larger_references_are_bought_less() -> None:
+    assert len(Placing(MOVING, size=500).coded) < len(Placing(MOVING, size=20).coded)
+
+
+def test_a_bad_stretch_is_split_at_any_price() -> None:
+    assert len(Placing(MOVING, price=1e9, alpha=0.5).coded) > 1
+    assert len(Placing(MOVING, price=1e9, alpha=0.0).coded) == 1
+
+
+def test_nothing_is_rendered_from_both_sides_of_a_cut() -> None:
+    placing = Placing(CUT, price=0.0, forced=(0, 30))
+    assert 30 in placing.coded
+    for s in placing.stretches:
+        after = [] if s.after is None else [s.after]
+        sides = {p.offset >= 30 for p in [s.before, *after]} | {s.start >= 30}
+        assert len(sides) == 1
+
+
+def test_a_cut_right_behind_another() -> None:
+    placing = Placing([10.0, 90.0, 170.0, 250.0], forced=(0, 1, 2, 3))
+    assert placing.coded == [0, 1, 2, 3] and placing.stretches == []
+
+
+def test_references_of_a_block_are_capped() -> None:
+    assert len(Placing(LONG, price=0.0).coded) == MOST_REFERENCES
+
+
+def test_cuts_count_towards_the_cap() -> None:
+    forced = tuple(range(0, 600, 6))
+    assert len(Placing(LONG, price=0.0, forced=forced).coded) == len(forced) > MOST_REFERENCES
+
+
+def test_one_frame() -> None:
+    assert Placing([50.0]).stretches == []
+    (only,) = Placing([50.0], forced=(), current=50).stretches
+    assert (only.start, only.stop) == (0, 1)
+
+
+def test_the_same_frames_give_the_same_places() -> None:
+    a, b = Placing(MOVING, 0.005), Placing(MOVING, 0.005)
+    assert a.coded == b.coded
+    assert [(s.start, s.stop) for s in a.stretches] == [(s.start, s.stop) for s in b.stretches]
+
+
+def test_a_stretch_is_split_inside_itself() -> None:
+    for start, stop in ((0, 2), (5, 6), (3, 60)):
+        for after in (None, Placed(stop, 9, FakeEngine().reference(picture(0)))):
+            errors = {start: 0.1, stop - 1: 0.9}
+            stretch = Stretch(start, stop, Placed(0, 0, FakeEngine().reference(picture(0))), after, errors)
+            assert start <= Lookahead._where(stretch) < stop

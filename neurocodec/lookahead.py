@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from neurocodec.engine import Engine, Pictures, Reference
 
 Picture = NDArray[np.uint8]
+_BARGAIN = 0.25
+"""Part of the price that is asked for stretches with a bad verdict."""
 _FEWEST_BYTES = 40
 """No reference is expected to take less."""
 REMEMBERED = 8
@@ -63,7 +65,7 @@ class Lookahead:
         judge: verdicts (B,), at most 1, on renderings and originals (B,S,S,3) and the reference's picture.
         gap: every how many frames a rendering is judged.
         price: what a byte of reference costs, in units of one frame's (1 - verdict).
-        alpha: a stretch with a verdict at or below this is split whatever it costs.
+        alpha: a stretch with a verdict at or below this is split at a quarter of the price.
     """
 
     def __init__(self, engine: Engine, judge: Judge, gap: int, price: float, alpha: float) -> None:
@@ -96,6 +98,8 @@ class Lookahead:
         self._known = deque((p for p in self._known if p.chain >= oldest), maxlen=REMEMBERED)
         start, before = 0, current
         for offset in sorted({*forced, *cuts}):
+            if self._count >= MOST_REFERENCES and before is not None and offset not in forced:
+                continue
             if before is not None and offset > start:
                 # another scene begins: what comes before has nothing to gain from it
                 stretches.append(Stretch(start, offset, before, None))
@@ -125,15 +129,14 @@ class Lookahead:
                 best, least = known, 1 - verdicts[0]
         return best
 
-    def _look(self, stretch: Stretch, after: Reference | None = None) -> dict[int, float]:
+    def _look(self, stretch: Stretch) -> dict[int, float]:
         """Errors (1 - verdict) of every ``gap``-th frame of a stretch and of its last."""
         offsets = [*range(stretch.start + self._gap // 2, stretch.stop, self._gap)]
         if not offsets or (stretch.after is None and offsets[-1] != stretch.stop - 1):
             offsets.append(stretch.stop - 1)
         references = [stretch.before.reference]
-        second = after or (stretch.after.reference if stretch.after else None)
-        if second is not None:
-            references.append(second)
+        if stretch.after is not None:
+            references.append(stretch.after.reference)
         errors: dict[int, float] = {}
         for k in range(0, len(offsets), 8):
             some = offsets[k : k + 8]
@@ -163,7 +166,7 @@ class Lookahead:
         for part in parts:
             part.errors = self._look(part)
         gain = total - sum(self._distortion(part) for part in parts)
-        if gain <= cost and not (bad and gain > 0):
+        if gain <= (cost * _BARGAIN if bad else cost):
             return [s]
         placed = self._add(offset)
         for part in parts:

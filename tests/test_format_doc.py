@@ -5,6 +5,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -389,6 +390,23 @@ def test_overhead_of_parts() -> None:
     before = writer.total
     writer.close()
     assert writer.total - before == 9 + 5 * 3 and "| 9, and 5 for each block |" in TEXT
+
+
+def test_overhead_of_version_2() -> None:
+    """What section 12 says of a block that continues, one that does not, and of runs."""
+    newer = NfcReader(io.BytesIO(DATA2)).header
+    older = replace(newer, version=1, transformed=False, landmark_code=landmarks.LandmarkCode.GOLOMB)
+    still = (block.ReferenceFrame(0, block.StillCodec.AV1, bytes(40)),)
+    pts = tuple(newer.regular_pts(k) for k in range(9))
+    going_on, fresh = block.Block(0, pts, 5, (4,), (), b""), block.Block(0, pts, 5, (), still, b"")
+
+    def size(b: block.Block, h: header.Header) -> int:
+        return len(block.write_block(b, h))
+
+    assert size(going_on, newer) - size(going_on, older) == 2
+    assert size(fresh, newer) - size(fresh, older) == -1
+    runs = (block.Run(5, 5), block.Run(3, 5))
+    assert size(replace(fresh, runs=runs), newer) - size(fresh, newer) == 1 + 3 * len(runs)
 
 
 @settings(deadline=None, max_examples=20)

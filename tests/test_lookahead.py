@@ -31,7 +31,7 @@ def judge(renderings: np.ndarray, originals: np.ndarray, reference: np.ndarray) 
 
 
 class Placing:
-    """One block of frames with these values, coded with 100 bytes a reference."""
+    """One block of frames with these values, coded with ``size`` bytes a reference."""
 
     def __init__(
         self,
@@ -39,23 +39,34 @@ class Placing:
         price: float = 0.01,
         alpha: float = 0.0,
         forced: tuple[int, ...] = (0,),
+        cuts: tuple[int, ...] = (),
         current: float | None = None,
+        oldest: int = 0,
         size: int = 100,
     ) -> None:
         self.coded: list[int] = []
+        self.begun: list[int] = []
         self.size, self.values = size, values
         engine: Any = FakeEngine()
         self.engine = engine
-        before = None if current is None else Placed(-1, 7, engine.reference(picture(current)))
-        points = np.repeat(np.array(values, np.float32)[:, None, None], 2, 2)
-        self.stretches = Lookahead(engine, judge, 3, price, alpha).place(
-            [picture(v) for v in values], points, list(forced), before, self.code, self.preview
+        before = None if current is None else Placed(-1, 7, 7, engine.reference(picture(current)))
+        self.lookahead = Lookahead(engine, judge, 3, price, alpha)
+        self.stretches = self.lookahead.place(
+            pictures=[picture(v) for v in values],
+            keypoints=np.repeat(np.array(values, np.float32)[:, None, None], 2, 2),
+            forced=list(forced),
+            cuts=list(cuts),
+            current=before,
+            oldest=oldest,
+            code=self.code,
+            preview=self.preview,
         )
 
-    def code(self, offset: int) -> Placed:
+    def code(self, offset: int, begins: bool) -> Placed:
         self.coded.append(offset)
+        self.begun += [offset] * begins
         number = 7 + len(self.coded)
-        return Placed(offset, number, self.engine.reference(picture(self.values[offset])))
+        return Placed(offset, number, number, self.engine.reference(picture(self.values[offset])))
 
     def preview(self, shown: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, int]:
         return shown, self.size
@@ -74,7 +85,7 @@ CUT = [50.0] * 30 + [200.0] * 30
 @pytest.mark.parametrize("values", [STILL, MOVING, CUT])
 @pytest.mark.parametrize("price", [0.0, 0.01, 10.0])
 def test_every_frame_is_a_reference_or_in_one_stretch(values: list[float], price: float) -> None:
-    placing = Placing(values, price, forced=(0, 30) if values is CUT else (0,))
+    placing = Placing(values, price, cuts=(30,) if values is CUT else ())
     assert placing.covered() == list(range(60))
 
 
@@ -109,18 +120,50 @@ def test_larger_references_are_bought_less() -> None:
     assert len(Placing(MOVING, size=500).coded) < len(Placing(MOVING, size=20).coded)
 
 
-def test_a_bad_stretch_is_split_at_any_price() -> None:
-    assert len(Placing(MOVING, price=1e9, alpha=0.5).coded) > 1
-    assert len(Placing(MOVING, price=1e9, alpha=0.0).coded) == 1
+def test_a_bad_stretch_is_split_for_less() -> None:
+    assert len(Placing(MOVING, price=0.2, alpha=0.5).coded) > 1
+    assert len(Placing(MOVING, price=0.2, alpha=0.0).coded) == 1
 
 
-def test_nothing_is_rendered_from_both_sides_of_a_cut() -> None:
-    placing = Placing(CUT, price=0.0, forced=(0, 30))
-    assert 30 in placing.coded
+@pytest.mark.parametrize("parts", [{"forced": (0, 30)}, {"cuts": (30,)}, {"forced": (0, 30), "cuts": (30,)}])
+def test_nothing_is_rendered_from_both_sides_of_a_cut(parts: dict[str, tuple[int, ...]]) -> None:
+    placing = Placing(CUT, price=0.0, **parts)  # type: ignore[arg-type]
+    assert placing.begun == [0, 30]
     for s in placing.stretches:
         after = [] if s.after is None else [s.after]
         sides = {p.offset >= 30 for p in [s.before, *after]} | {s.start >= 30}
         assert len(sides) == 1
+
+
+def test_a_scene_that_comes_again_is_shown_by_its_old_reference() -> None:
+    placing = Placing([50.0] * 20 + [200.0] * 20 + [50.0] * 20, cuts=(20, 40))
+    assert placing.coded == [0, 20]
+    assert [(s.start, s.stop, s.before.offset) for s in placing.stretches] == [
+        (1, 20, 0),
+        (21, 40, 20),
+        (40, 60, 0),
+    ]
+
+
+def test_a_forced_reference_is_made_even_if_an_old_one_would_do() -> None:
+    assert Placing([50.0] * 60, forced=(0, 30), cuts=(30,)).coded == [0, 30]
+
+
+def test_a_chain_that_is_too_old_is_not_used_again() -> None:
+    placing = Placing([50.0] * 20 + [200.0] * 20, cuts=(20,))
+    again: Any = {
+        "pictures": [picture(50)] * 20,
+        "keypoints": np.full((20, 1, 2), 50, np.float32),
+        "forced": [],
+        "cuts": [0],
+        "current": placing.stretches[-1].before,
+        "code": placing.code,
+        "preview": placing.preview,
+    }
+    placing.lookahead.place(oldest=8, **again)
+    assert placing.coded == [0, 20]
+    placing.lookahead.place(oldest=9, **again)
+    assert placing.coded == [0, 20, 0]
 
 
 def test_a_cut_right_behind_another() -> None:
@@ -133,8 +176,10 @@ def test_references_of_a_block_are_capped() -> None:
 
 
 def test_cuts_count_towards_the_cap() -> None:
-    forced = tuple(range(0, 600, 6))
-    assert len(Placing(LONG, price=0.0, forced=forced).coded) == len(forced) > MOST_REFERENCES
+    values = np.random.default_rng(0).uniform(0, 250, 600).tolist()
+    placing = Placing(values, price=0.0, cuts=tuple(range(2, 600, 2)))
+    assert len(placing.coded) == MOST_REFERENCES
+    assert placing.covered() == list(range(600))
 
 
 def test_one_frame() -> None:
@@ -151,7 +196,7 @@ def test_the_same_frames_give_the_same_places() -> None:
 
 def test_a_stretch_is_split_inside_itself() -> None:
     for start, stop in ((0, 2), (5, 6), (3, 60)):
-        for after in (None, Placed(stop, 9, FakeEngine().reference(picture(0)))):
+        for after in (None, Placed(stop, 9, 9, FakeEngine().reference(picture(0)))):
             errors = {start: 0.1, stop - 1: 0.9}
-            stretch = Stretch(start, stop, Placed(0, 0, FakeEngine().reference(picture(0))), after, errors)
+            stretch = Stretch(start, stop, Placed(0, 0, 0, FakeEngine().reference(picture(0))), after, errors)
             assert start <= Lookahead._where(stretch) < stop

@@ -18,8 +18,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from neurocodec import models
 from neurocodec.api import encode, pictures, probe
 from neurocodec.block import StillCodec
+from neurocodec.engine import DistanceEngine
 from neurocodec.fit import resize
 from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader
@@ -78,6 +80,7 @@ def evaluate(path: Path, seconds: float, lpips: Lpips | None, every: int, **sett
     out.seek(0)
     decoded = [p for _, p in pictures(out)]
     still = frozen(originals[0], info.bytes["total"])
+    meter = DistanceEngine(models.find(models.DEFAULT_DISTANCE, "distance"))
     rows: dict[str, list[float]] = {}
 
     def note(name: str, value: float) -> None:
@@ -88,6 +91,7 @@ def evaluate(path: Path, seconds: float, lpips: Lpips | None, every: int, **sett
         note("psnr", psnr(a, b))
         note("ssim", ssim(a, b))
         note("psnr_frozen", psnr(a, still))
+        note("likeness", float(meter(a[None], b[None])[0]))
         if lpips:
             note("lpips", lpips(a, b))
             note("lpips_frozen", lpips(a, still))
@@ -138,7 +142,8 @@ def main(
         chosen[name] = json.loads(value) if value[:1].isdigit() else value
     metric = Lpips(lpips) if lpips else None
     results = []
-    names = ["kbps", "bits_per_frame", "references", "psnr", "psnr_frozen", "ssim", "lpips", "lpips_frozen"]
+    names = ["kbps", "bits_per_frame", "references", "psnr", "psnr_frozen", "ssim", "likeness"]
+    names += ["lpips", "lpips_frozen"]
     names = [n for n in names if metric or "lpips" not in n]
     click.echo(f"{'clip':<12}" + "".join(f"{n[:13]:>14}" for n in names))
     for clip in clips:

@@ -29,6 +29,7 @@ import av
 import av.error
 
 Picture = NDArray[np.uint8]
+_LOW_DELAY = "pred-struct=1:lp=1:color-range=1:keyint=-1:lookahead=0:scd=0:enable-tf=0"
 
 
 class ChainEncoder:
@@ -36,18 +37,17 @@ class ChainEncoder:
 
     Args:
         size: S.
-        crf: SVT-AV1's constant rate factor, 1 to 63.
+        crf: SVT-AV1's constant rate factor, 1 to 63, in quarters.
     """
 
-    def __init__(self, size: int, crf: int) -> None:
+    def __init__(self, size: int, crf: float) -> None:
         context: Any = av.CodecContext.create("libsvtav1", "w")
         context.width, context.height, context.pix_fmt = size, size, "yuv420p"
         context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
         context.thread_count = 1
         context.options = {
             "preset": "4",
-            "crf": str(crf),
-            "svtav1-params": "pred-struct=1:lp=1:color-range=1:keyint=-1:lookahead=0:scd=0:enable-tf=0",
+            "svtav1-params": f"crf={crf:g}:{_LOW_DELAY}",
         }
         self._context = context
         self._count = 0

@@ -316,7 +316,7 @@ SIZE = _Size()
 )
 @click.option(
     "--reference-quality",
-    type=int,
+    type=float,
     metavar="0-100",
     help="Quality of references.  [default: by quality, 24 at 50; jpeg: 95]",
 )

@@ -110,7 +110,7 @@ def read_info(file: BinaryIO, name: str = "input", *, packets: bool = False) -> 
             first = block.pts[0] if first is None else first
             before = block.pts[-2] if len(block.pts) > 1 else last
             last = block.pts[-1]
-        for r in block.references:
+        for r in sorted(block.references, key=lambda r: r.offset):
             refreshes.append(
                 {
                     "time": round(seconds_of(block.pts[r.offset], h), 6),

@@ -27,7 +27,7 @@ REMEMBERED = 8
 """Earlier references that a new scene is looked for in."""
 _GOOD_ENOUGH = 0.5
 """Error (1 - verdict) below which a remembered reference spares a new one at a cut."""
-MOST_REFERENCES = 60
+MOST_REFERENCES = 48
 """References put in one block."""
 Judge = Callable[[Pictures, Pictures, Picture], NDArray[np.float64]]
 

@@ -34,9 +34,9 @@ def quantization_at(quality: float) -> int:
     return round(60 + 0.8 * quality)
 
 
-def reference_quality_at(quality: float) -> int:
+def reference_quality_at(quality: float) -> float:
     """Quality of AV1 and HEVC references for a quality of 0 to 100: 4 to 64 (AV1: CRF 61 to 27)."""
-    return round(4 + 0.4 * quality + 0.4 * max(quality - 50, 0))
+    return 4 + 0.4 * quality + 0.4 * max(quality - 50, 0)
 
 
 def price_at(quality: float) -> float:
@@ -69,7 +69,7 @@ class EncodeOptions:
     audio: str = "opus"
     audio_bitrate: int = 12000
     reference_codec: str | None = None
-    reference_quality: int | None = None
+    reference_quality: float | None = None
     reference_period: float = 30.0
     landmark_code: str | None = None
     refresh: str | None = None

@@ -33,7 +33,7 @@ class ReferenceCoder:
         chain: predict each from the ones before (AV1 only).
     """
 
-    def __init__(self, codec: StillCodec, quality: int, size: int, chain: bool) -> None:
+    def __init__(self, codec: StillCodec, quality: float, size: int, chain: bool) -> None:
         self.codec, self._quality, self._size = codec, quality, size
         self._chained = chain and codec is StillCodec.AV1
         self._encoder: ChainEncoder | None = None

@@ -115,19 +115,19 @@ def _encode_intra(rgb: Picture, codec: str, options: dict[str, str]) -> bytes:
     return b"".join(bytes(p) for p in packets)
 
 
-def av1_crf(quality: int) -> int:
-    """SVT-AV1's CRF (7 to 63) for a quality of 100 to 0."""
-    return round(63 - 0.56 * quality)
+def av1_crf(quality: float) -> float:
+    """SVT-AV1's CRF (7 to 63, in quarters) for a quality of 100 to 0."""
+    return round(4 * (63 - 0.56 * quality)) / 4
 
 
-def encode_still(rgb: Picture, codec: StillCodec, quality: int) -> bytes:
+def encode_still(rgb: Picture, codec: StillCodec, quality: float) -> bytes:
     """Code a square picture (S,S,3), S a multiple of 8.
 
     ``quality`` runs from 0 to 100: JPEG's own scale; for AV1 the CRF is 63 - 0.56 * quality (100 -> 7),
     for HEVC 51 - 0.45 * quality (100 -> 6).
     """
     if codec is StillCodec.JPEG:
-        ok, data = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        ok, data = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, round(quality)])
         if not ok:
             raise ValueError("the reference could not be coded as JPEG")
         return data.tobytes()
@@ -139,7 +139,7 @@ def encode_still(rgb: Picture, codec: StillCodec, quality: int) -> bytes:
         return _encode_intra(rgb, "libx265", {"preset": "veryslow", "x265-params": parameters})
     crf = av1_crf(quality)
     unit = _encode_intra(
-        rgb, "libsvtav1", {"preset": "4", "crf": str(crf), "svtav1-params": "avif=1:lp=1:color-range=1"}
+        rgb, "libsvtav1", {"preset": "4", "svtav1-params": f"crf={crf:g}:avif=1:lp=1:color-range=1"}
     )
     return unit.removeprefix(TEMPORAL_DELIMITER)
 

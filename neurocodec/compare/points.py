@@ -13,8 +13,8 @@ from neurocodec.compare.curves import RatePoint
 from neurocodec.compare.metric import Metric, Values
 from neurocodec.compare.task import Outcome
 
-NEAR = 1.1
-"""A peer's point counts as matched in rate up to this multiple of ours."""
+NEAR = 1.15
+"""A peer's point counts as matched in rate up to this factor of ours, up or down."""
 
 
 @dataclass
@@ -107,17 +107,21 @@ def matched_points(view: View, codec: Codec) -> list[Point]:
 
 
 def shown(view: View, codec_name: str) -> Measured | None:
-    """The point whose pictures stand beside our default's: the best of those that cost about as much.
+    """The point whose pictures stand beside our default's: the best of those of about its rate.
 
-    Best in the first metric of the comparison, among those of at most 1.1 times our rate; where the peer
-    cannot go that low, its point of lowest rate.
+    Best in the first metric of the comparison; where no point's rate is within a factor of 1.15, the one
+    whose rate is nearest.
     """
     default, points = view.default(), view.of(codec_name)
     if default is None or not points:
         return None
-    near = [m for m in points if view.kbps(m) <= NEAR * view.kbps(default)]
+
+    def distance(measured: Measured) -> float:
+        return abs(log(view.kbps(measured) / view.kbps(default)))
+
+    near = [m for m in points if distance(m) <= log(NEAR)]
     if not near:
-        return points[0]
+        return min(points, key=distance)
     metric = view.metrics[0]
     sign = 1 if metric.better == "higher" else -1
 

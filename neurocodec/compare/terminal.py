@@ -54,7 +54,7 @@ def _size(report: dict[str, Any], size: str, summary: dict[str, Any]) -> list[st
     if summary["synthetic_only"]:
         out.insert(0, "Only synthetic clips: these figures say nothing about how well it does on people.")
     if summary["synthetic_left_out"]:
-        out.insert(1, f"({summary['synthetic_left_out']} synthetic clips are left out of these figures)")
+        out.insert(1, f"({summary['synthetic_left_out']} synthetic left out of these figures)")
     out += _table(report, summary)
     out += ["", *_sizes_of_default(summary)]
     out += ["", "At the quality of our default (geometric means over videos, 95 % intervals):"]
@@ -134,7 +134,7 @@ def deltas(report: dict[str, Any], summary: dict[str, Any]) -> list[str]:
             if pchip and pchip["low"] is not None:
                 text += f" [{pchip['low']:+.0f}, {pchip['high']:+.0f}]"
             if pchip:
-                text += f", {pchip['count']} videos"
+                text += f", {pchip['count']} video{'s' if pchip['count'] > 1 else ''}"
             notes = f" ({'; '.join(facts['warnings'])})" if facts["warnings"] else ""
             out.append(
                 f"  {report['metrics'][name]['title']}, {report['codecs'][peer]['title']}: {text}{notes}"

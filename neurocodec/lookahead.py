@@ -1,10 +1,11 @@
 """Where to put references, for an encoder that sees a whole block of frames.
 
-A block begins with the reference in use (or one at its first frame) and ends, where that pays, with one at
-its last; then the stretches between references are split again and again, as long as what a further
-reference takes off the distortion is worth its bytes.  Each frame is rendered from the references on
-either side of it, so every new one improves both its neighbourhoods (cf. Konuko et al., "Multi-reference
-generative face video compression with contrastive learning", MMSP 2024).
+A block begins with the reference in use (or one at its first frame). It is divided by as many evenly spaced
+references, the last one at its last frame, as pay together; then the stretches between references are split
+again and again, as long as what a further reference takes off the distortion is worth its bytes.  Each
+frame is rendered from the references on either side of it, so every new one improves both its
+neighbourhoods (cf. Konuko et al., "Multi-reference generative face video compression with contrastive
+learning", MMSP 2024).
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from neurocodec.engine import Engine, Pictures, Reference
 Picture = NDArray[np.uint8]
 _BARGAIN = 0.25
 """Part of the price that is asked for stretches with a bad verdict."""
+_DIVISIONS = (1, 2, 4, 8, 16)
+"""Numbers of evenly spaced references that are tried in a block."""
 _FEWEST_BYTES = 40
 """No reference is expected to take less."""
 REMEMBERED = 8
@@ -107,8 +110,7 @@ class Lookahead:
             start, before = (offset, again) if again else (offset + 1, self._add(offset, True))
         if before is not None and start < len(pictures):
             stretches.append(Stretch(start, len(pictures), before, None))
-        for stretch in stretches:
-            stretch.errors = self._look(stretch)
+        stretches = [part for s in stretches for part in self._divide(s)]
         while any(not s.settled for s in stretches):
             stretches = [part for s in stretches for part in ([s] if s.settled else self._split(s))]
         return stretches
@@ -150,6 +152,64 @@ class Lookahead:
         """Estimated sum of the errors of all frames of a stretch."""
         return (stretch.stop - stretch.start) * float(np.mean([*stretch.errors.values()]))
 
+    def _divide(self, s: Stretch) -> list[Stretch]:
+        """An open stretch divided by as many evenly spaced references as pay together.
+
+        One reference alone often takes off little where several do: what lies halfway between two poses
+        is rendered from neither well.
+        """
+        s.errors = self._look(s)
+        if s.after is not None:
+            return [s]
+        best, chosen, worse = self._distortion(s), 0, 0
+        total = best
+        for count in _DIVISIONS:
+            length = (s.stop - s.start) // count
+            least = self._price * _FEWEST_BYTES * count
+            if length < 2 or self._count + count > MOST_REFERENCES or total <= least or worse == 2:
+                break
+            parts, spent = self._trial_division(s, count)
+            sum_of_costs = sum(self._distortion(part) for part in parts) + self._price * spent
+            worse = 0 if sum_of_costs < best else worse + 1
+            if sum_of_costs < best:
+                best, chosen = sum_of_costs, count
+        if not chosen:
+            return [s]
+        placed = [self._add(offset) for offset in self._even(s, chosen)]
+        parts = self._between(s, placed)
+        for part in parts:
+            part.errors = self._look(part)
+        return parts
+
+    @staticmethod
+    def _even(s: Stretch, count: int) -> list[int]:
+        """Offsets of ``count`` evenly spaced references, the last one at the stretch's last frame."""
+        length = s.stop - s.start
+        return [s.start + (k + 1) * length // count - 1 for k in range(count)]
+
+    def _trial_division(self, s: Stretch, count: int) -> tuple[list[Stretch], int]:
+        """The parts that evenly spaced references would make, and the bytes those would take."""
+        trials: list[Placed] = []
+        before, spent = s.before.reference.picture, 0
+        for offset in self._even(s, count):
+            before, size = self._preview(self._pictures[offset], before)
+            spent += size
+            trials.append(Placed(offset, -1, -1, self._engine.reference(before)))
+        parts = self._between(s, trials)
+        for part in parts:
+            part.errors = self._look(part)
+        return parts, spent
+
+    @staticmethod
+    def _between(s: Stretch, placed: list[Placed]) -> list[Stretch]:
+        """The stretches between references in order of time that divide an open one."""
+        parts, start, before = [], s.start, s.before
+        for now in placed:
+            parts.append(Stretch(start, now.offset, before, now))
+            start, before = now.offset + 1, now
+        parts.append(Stretch(start, s.stop, before, s.after))
+        return [p for p in parts if p.stop > p.start]
+
     def _split(self, s: Stretch) -> list[Stretch]:
         """One more reference in a stretch, if it pays; else the stretch is settled."""
         total = self._distortion(s)
@@ -162,7 +222,7 @@ class Lookahead:
         picture, count = self._preview(self._pictures[offset], s.before.reference.picture)
         cost = self._price * count
         trial = Placed(offset, -1, -1, self._engine.reference(picture))
-        parts = self._parts(s, trial)
+        parts = self._between(s, [trial])
         for part in parts:
             part.errors = self._look(part)
         gain = total - sum(self._distortion(part) for part in parts)
@@ -173,12 +233,6 @@ class Lookahead:
             part.before = placed if part.before is trial else part.before
             part.after = placed if part.after is trial else part.after
         return parts
-
-    @staticmethod
-    def _parts(s: Stretch, middle: Placed) -> list[Stretch]:
-        parts = [Stretch(s.start, middle.offset, s.before, middle)]
-        parts.append(Stretch(middle.offset + 1, s.stop, middle, s.after))
-        return [p for p in parts if p.stop > p.start]
 
     @staticmethod
     def _where(s: Stretch) -> int:

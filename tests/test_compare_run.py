@@ -13,7 +13,7 @@ from conftest import SAMPLES, cut
 from test_cli import refused, run
 
 from neurocodec.compare import registry, report, terminal
-from neurocodec.compare.clips import ClipSource
+from neurocodec.compare.clips import ClipSource, load_clip
 from neurocodec.compare.codec import Codec, Point
 from neurocodec.compare.figures import against, summary_against
 from neurocodec.compare.html import write_report
@@ -304,12 +304,17 @@ def test_plans_that_cannot_be(short: Path, tmp_path: Path) -> None:
         go([short], tmp_path, plan(every=0))
 
 
-def test_other_frames_on_a_worker_are_noticed(short: Path) -> None:
+def test_a_worker_that_differs_is_noticed(short: Path) -> None:
     from neurocodec.compare.task import Task, run_task
 
     source = ClipSource(str(short), 0.1, 64)
-    outcome = run_task(Task(source, "0" * 64, registry.CODECS["h264"](), {"crf": 30, "scale": 1}, (), 1))
+    codec, point = registry.CODECS["h264"](), {"crf": 30, "scale": 1}
+    outcome = run_task(Task(source, "0" * 64, codec, point, (), 1))
     assert "other frames here" in str(outcome.error)
+    digest = load_clip(source).digest
+    outcome = run_task(Task(source, digest, codec, point, (), 1, identity="another"))
+    assert "another version here" in str(outcome.error)
+    assert run_task(Task(source, digest, codec, point, (), 1, identity=codec.identity(point))).error is None
 
 
 def test_command(short: Path, tmp_path: Path) -> None:

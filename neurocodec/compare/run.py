@@ -174,7 +174,7 @@ class _Runner:
         tasks = [
             Task(
                 view.source, view.clip.digest, codec, point, tuple(lacking), plan.every, plan.threads,
-                outcome.stream or None,
+                outcome.stream or None, codec.identity(point),
             )
             for view, codec, point, outcome, lacking in entries
         ]  # fmt: skip

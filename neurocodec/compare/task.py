@@ -13,7 +13,12 @@ from neurocodec.errors import NeurocodecError
 
 @dataclass(frozen=True)
 class Task:
-    """A point to be done; ``stream`` is what was coded before, ``digest`` that of the clip's frames."""
+    """A point to be done.
+
+    ``stream`` is what was coded before, ``digest`` that of the clip's frames; ``identity`` is the codec's
+    where the comparison began (None: not checked), which a worker with other code or another model must not
+    mix with its own.
+    """
 
     source: ClipSource
     digest: str
@@ -23,6 +28,7 @@ class Task:
     every: int
     threads: int = 1
     stream: bytes | None = None
+    identity: str | None = None
 
 
 @dataclass
@@ -48,6 +54,10 @@ def run_task(task: Task) -> Outcome:
         clip = load_clip(task.source)
         if clip.digest != task.digest:
             raise NeurocodecError(f"{task.source.path} has other frames here than where the comparison began")
+        if task.identity not in (None, task.codec.identity(task.point)):
+            raise NeurocodecError(
+                f"{task.codec.title} is another version here than where the comparison began"
+            )
         if task.stream is None:
             begun = time.perf_counter()
             packets = task.codec.encode(clip.frames, clip.fps, task.point)

@@ -135,14 +135,15 @@ def test_settings() -> None:
 
 
 def test_command(folder: Path, tmp_path: Path) -> None:
+    shutil.rmtree(folder / "sub")
     done = run("batch", "encode", folder, tmp_path / "out", "--jobs", "1", "--set", "audio=none", "--json")
     assert done.returncode == 1, done.stderr
-    assert b"1 of 3 files failed" in done.stderr
+    assert b"1 of 2 files failed" in done.stderr
     report = json.loads(done.stdout)
-    assert len(report["done"]) == 2 and report["failed"][0]["file"].endswith("broken.mkv")
+    assert len(report["done"]) == 1 and report["failed"][0]["file"].endswith("broken.mkv")
     (folder / "broken.mkv").unlink()
     again = run("batch", "encode", folder, tmp_path / "out", "--jobs", "1", "--set", "audio=none")
     assert again.returncode == 0, again.stderr
-    assert b"0 done, 2 done before, 0 failed" in again.stdout
+    assert b"0 done, 1 done before, 0 failed" in again.stdout
     wrong = run("batch", "encode", folder, tmp_path / "out", "--set", "nonsense=1")
     assert wrong.returncode == 2 and b"unknown option 'nonsense'" in wrong.stderr

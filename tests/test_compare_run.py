@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from conftest import SAMPLES, cut
-from test_cli import refused, run
 
 from neurocodec.compare import registry, report, terminal
 from neurocodec.compare.clips import ClipSource, load_clip
@@ -50,9 +49,9 @@ def go(videos: Sequence[Path], folder: Path, made: Plan, workers: Here | None = 
 
 @pytest.fixture(scope="module", autouse=True)
 def few_points() -> Iterator[None]:
-    """Short ladders: three points of ours, four of H.264."""
+    """Short ladders: two points of ours, four of H.264."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(LADDERS, "default", ("quality", (20, 80)))
+        patch.setitem(LADDERS, "default", ("quality", (20,)))
         patch.setattr(registry.CODECS["h264"], "crfs", {1: (30, 40, 50), 2: (40,)})
         yield
 
@@ -317,26 +316,48 @@ def test_a_worker_that_differs_is_noticed(short: Path) -> None:
     assert run_task(Task(source, digest, codec, point, (), 1, identity=codec.identity(point))).error is None
 
 
-def test_command(short: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """The command line in this process (so that ladders stay short): exit code, stdout, stderr."""
+    from neurocodec import cli
+
+    monkeypatch.setattr(cli._signals, "install", lambda: None)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            cli.main(["compare", "-q", *map(str, arguments)])
+        out = capsys.readouterr()
+        return int(stop.value.code or 0), out.out, out.err
+
+    return call
+
+
+def test_command(short: Path, tmp_path: Path, command: Callable[..., Any]) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"no video")
-    arguments = ("--against", "h264", "--metrics", "psnr_rgb", "--out", tmp_path / "out", "--jobs", "2")
-    done = run("compare", short, bad, *arguments, "--seconds", "0.1", "--json")
-    assert done.returncode == 3, done.stderr
-    assert b"1 of 2 videos could not be compared" in done.stderr and b"not a media file" in done.stderr
-    found = json.loads(done.stdout)
-    assert found == json.loads((tmp_path / "out" / "report.json").read_text())
+    arguments = ("--against", "h264", "--metrics", "psnr_rgb", "--out", tmp_path / "out", "--jobs", "1")
+    code, out, err = command(short, bad, *arguments, "--seconds", "0.1", "--json")
+    assert code == 3, err
+    assert "1 of 2 videos could not be compared" in err and "not a media file" in err
+    assert json.loads(out) == json.loads((tmp_path / "out" / "report.json").read_text())
     assert (tmp_path / "out" / "report.html").stat().st_size > 50_000
-    again = run("compare", short, *arguments, "--seconds", "0.1", "--no-html")
-    assert again.returncode == 0, again.stderr
-    assert b"At the quality of our default" in again.stdout
+    code, out, err = command(short, *arguments, "--seconds", "0.1", "--no-html")
+    assert code == 0, err
+    assert "At the quality of our default" in out
 
 
-def test_command_refuses(short: Path, tmp_path: Path) -> None:
-    out = ("--out", tmp_path / "out")
-    refused(run("compare", short, *out, "--against", "divx"), 2, "unknown codec 'divx'", "hevc", "vvc")
-    refused(run("compare", short, *out, "--metrics", "ssmi"), 2, "unknown metric 'ssmi'", "ms_ssim", "vmaf")
-    refused(run("compare", short, *out, "--set", "speed=9"), 2, "unknown option 'speed'", "quantization")
-    refused(run("compare", short, *out, "--lpips", tmp_path / "none"), 3, "no file")
+def test_command_refuses(short: Path, tmp_path: Path, command: Callable[..., Any]) -> None:
     (tmp_path / "empty").mkdir()
-    refused(run("compare", tmp_path / "empty", *out), 3, "holds no videos")
+    for arguments, expected, words in (
+        ((short, "--against", "divx"), 2, ("unknown codec 'divx'", "hevc", "vvc")),
+        ((short, "--metrics", "ssmi"), 2, ("unknown metric 'ssmi'", "ms_ssim", "vmaf")),
+        ((short, "--set", "speed=9"), 2, ("unknown option 'speed'", "quantization")),
+        ((short, "--set", "target_kbps=9"), 2, ("target_kbps does not go with a comparison",)),
+        ((short, "--lpips", tmp_path / "none"), 3, ("no file",)),
+        ((tmp_path / "empty",), 3, ("holds no videos",)),
+    ):
+        code, out, err = command(*arguments, "--out", tmp_path / "out")
+        assert (code, out) == (expected, "")
+        assert err.startswith("neurocodec: error: ") and err.count("\n") == 1
+        for word in words:
+            assert word in err

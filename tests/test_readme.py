@@ -46,7 +46,16 @@ def test_commands(tmp_path: Path, sound_clip: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, (command, done.stderr.decode())
-    for name in ("out.nfc", "out.mp4", "face.nfc", "small.nfc", "exact.nfc", "old.nfc", "part.mp4", "piped.mp4"):
+    for name in (
+        "out.nfc",
+        "out.mp4",
+        "face.nfc",
+        "small.nfc",
+        "exact.nfc",
+        "old.nfc",
+        "part.mp4",
+        "piped.mp4",
+    ):
         assert (tmp_path / name).stat().st_size > 300, name
 
 

@@ -269,7 +269,8 @@ def test_summary_counts_what_is_outside() -> None:
             "overlap": 1,
             "warning": None,
         }
-        at = {"status": status, "ours_kbps": 5.0, "peer_kbps": kbps, "bound_kbps": None, "quality": 1}
+        bound = None if kbps else 2.0
+        at = {"status": status, "ours_kbps": 5.0, "peer_kbps": kbps, "bound_kbps": bound, "quality": 1}
         return {"bd": bd, "at_default": at}
 
     found = summary_against([one("inside", 10.0), one("inside", 20.0), one("cheaper", None)])
@@ -280,6 +281,11 @@ def test_summary_counts_what_is_outside() -> None:
     text = terminal.answer("HEVC", found)
     assert "HEVC needs 14.1 kbit/s, we need 5.0: 65 % saved (on 2 of 3)" in text
     assert "on 1 of 3 even the cheapest point of HEVC is better; no figure there" in text
+    assert found["best_case_percent"] == pytest.approx(100 * (5 / 400 ** (1 / 3) - 1))  # 10, 20 and below 2
+    assert "over all 3 at best 32 % saved" in text
+    beyond = summary_against([one("inside", 10.0), one("cheaper", None), one("out of reach", None)])
+    assert beyond["best_case_percent"] is None
+    assert summary_against([one("inside", 10.0)])["best_case_percent"] is None
 
 
 def test_figures_agree_with_the_points(compared: tuple[Result, Path, Here]) -> None:

@@ -103,7 +103,7 @@ def test_a_still_clip_goes_on_with_the_reference_in_use() -> None:
 
 def test_a_moving_clip_ends_with_a_reference_and_uses_both_sides() -> None:
     placing = Placing(MOVING, price=0.02)
-    assert placing.coded[:2] == [0, 59]
+    assert placing.coded[0] == 0 and 59 in placing.coded
     assert all(s.after is not None for s in placing.stretches)
     for s in placing.stretches:
         assert s.before.offset == s.start - 1

@@ -75,11 +75,21 @@ def _interval(found: Interval | None) -> dict[str, Any] | None:
     return asdict(found) if found else None
 
 
+def _best_case(answers: Sequence[dict[str, Any]]) -> float | None:
+    """See :func:`summary_against`; None where every answer is ``inside`` or one is out of reach."""
+    if not {"cheaper"} <= {a["status"] for a in answers} <= {"cheaper", "inside"}:
+        return None
+    rates = [a["peer_kbps"] or a["bound_kbps"] for a in answers]
+    return 100 * (_geometric([a["ours_kbps"] for a in answers]) / _geometric(rates) - 1)
+
+
 def summary_against(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Several videos' :func:`against` of one peer and metric together.
 
     Rates are geometric means over the videos whose answer is ``inside``, so that they agree with the
-    percentage; ``counts`` tells how many were not.
+    percentage; ``counts`` tells how many were not.  Where a peer is ``cheaper`` on some videos and out of
+    reach on none, ``best_case_percent`` is the mean change over all of them with the peer's lowest coded
+    rate in those places: the true one is no better for us.
     """
     inside = [f["at_default"] for f in found if f["at_default"]["status"] == "inside"]
     saved = mean_change([100 * (f["ours_kbps"] / f["peer_kbps"] - 1) for f in inside])
@@ -91,6 +101,7 @@ def summary_against(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "ours_kbps": _geometric([f["ours_kbps"] for f in inside]) if inside else None,
         "peer_kbps": _geometric([f["peer_kbps"] for f in inside]) if inside else None,
         "rate_change_percent": _interval(saved),
+        "best_case_percent": _best_case([f["at_default"] for f in found]),
         "bd_pchip": _interval(mean_change([f["bd"]["pchip"] for f in found if f["bd"]["pchip"] is not None])),
         "bd_akima": _interval(mean_change([f["bd"]["akima"] for f in found if f["bd"]["akima"] is not None])),
         "warnings": sorted({f["bd"]["warning"] for f in found if f["bd"]["warning"]}),

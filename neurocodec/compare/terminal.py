@@ -119,6 +119,9 @@ def answer(title: str, facts: dict[str, Any]) -> str:
         parts.append(
             f"on {counts['cheaper']} of {total} even the cheapest point of {title} is better; no figure there"
         )
+    best = facts["best_case_percent"]
+    if best is not None:
+        parts.append(f"over all {total} at best {abs(best):.0f} % {'saved' if best < 0 else 'more'}")
     if counts["out of reach"]:
         parts.append(f"on {counts['out of reach']} of {total} {title} does not get there; no figure there")
     return "; ".join(parts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -50,8 +51,9 @@ def find_face(picture: Picture, detector: str) -> tuple[NDArray[np.float32], Poi
 class FaceMetric(Metric):
     """A metric of the face; frames in whose source none is found have no value."""
 
+    @abstractmethod
     def _network(self) -> str | None:
-        raise NotImplementedError
+        """The file of the network it needs, if there is one."""
 
     option = ""
 
@@ -69,9 +71,9 @@ class FaceMetric(Metric):
     def identity(self) -> str:
         return f"{self.name} {file_digest(self._network())} {file_digest(self.files.face_detector)}"
 
+    @abstractmethod
     def pair(self, source: Picture, decoded: Picture, box: NDArray[np.float32], points: Points) -> float:
         """The value of a frame whose source has a face in ``box`` with five ``points``."""
-        raise NotImplementedError
 
     def measure(self, source: Frames, decoded: Frames, fps: Fraction, every: int) -> Values:
         assert self.files.face_detector

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from neurocodec import models
 from neurocodec.api import encode, pictures, probe
 from neurocodec.block import StillCodec
+from neurocodec.compare.ours import lossless
 from neurocodec.engine import DistanceEngine
 from neurocodec.fit import resize
 from neurocodec.media.picture import VideoPicture
@@ -43,22 +44,6 @@ def read_squares(path: Path, size: int, seconds: float) -> tuple[list[Picture], 
         return out, reader.video.fps
 
 
-def shorten(frames: list[Picture], fps: Fraction) -> io.BytesIO:
-    """The frames as a lossless clip in memory, so that every measurement sees the same source."""
-    import av
-
-    out = io.BytesIO()
-    with av.open(out, "w", format="mp4") as container:
-        stream = container.add_stream("libx264rgb", rate=fps)
-        stream.width, stream.height, stream.pix_fmt = frames[0].shape[1], frames[0].shape[0], "rgb24"
-        stream.options = {"crf": "0", "preset": "ultrafast"}
-        for f in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(f, format="rgb24")))
-        container.mux(stream.encode(None))
-    out.seek(0)
-    return out
-
-
 def frozen(frame: Picture, budget: int) -> Picture:
     """The best AV1 still of ``frame`` in at most ``budget`` bytes."""
     best = None
@@ -74,7 +59,7 @@ def evaluate(path: Path, seconds: float, lpips: Lpips | None, every: int, **sett
     """Figures of one clip, and (under ``frames``) some pictures."""
     originals, fps = read_squares(path, 256, seconds)
     out = io.BytesIO()
-    report = encode(shorten(originals, fps), out, **settings)
+    report = encode(lossless(np.stack(originals), fps), out, **settings)
     out.seek(0)
     info = probe(out)
     out.seek(0)

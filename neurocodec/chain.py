@@ -8,7 +8,6 @@ The first picture of a chain is a key frame, all others are inter pictures in co
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -99,9 +98,3 @@ class ChainDecoder:
         if picture is None:
             raise DamagedFileError("a reference frame cannot be decoded")
         return picture
-
-
-def decode_chain(units: Sequence[bytes], size: int) -> list[Picture]:
-    """All pictures of a chain."""
-    decoder = ChainDecoder(size)
-    return [decoder.decode(unit) for unit in units]

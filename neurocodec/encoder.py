@@ -155,7 +155,7 @@ class _BlockBuilder:
             block = replace(block, current=self.current)
         runs = [Run(len(s.symbols), s.first, s.second) for s in self.segments]
         usual = (replace(block, pairs=pairs) for pairs in (False, True))
-        fitting = next((b for b in usual if runs_match(b, runs)), None)
+        fitting = next((b for b in usual if frame_runs(b) == runs), None)
         block = fitting or replace(block, runs=tuple(runs))
         codes = [LandmarkCode.RANGE, LandmarkCode.GOLOMB]
         if self.header.landmark_code is not LandmarkCode.RANGE:
@@ -182,14 +182,6 @@ class _BlockBuilder:
             for symbols in segment.symbols:
                 writer.write(symbols)
         return writer.getvalue()
-
-
-def runs_match(block: Block, runs: list[Run]) -> bool:
-    """Whether the default rule gives the block these runs."""
-    try:
-        return frame_runs(block) == runs
-    except ValueError:
-        return False
 
 
 class Encoder:

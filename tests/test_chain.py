@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from neurocodec.block import MAX_CHAIN, MAX_FRAMES, ReferenceFrame, StillCodec
-from neurocodec.chain import ChainDecoder, ChainEncoder, decode_chain
+from neurocodec.chain import ChainDecoder, ChainEncoder
 from neurocodec.decoder import ReferenceStore
 from neurocodec.errors import DamagedFileError
 from neurocodec.media import MediaReader, VideoPicture
@@ -19,6 +19,12 @@ from neurocodec.still import av1_crf, decode_still, encode_still
 
 SIZE = 128
 AV1 = StillCodec.AV1
+
+
+def decode_chain(units: list[bytes], size: int) -> list[np.ndarray]:
+    """All pictures of a chain."""
+    decoder = ChainDecoder(size)
+    return [decoder.decode(unit) for unit in units]
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import av
 import av.codec
 import av.error
 import numpy as np
+from av import library_versions
 
 from neurocodec.compare.clips import Frames
 from neurocodec.compare.codec import Codec, Point, enlarge, scales, shrink
@@ -50,7 +51,7 @@ class PyAvCodec(Codec):
         return None
 
     def version(self) -> str:
-        parts = ".".join(str(n) for n in av.library_versions["libavcodec"])
+        parts = ".".join(str(n) for n in library_versions["libavcodec"])
         return (
             f"{self.encoder} of FFmpeg {av.ffmpeg_version_info} (libavcodec {parts}, PyAV {av.__version__})"
         )

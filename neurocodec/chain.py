@@ -31,21 +31,26 @@ Picture = NDArray[np.uint8]
 _LOW_DELAY = "pred-struct=1:lp=1:color-range=1:keyint=-1:lookahead=0:scd=0:enable-tf=0"
 
 
+PRESET = 4
+"""SVT-AV1 preset of references."""
+
+
 class ChainEncoder:
     """Codes square pictures (S,S,3), S a multiple of 8, one after the other.
 
     Args:
         size: S.
         crf: SVT-AV1's constant rate factor, 1 to 63, in quarters.
+        preset: SVT-AV1's, lower is slower and smaller.
     """
 
-    def __init__(self, size: int, crf: float) -> None:
+    def __init__(self, size: int, crf: float, preset: int = PRESET) -> None:
         context: Any = av.CodecContext.create("libsvtav1", "w")
         context.width, context.height, context.pix_fmt = size, size, "yuv420p"
         context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
         context.thread_count = 1
         context.options = {
-            "preset": "4",
+            "preset": str(preset),
             "svtav1-params": f"crf={crf:g}:{_LOW_DELAY}",
         }
         self._context = context

@@ -6,7 +6,7 @@ import io
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -29,17 +29,22 @@ from neurocodec.block import (
     StillCodec,
     frame_runs,
 )
+from neurocodec.choice import best_frame
 from neurocodec.container import NfcWriter
+from neurocodec.driven import DrivenEngine
 from neurocodec.engine import BATCH, DistanceEngine, Engine, FeedbackEngine, Pictures, Reference
 from neurocodec.errors import InputError, UnsupportedError
+from neurocodec.faces import default_engine
 from neurocodec.fit import cut, pad
-from neurocodec.header import FINEST_TIME_BASE, HASH_BYTES, AudioTrack, Colour, Fit, Header
+from neurocodec.header import FINEST_TIME_BASE, HASH_BYTES, AudioTrack, Colour, Fit, Header, LatentModel
 from neurocodec.landmarks import LandmarkCode, LandmarkEncoder, dequantize, quantize, scaled
 from neurocodec.lookahead import Lookahead, Placed
 from neurocodec.media.reader import MediaReader
 from neurocodec.media.types import AudioPacket
+from neurocodec.models import ModelDescription
 from neurocodec.options import EncodeOptions
 from neurocodec.packets import SymbolDigest
+from neurocodec.prefetch import Ahead
 from neurocodec.references import ReferenceCoder
 from neurocodec.region import FaceRegion
 from neurocodec.schedule import PERFECT, RefreshSchedule
@@ -51,6 +56,8 @@ _MAX_PENDING_SOUND = 2000
 _MOST_FRAMES = 600
 """Frames of a block, which are held in memory."""
 _LARGEST_TERM = 1 << 20
+_AHEAD = 64
+"""Pictures and sound packets read before they are coded."""
 
 
 @dataclass
@@ -110,9 +117,9 @@ class _Judge:
         self._network = FeedbackEngine(description, options.device)
 
     def __call__(
-        self, renderings: Pictures, originals: Pictures, reference: NDArray[np.uint8]
+        self, renderings: Pictures, originals: Sequence[Pictures], reference: NDArray[np.uint8]
     ) -> NDArray[np.float64]:
-        """Verdicts (B,) on renderings and originals (B,S,S,3)."""
+        """Verdicts (B,) on renderings (B,S,S,3) and as many originals (S,S,3)."""
         if self._network is None:
             return measured_verdict(self._meter(renderings, originals))
         return np.array([self._network.verdict(r, reference) for r in renderings])
@@ -154,7 +161,8 @@ class _BlockBuilder:
         if self.current is not None and self.current != self.needed[-1]:
             block = replace(block, current=self.current)
         runs = [Run(len(s.symbols), s.first, s.second) for s in self.segments]
-        usual = (replace(block, pairs=pairs) for pairs in (False, True))
+        begun = bool(self.needed) or any(r.offset == 0 for r in self.references)
+        usual = (replace(block, pairs=pairs) for pairs in (False, True) if begun)
         fitting = next((b for b in usual if frame_runs(b) == runs), None)
         block = fitting or replace(block, runs=tuple(runs))
         codes = [LandmarkCode.RANGE, LandmarkCode.GOLOMB]
@@ -176,7 +184,7 @@ class _BlockBuilder:
                 digest.symbols(next(rows))
 
     def _landmarks(self, code: LandmarkCode) -> bytes:
-        writer = LandmarkEncoder(code, 2 * self.header.keypoints)
+        writer = LandmarkEncoder(code, self.header.coordinates)
         for segment in self.segments:
             writer.refresh()
             for symbols in segment.symbols:
@@ -191,7 +199,7 @@ class Encoder:
         self.options = options
         self.report = EncodeReport()
         description = models.find(options.model or models.DEFAULT_MOTION, "motion")
-        self.engine = Engine(description, options.device, options.threads)
+        self.engine = self._engine(description, options)
         self.judge = _Judge(options, self.report.notes)
         self.report.model, self.report.feedback = description.name, self.judge.name
         self.schedule = RefreshSchedule(options.gap, options.alpha)
@@ -204,6 +212,7 @@ class Encoder:
             Lookahead(self.engine, self.judge, options.gap, price, options.alpha) if looks_ahead else None
         )
         self.reader, self._file = reader, file
+        self._chooser = default_engine(device=options.device) if options.first_reference == "best" else None
         self._face = FaceRegion() if options.region == "face" else None
         codec = StillCodec[(options.reference_codec or "av1").upper()]
         self._coder = ReferenceCoder(codec, options.reference_quality, self.engine.size, looks_ahead)
@@ -215,6 +224,19 @@ class Encoder:
         self._writer: NfcWriter | None = None
         self._frames = self._references = 0
         self._first_pts = self._last_pts = self._last_step = 0
+
+    def _engine(self, description: ModelDescription, options: EncodeOptions) -> Engine:
+        if options.landmarks == "learned":
+            return Engine(description, options.device, options.threads)
+        name = options.landmark_model or models.DEFAULT_LANDMARKS
+        landmarks = models.find(name, "landmarks")
+        engine = DrivenEngine(description, landmarks, options.device, options.threads)
+        if not engine.fitted:
+            self.report.notes.append(
+                f"{landmarks.name} was fitted to other weights than those of {description.name}; "
+                "'neurocodec train landmarks map' fits it again"
+            )
+        return engine
 
     # What the file says of the video
 
@@ -232,8 +254,8 @@ class Encoder:
             model_size=model.size, keypoints=model.keypoints,
             quantization=self._quantization,
             landmark_code=self._landmark_code, audio=self._track(),
-            version=1 if self._old_format else 2,
-            transformed=not self._old_format and self.engine.basis is not None,
+            version=3 if self._latent else 1 if self._old_format else 2,
+            transformed=not self._old_format and self.engine.basis is not None, latent=self._latent,
         )  # fmt: skip
         try:
             return NfcWriter(self._file, header)
@@ -247,7 +269,11 @@ class Encoder:
     @property
     def _old_format(self) -> bool:
         """Whether version 1 of the format has all that is needed."""
-        return self._lookahead is None and self._landmark_code is not LandmarkCode.RANGE
+        return self._lookahead is None and self._landmark_code is not LandmarkCode.RANGE and not self._latent
+
+    @property
+    def _latent(self) -> LatentModel | None:
+        return self.engine.latent_model if isinstance(self.engine, DrivenEngine) else None
 
     def _write(self, block: Block) -> None:
         assert self._writer is not None
@@ -281,7 +307,11 @@ class Encoder:
     # Pictures
 
     def frames(self) -> Iterator[Frame]:
-        """Pictures fitted to the model's square; sound goes to the queue as it comes."""
+        """Pictures fitted to the model's square."""
+        return (item for item in self._items() if isinstance(item, Frame))
+
+    def _items(self) -> Iterator[Frame | SoundPacket]:
+        """Fitted pictures and sound, as they come."""
         side, video = self.engine.size, self.reader.video
         place = None
         block_pts: int | None = None
@@ -293,7 +323,7 @@ class Encoder:
         for item in self.reader:
             if isinstance(item, AudioPacket):
                 if item.data and self._has_sound:
-                    self._sound.append(SoundPacket(item.data, item.pts, item.duration))
+                    yield SoundPacket(item.data, item.pts, item.duration)
                 continue
             pts = item.pts if exact else round(item.pts * video.time_base / self._time_base)
             if last is not None and pts <= last:
@@ -332,11 +362,15 @@ class Encoder:
     def run(self, progress: Progress | None = None) -> EncodeReport:
         began = time.perf_counter()
         frames: list[Frame] = []
-        for frame in self.frames():
-            if frame.starts_block and frames:
-                self._code(frames, progress)
-                frames = []
-            frames.append(frame)
+        with Ahead(self._items(), _AHEAD) as items:
+            for item in items:
+                if isinstance(item, SoundPacket):
+                    self._sound.append(item)
+                    continue
+                if item.starts_block and frames:
+                    self._code(frames, progress)
+                    frames = []
+                frames.append(item)
         if frames:
             self._code(frames, progress, last=True)
         if self._writer is None:
@@ -351,9 +385,9 @@ class Encoder:
         if self._writer is None:
             self._writer = self._start(frames[0].pts, frames[0].region)
             self._first_pts = frames[0].pts
-        keypoints = np.concatenate(
+        values = np.concatenate(
             [
-                self.engine.keypoints(np.stack([f.square for f in frames[k : k + BATCH]]))
+                self.engine.measure(np.stack([f.square for f in frames[k : k + BATCH]]))
                 for k in range(0, len(frames), BATCH)
             ]
         )
@@ -361,9 +395,9 @@ class Encoder:
         block.pts = [f.pts for f in frames]
         forced, cuts = self._forced(frames)
         if self._lookahead:
-            self._code_ahead(block, frames, keypoints, forced, cuts)
+            self._code_ahead(block, frames, values, forced, cuts)
         else:
-            self._code_on_schedule(block, frames, keypoints, {*forced, *cuts})
+            self._code_on_schedule(block, frames, values, {*forced, *cuts})
         self._frames += len(frames)
         self._references = block.next_number
         steps = [b - a for a, b in pairwise([self._last_pts, *block.pts])]
@@ -412,7 +446,7 @@ class Encoder:
         self,
         block: _BlockBuilder,
         frames: list[Frame],
-        keypoints: NDArray[np.float32],
+        values: NDArray[np.float32],
         forced: list[int],
         cuts: list[int],
     ) -> None:
@@ -427,9 +461,14 @@ class Encoder:
 
         first, chain = block.first_reference, self._chains[-1][0] if self._chains else 0
         current = self._current if 0 not in forced else None
+        if 0 in forced and self._chooser:
+            others = [k for k in (*forced, *cuts) if k]
+            best = best_frame(self._chooser, [f.square for f in frames[: min(others, default=len(frames))]])
+            forced = [best, *(k for k in forced if k)]
         oldest = self._oldest_chain(frames[0].pts, first)
         stretches = self._lookahead.place(
-            [f.square for f in frames], keypoints, forced, cuts, current, oldest, code, self._coder.preview
+            [f.square for f in frames], self.engine.points(values), forced, cuts, current, oldest, code,
+            self._coder.preview,
         )
         used = [p for p in (current, *(s.before for s in stretches)) if p is not None and p.number < first]
         starts = [p.chain for p in used]
@@ -439,19 +478,19 @@ class Encoder:
             block.needed = tuple(range(min(starts), first))
             block.current = current.number if current else None
         for s in stretches:
-            symbols = self._trajectory(keypoints[s.start : s.stop], s.before.reference)
+            symbols = self._trajectory(values[s.start : s.stop], s.before.reference)
             second = None if s.after is None else s.after.number
             block.segments.append(_Segment(s.before.number, second, symbols))
         ends_open = bool(stretches) and stretches[-1].stop == len(frames)
         self._current = stretches[-1].before if ends_open else max(placed, key=lambda p: p.offset)
 
-    def _trajectory(self, keypoints: NDArray[np.float32], reference: Reference) -> NDArray[np.int32]:
+    def _trajectory(self, values: NDArray[np.float32], reference: Reference) -> NDArray[np.int32]:
         assert self.options.smoothing is not None
-        exact = scaled(keypoints, reference.keypoints, self._quantization, self._basis)
+        exact = scaled(values, reference.coded, self._quantization, self._basis)
         return smooth(exact, self.options.smoothing)
 
     def _code_on_schedule(
-        self, block: _BlockBuilder, frames: list[Frame], keypoints: NDArray[np.float32], forced: set[int]
+        self, block: _BlockBuilder, frames: list[Frame], values: NDArray[np.float32], forced: set[int]
     ) -> None:
         """The original's way: frame by frame, a refresh when the last rendering has become bad."""
         header = block.header
@@ -474,12 +513,12 @@ class Encoder:
             if k == 0:
                 block.needed = (self._current.number,)
             reference = self._current.reference
-            u = quantize(keypoints[k], reference.keypoints, header.quantization, self._basis)
+            u = quantize(values[k], reference.coded, header.quantization, self._basis)
             rows.append(u)
             if self.schedule.wants_verdict(i):
-                decoded = dequantize(u, reference.keypoints, header.quantization, self._basis)
-                rendering = self.engine.render([reference], decoded[None])[0]
-                verdict = self.judge(rendering[None], frame.square[None], reference.picture)
+                decoded = dequantize(u, reference.coded, header.quantization, self._basis)
+                rendering = self.engine.render([reference], self.engine.points(decoded[None]))[0]
+                verdict = self.judge(rendering[None], [frame.square], reference.picture)
                 self.schedule.judged(float(verdict[0]))
         end_segment()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,10 +16,16 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from neurocodec import models
 from neurocodec.errors import UnsupportedError, UsageError
 from neurocodec.models import ModelDescription
+from neurocodec.networks.fused import fuse_activations
+from neurocodec.networks.likeness import Features
+from neurocodec.networks.talk import Talk
+from neurocodec.networks.talk_render import TalkRenderer
 
 Pictures = NDArray[np.uint8]
 BATCH = 8
 """Pictures handed to a network in one call."""
+_REMEMBERED = 48
+"""Originals whose features a distance remembers, about 2.5 MB each at 256x256."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -68,6 +75,12 @@ class Reference:
     picture: Pictures
     keypoints: NDArray[np.float32]
     features: Any
+    values: NDArray[np.float32] | None = None
+
+    @property
+    def coded(self) -> NDArray[np.float32]:
+        """What other frames' values are coded relative to: the keypoints, or else ``values`` (M/2,2)."""
+        return self.keypoints if self.values is None else self.values
 
 
 class Engine:
@@ -85,13 +98,17 @@ class Engine:
         self.size, self.num_keypoints = description.size, description.keypoints
         network = models.load(description)
         fold_batch_norms(network)
+        fuse_activations(network)
         self._network = cast(Any, network)
         self._network.to(self.device, memory_format=torch.channels_last)
         self.max_references: int = getattr(network, "max_references", 1)
         basis = getattr(network, "landmark_basis", None)
         self.basis: NDArray[np.int16] | None = None if basis is None else basis.numpy().copy()
-        half = self.device.type == "cuda" or _has_fast_bfloat16()
-        self._half = half and description.architecture == "talk"
+        talk = isinstance(network, Talk)
+        self._half = talk and (self.device.type == "cuda" or _has_fast_bfloat16())
+        self._renderer: TalkRenderer | None = None
+        if isinstance(network, Talk) and self.device.type == "cpu":
+            self._renderer = TalkRenderer(network, torch.bfloat16 if self._half else torch.float32)
 
     def _tensor(self, pictures: Pictures) -> Tensor:
         batch = torch.from_numpy(np.ascontiguousarray(pictures)).to(self.device)
@@ -102,26 +119,44 @@ class Engine:
         with torch.inference_mode():
             return self._network.keypoints(self._tensor(pictures)).float().cpu().numpy()
 
+    def measure(self, pictures: Pictures) -> NDArray[np.float32]:
+        """What is coded of pictures (B,S,S,3), in pairs: here their keypoints (B,N,2)."""
+        return self.keypoints(pictures)
+
+    @property
+    def coordinates(self) -> int:
+        """How many numbers are coded of a frame."""
+        return 2 * self.num_keypoints
+
+    def points(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The keypoints (B,N,2) that coded values (B,M/2,2) stand for: here themselves."""
+        return values
+
     def reference(self, picture: Pictures) -> Reference:
         """Prepare a decoded reference (S,S,3)."""
+        return self.prepare(picture, self.keypoints(picture[None])[0])
+
+    def prepare(self, picture: Pictures, keypoints: NDArray[np.float32]) -> Reference:
+        """Prepare a reference (S,S,3) whose keypoints (N,2) are known."""
         with torch.inference_mode(), self._precision():
-            image = self._tensor(picture[None])
-            with torch.autocast(self.device.type, enabled=False):
-                keypoints = self._network.keypoints(image)
-            features = self._network.encode_reference(image, keypoints)
-        return Reference(picture, keypoints[0].float().cpu().numpy(), features)
+            points = torch.from_numpy(np.ascontiguousarray(keypoints[None])).to(self.device)
+            features = (self._renderer or self._network).encode_reference(self._tensor(picture[None]), points)
+        return Reference(picture, keypoints, features)
 
     def render(self, references: Sequence[Reference], keypoints: NDArray[np.float32]) -> Pictures:
         """Keypoints (B,N,2) -> pictures (B,S,S,3), from as many of the references as the model can use."""
         with torch.inference_mode(), self._precision():
             points = torch.from_numpy(np.ascontiguousarray(keypoints)).to(self.device)
             features = [r.features for r in references[: self.max_references]]
+            if self._renderer:
+                return self._renderer.render(features, points).numpy()
             out = self._network.render(features if self.max_references > 1 else features[0], points).float()
             out = out.clamp_(0, 1).mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1)
         return out.contiguous().cpu().numpy()
 
     def _precision(self) -> torch.autocast:
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half)
+        enabled = self._half and self._renderer is None
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
 
 
 class FeedbackEngine:
@@ -143,22 +178,48 @@ class FeedbackEngine:
 
 
 class DistanceEngine:
-    """A perceptual distance ready to measure with."""
+    """A perceptual distance ready to measure with.
+
+    What it finds in the second pictures is remembered for a while: an encoder judges many renderings of the
+    same original.
+    """
 
     def __init__(self, description: ModelDescription, device: str = "auto") -> None:
         self.description = description
         self.device = choose_device(device)
-        self._network = cast(Any, models.load(description))
+        network = models.load(description)
+        fuse_activations(network)
+        self._network = cast(Any, network)
         self._network.to(self.device, memory_format=torch.channels_last)
         self._half = self.device.type == "cuda" or _has_fast_bfloat16()
+        if self._half and self.device.type == "cpu":
+            self._network.stages.to(torch.bfloat16)
+        self._known: OrderedDict[int, tuple[Pictures, list[Features]]] = OrderedDict()
 
-    def __call__(self, a: Pictures, b: Pictures) -> NDArray[np.float64]:
-        """Pictures (B,S,S,3) twice -> distances (B,), 0 = alike, on the scale of LPIPS."""
+    def __call__(self, a: Pictures, b: Sequence[Pictures]) -> NDArray[np.float64]:
+        """Pictures (B,S,S,3) and as many (S,S,3) -> distances (B,), 0 = alike, on the scale of LPIPS."""
+        enabled = self._half and self.device.type != "cpu"
         with (
             torch.inference_mode(),
-            torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self._half),
+            torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled),
         ):
-            pair = torch.from_numpy(np.concatenate([a, b])).to(self.device)
-            batch = pair.permute(0, 3, 1, 2).float().div_(255)
-            out = self._network(batch[: len(a)], batch[len(a) :])
+            found = self._network.features(self._tensor(a))
+            out = self._network.compare(found, self._remembered(b))
         return out.double().cpu().numpy()
+
+    def _tensor(self, pictures: Pictures) -> Tensor:
+        batch = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2)
+        return batch.float().div_(255)
+
+    def _remembered(self, pictures: Sequence[Pictures]) -> list[Features]:
+        new = [p for p in pictures if id(p) not in self._known]
+        if new:
+            found = self._network.features(self._tensor(np.stack(new)))
+            for k, picture in enumerate(new):
+                own = [Features(*(t[k : k + 1].clone() for t in level)) for level in found]
+                self._known[id(picture)] = picture, own
+        levels = zip(*(self._known[id(p)][1] for p in pictures), strict=True)
+        out = [Features(*(torch.cat(same) for same in zip(*level, strict=True))) for level in levels]
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return out

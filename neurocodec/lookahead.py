@@ -11,18 +11,18 @@ learning", MMSP 2024).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurocodec.engine import Engine, Pictures, Reference
+from neurocodec.engine import BATCH, Engine, Pictures, Reference
 
 Picture = NDArray[np.uint8]
 _BARGAIN = 0.25
 """Part of the price that is asked for stretches with a bad verdict."""
-_DIVISIONS = (1, 2, 4, 8, 16)
+_DIVISIONS = (2, 4, 8, 16)
 """Numbers of evenly spaced references that are tried in a block."""
 _FEWEST_BYTES = 40
 """No reference is expected to take less."""
@@ -30,9 +30,11 @@ REMEMBERED = 8
 """Earlier references that a new scene is looked for in."""
 _GOOD_ENOUGH = 0.5
 """Error (1 - verdict) below which a remembered reference spares a new one at a cut."""
+_ENOUGH_LOOKS = 2
+"""Frames of a stretch that are judged at least, if the gap allows."""
 MOST_REFERENCES = 48
 """References put in one block."""
-Judge = Callable[[Pictures, Pictures, Picture], NDArray[np.float64]]
+Judge = Callable[[Pictures, Sequence[Picture], Picture], NDArray[np.float64]]
 
 
 @dataclass
@@ -85,12 +87,12 @@ class Lookahead:
         current: Placed | None,
         oldest: int,
         code: Callable[[int, bool], Placed],
-        preview: Callable[[Picture, Picture], tuple[Picture, int]],
+        preview: Callable[[list[Picture], Picture], tuple[list[Picture], int]],
     ) -> list[Stretch]:
         """The block's stretches in order of time, between the references that ``code`` was called for.
 
-        ``code`` makes a reference at an offset, which begins a scene or not; ``preview`` tells about what a
-        picture would decode to as a reference after another, and how many bytes that would take.  ``forced``
+        ``code`` makes a reference at an offset, which begins a scene or not; ``preview`` tells about what
+        pictures would decode to as references after another, and how many bytes they would take.  ``forced``
         offsets get one in any case; at ``cuts`` an earlier one, of a chain numbered ``oldest`` or higher,
         may serve again.  ``current`` is the one in use (None: offset 0 is forced).
         """
@@ -102,6 +104,12 @@ class Lookahead:
         start, before = 0, current
         for offset in sorted({*forced, *cuts}):
             if self._count >= MOST_REFERENCES and before is not None and offset not in forced:
+                continue
+            if before is None and offset > start:
+                # the first reference need not be the first frame: what comes before is rendered from it too
+                before = self._add(offset, True)
+                stretches.append(Stretch(start, offset, before, None))
+                start = offset + 1
                 continue
             if before is not None and offset > start:
                 # another scene begins: what comes before has nothing to gain from it
@@ -126,24 +134,29 @@ class Lookahead:
         best, least = None, _GOOD_ENOUGH
         for known in self._known:
             rendering = self._engine.render([known.reference], self._keypoints[offset : offset + 1])
-            verdicts = self._judge(rendering, self._pictures[offset][None], known.reference.picture)
+            verdicts = self._judge(rendering, [self._pictures[offset]], known.reference.picture)
             if 1 - verdicts[0] < least:
                 best, least = known, 1 - verdicts[0]
         return best
 
     def _look(self, stretch: Stretch) -> dict[int, float]:
-        """Errors (1 - verdict) of every ``gap``-th frame of a stretch and of its last."""
-        offsets = [*range(stretch.start + self._gap // 2, stretch.stop, self._gap)]
+        """Errors (1 - verdict) of frames spread evenly over a stretch.
+
+        Every ``gap``-th frame of a short one, every other of these where there are many; always the last
+        where there is no reference after it.
+        """
+        step = min(max(self._gap, (stretch.stop - stretch.start) // _ENOUGH_LOOKS), 2 * self._gap)
+        offsets = [*range(stretch.start + step // 2, stretch.stop, step)]
         if not offsets or (stretch.after is None and offsets[-1] != stretch.stop - 1):
             offsets.append(stretch.stop - 1)
         references = [stretch.before.reference]
         if stretch.after is not None:
             references.append(stretch.after.reference)
         errors: dict[int, float] = {}
-        for k in range(0, len(offsets), 8):
-            some = offsets[k : k + 8]
+        for k in range(0, len(offsets), BATCH):
+            some = offsets[k : k + BATCH]
             renderings = self._engine.render(references, self._keypoints[some])
-            originals = np.stack([self._pictures[k] for k in some])
+            originals = [self._pictures[k] for k in some]
             verdicts = self._judge(renderings, originals, references[0].picture)
             errors.update(zip(some, (1 - verdicts).tolist(), strict=True))
         return errors
@@ -161,24 +174,39 @@ class Lookahead:
         s.errors = self._look(s)
         if s.after is not None:
             return [s]
-        best, chosen, worse = self._distortion(s), 0, 0
+        best, chosen, worse = self._distortion(s), [s], 0
         total = best
         for count in _DIVISIONS:
             length = (s.stop - s.start) // count
             least = self._price * _FEWEST_BYTES * count
             if length < 2 or self._count + count > MOST_REFERENCES or total <= least or worse == 2:
                 break
-            parts, spent = self._trial_division(s, count)
+            trials, spent = self._trials(s, self._even(s, count))
+            if self._price * spent >= best:
+                break
+            parts = self._between(s, trials)
+            for part in parts:
+                part.errors = self._look(part)
             sum_of_costs = sum(self._distortion(part) for part in parts) + self._price * spent
             worse = 0 if sum_of_costs < best else worse + 1
             if sum_of_costs < best:
-                best, chosen = sum_of_costs, count
-        if not chosen:
-            return [s]
-        placed = [self._add(offset) for offset in self._even(s, chosen)]
-        parts = self._between(s, placed)
+                best, chosen = sum_of_costs, parts
+        return self._made_real(chosen)
+
+    def _made_real(self, parts: list[Stretch]) -> list[Stretch]:
+        """Stretches between trial references, between coded ones at the same places instead."""
+        coded: dict[int, Placed] = {}
+
+        def real(trial: Placed) -> Placed:
+            if trial.offset not in coded:
+                coded[trial.offset] = self._add(trial.offset)
+            return coded[trial.offset]
+
         for part in parts:
-            part.errors = self._look(part)
+            if part.before.number < 0:
+                part.before = real(part.before)
+            if part.after is not None and part.after.number < 0:
+                part.after = real(part.after)
         return parts
 
     @staticmethod
@@ -187,18 +215,12 @@ class Lookahead:
         length = s.stop - s.start
         return [s.start + (k + 1) * length // count - 1 for k in range(count)]
 
-    def _trial_division(self, s: Stretch, count: int) -> tuple[list[Stretch], int]:
-        """The parts that evenly spaced references would make, and the bytes those would take."""
-        trials: list[Placed] = []
-        before, spent = s.before.reference.picture, 0
-        for offset in self._even(s, count):
-            before, size = self._preview(self._pictures[offset], before)
-            spent += size
-            trials.append(Placed(offset, -1, -1, self._engine.reference(before)))
-        parts = self._between(s, trials)
-        for part in parts:
-            part.errors = self._look(part)
-        return parts, spent
+    def _trials(self, s: Stretch, offsets: list[int]) -> tuple[list[Placed], int]:
+        """References in a stretch, to try, and the bytes those would take."""
+        pictures = [self._pictures[k] for k in offsets]
+        decoded, spent = self._preview(pictures, s.before.reference.picture)
+        known = [self._engine.prepare(p, self._keypoints[k]) for p, k in zip(decoded, offsets, strict=True)]
+        return [Placed(k, -1, -1, r) for k, r in zip(offsets, known, strict=True)], spent
 
     @staticmethod
     def _between(s: Stretch, placed: list[Placed]) -> list[Stretch]:
@@ -218,21 +240,16 @@ class Lookahead:
         hopeless = total <= self._price * _FEWEST_BYTES and not bad
         if s.stop - s.start < 2 or self._count == MOST_REFERENCES or hopeless:
             return [s]
-        offset = self._where(s)
-        picture, count = self._preview(self._pictures[offset], s.before.reference.picture)
-        cost = self._price * count
-        trial = Placed(offset, -1, -1, self._engine.reference(picture))
-        parts = self._between(s, [trial])
+        trials, spent = self._trials(s, [self._where(s)])
+        cost = self._price * spent * (_BARGAIN if bad else 1)
+        if cost >= total:
+            return [s]
+        parts = self._between(s, trials)
         for part in parts:
             part.errors = self._look(part)
-        gain = total - sum(self._distortion(part) for part in parts)
-        if gain <= (cost * _BARGAIN if bad else cost):
+        if total - sum(self._distortion(part) for part in parts) <= cost:
             return [s]
-        placed = self._add(offset)
-        for part in parts:
-            part.before = placed if part.before is trial else part.before
-            part.after = placed if part.after is trial else part.after
-        return parts
+        return self._made_real(parts)
 
     @staticmethod
     def _where(s: Stretch) -> int:

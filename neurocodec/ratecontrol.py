@@ -99,8 +99,8 @@ def mean_distance(source: Any, coded: IO[bytes], options: EncodeOptions) -> floa
         if k % options.gap == options.gap // 2:
             pairs.append((rendering, original))
         if len(pairs) == BATCH:
-            distances += meter(*(np.stack(x) for x in zip(*pairs, strict=True))).tolist()
+            distances += meter(np.stack([a for a, _ in pairs]), [b for _, b in pairs]).tolist()
             pairs.clear()
     if pairs:
-        distances += meter(*(np.stack(x) for x in zip(*pairs, strict=True))).tolist()
+        distances += meter(np.stack([a for a, _ in pairs]), [b for _, b in pairs]).tolist()
     return float(np.mean(distances)) if distances else 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,8 @@ from neurocodec.chain import ChainDecoder, ChainEncoder
 from neurocodec.still import av1_crf, decode_still, encode_still
 
 Picture = NDArray[np.uint8]
+_PREVIEW_PRESET = 8
+"""SVT-AV1 preset of trials: a key frame takes an eighth of the time, with a few per cent more bytes."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +53,22 @@ class ReferenceCoder:
             self._encoder.close()
             self._encoder = None
 
-    def preview(self, picture: Picture, before: Picture) -> tuple[Picture, int]:
-        """About what a picture (S,S,3) would decode to as the next reference, and its bytes.
+    def preview(self, pictures: Sequence[Picture], before: Picture) -> tuple[list[Picture], int]:
+        """About what pictures (S,S,3) would decode to as the next references, and their bytes in all.
 
-        For a chain, as the second picture of a short one that begins with ``before``, a decoded reference.
-        Nothing is changed by it.
+        For a chain, as those that follow in a short one that begins with ``before``, a decoded reference,
+        coded with less care than the real ones.  Nothing is changed by it.
         """
         if not self.chained:
-            data = encode_still(picture, self.codec, self._quality)
-            return decode_still(data, self.codec, self._size), len(data)
-        encoder, decoder = ChainEncoder(self._size, av1_crf(self._quality)), ChainDecoder(self._size)
+            stills = [encode_still(p, self.codec, self._quality) for p in pictures]
+            decoded = [decode_still(data, self.codec, self._size) for data in stills]
+            return decoded, sum(map(len, stills))
+        encoder = ChainEncoder(self._size, av1_crf(self._quality), preset=_PREVIEW_PRESET)
+        decoder = ChainDecoder(self._size)
         decoder.decode(encoder.encode(before))
-        data = encoder.encode(picture)
+        coded = [encoder.encode(picture) for picture in pictures]
         encoder.close()
-        return decoder.decode(data), len(data)
+        return [decoder.decode(data) for data in coded], sum(map(len, coded))
 
     def code(self, picture: Picture) -> CodedReference:
         """Code the next reference (S,S,3)."""

@@ -40,6 +40,9 @@ class GreyEngine:
     def reference(self, picture: np.ndarray) -> Reference:
         return Reference(picture, np.zeros((2, 2), np.float32), float(picture.mean()))
 
+    def points(self, values: np.ndarray) -> np.ndarray:
+        return values
+
     def render(self, references: list[Reference], points: np.ndarray) -> np.ndarray:
         level = np.mean([r.features for r in references])
         levels = np.clip(np.rint(level + 100 * points[:, 0, 0]), 0, 255)
@@ -49,8 +52,8 @@ class GreyEngine:
 @pytest.fixture(autouse=True)
 def grey_model(monkeypatch: pytest.MonkeyPatch) -> None:
     described = SimpleNamespace(size=SIZE, keypoints=2)
-    monkeypatch.setattr("neurocodec.decoder.models.find_by_hash", lambda *_: described)
-    monkeypatch.setattr("neurocodec.decoder.Engine", GreyEngine)
+    monkeypatch.setattr("neurocodec.driven.models.find_by_hash", lambda *_, **__: described)
+    monkeypatch.setattr("neurocodec.driven.Engine", GreyEngine)
 
 
 def grey(level: int) -> np.ndarray:

@@ -16,6 +16,9 @@ def picture(value: float) -> np.ndarray:
 class FakeEngine:
     """A frame is its value; a rendering shows the nearest of the values of its references."""
 
+    def prepare(self, shown: np.ndarray, keypoints: np.ndarray) -> Reference:
+        return self.reference(shown)
+
     def reference(self, shown: np.ndarray) -> Reference:
         return Reference(shown, np.zeros((1, 2), np.float32), float(shown[0, 0, 0]))
 
@@ -25,8 +28,8 @@ class FakeEngine:
         return np.stack([picture(v) for v in values])
 
 
-def judge(renderings: np.ndarray, originals: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    difference = np.abs(renderings.astype(float) - originals).mean((1, 2, 3))
+def judge(renderings: np.ndarray, originals: list[np.ndarray], reference: np.ndarray) -> np.ndarray:
+    difference = np.abs(renderings.astype(float) - np.stack(originals)).mean((1, 2, 3))
     return 1 - np.minimum(difference / 100, 1)
 
 
@@ -68,8 +71,8 @@ class Placing:
         number = 7 + len(self.coded)
         return Placed(offset, number, number, self.engine.reference(picture(self.values[offset])))
 
-    def preview(self, shown: np.ndarray, before: np.ndarray) -> tuple[np.ndarray, int]:
-        return shown, self.size
+    def preview(self, shown: list[np.ndarray], before: np.ndarray) -> tuple[list[np.ndarray], int]:
+        return shown, self.size * len(shown)
 
     def covered(self) -> list[int]:
         frames = [k for s in self.stretches for k in range(s.start, s.stop)]

@@ -67,7 +67,7 @@ def _conv(inputs: int, outputs: int, kernel: int = 3, stride: int = 1) -> nn.Seq
     )
 
 
-class _Residual(nn.Module):
+class Residual(nn.Module):
     """relu(x + conv-bn(conv-bn-relu(x))), (B,C,H,W) -> (B,C,H,W)."""
 
     def __init__(self, channels: int) -> None:
@@ -103,9 +103,9 @@ class KeypointNet(nn.Module):
         w = width
         self.temperature = temperature
         self.stem = nn.Sequential(_conv(12, w), _conv(w, w))
-        self.down1 = nn.Sequential(_conv(w, 2 * w, stride=2), _Residual(2 * w))
-        self.down2 = nn.Sequential(_conv(2 * w, 3 * w, stride=2), _Residual(3 * w))
-        self.down3 = nn.Sequential(_conv(3 * w, 4 * w, stride=2), _Residual(4 * w), _Residual(4 * w))
+        self.down1 = nn.Sequential(_conv(w, 2 * w, stride=2), Residual(2 * w))
+        self.down2 = nn.Sequential(_conv(2 * w, 3 * w, stride=2), Residual(3 * w))
+        self.down3 = nn.Sequential(_conv(3 * w, 4 * w, stride=2), Residual(4 * w), Residual(4 * w))
         self.up2 = _conv(7 * w, 3 * w)
         self.up1 = _conv(5 * w, 2 * w)
         self.up0 = _conv(3 * w, w)
@@ -143,8 +143,8 @@ class MotionNet(nn.Module):
         self.num_tps, self.regularization, self.variance = num_tps, regularization, variance
         self.stem = _conv(3 * (num_tps + 1) + num_tps * POINTS_PER_TPS, w)
         self.down1 = nn.Sequential(_conv(w, 64, stride=2), _conv(64, 64))
-        self.down2 = nn.Sequential(_conv(64, 96, stride=2), _Residual(96))
-        self.down3 = nn.Sequential(_conv(96, 128, stride=2), _Residual(128))
+        self.down2 = nn.Sequential(_conv(64, 96, stride=2), Residual(96))
+        self.down3 = nn.Sequential(_conv(96, 128, stride=2), Residual(128))
         self.up2 = _conv(128 + 96, 96)
         self.up1 = _conv(96 + 64, 64)
         self.up0 = _conv(64 + w, w)
@@ -229,12 +229,12 @@ class Generator(nn.Module):
         super().__init__()
         w = width
         self.encode0 = nn.Sequential(_conv(12, w), _conv(w, w))
-        self.encode1 = nn.Sequential(_conv(w, 2 * w, stride=2), _Residual(2 * w))
-        self.encode2 = nn.Sequential(_conv(2 * w, 4 * w, stride=2), _Residual(4 * w), _Residual(4 * w))
+        self.encode1 = nn.Sequential(_conv(w, 2 * w, stride=2), Residual(2 * w))
+        self.encode2 = nn.Sequential(_conv(2 * w, 4 * w, stride=2), Residual(4 * w), Residual(4 * w))
         self.merge2 = _conv(4 * w + 64, 4 * w, 1)
-        self.body = nn.Sequential(*[_Residual(4 * w) for _ in range(3)])
+        self.body = nn.Sequential(*[Residual(4 * w) for _ in range(3)])
         self.reduce1 = nn.Conv2d(4 * w, 2 * w, 1)
-        self.merge1 = nn.Sequential(_conv(4 * w + motion_width, 2 * w), _Residual(2 * w))
+        self.merge1 = nn.Sequential(_conv(4 * w + motion_width, 2 * w), Residual(2 * w))
         self.reduce0 = nn.Conv2d(2 * w, w, 1)
         self.merge0 = nn.Sequential(_conv(2 * w + 12, w), _conv(w, w))
         self.head = nn.Conv2d(w, 16, 3, 1, 1)

@@ -13,14 +13,32 @@ Coordinates are pairs (x, y) in [-1, 1], -1 being the centre of the first pixel 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from neurocodec.networks import elimination
+
 _LOG_FLOOR = 1e-9  # keeps r² log r² finite at r = 0
 _COORDINATE_LIMIT = 1000.0  # beyond every sane coordinate; squares of squares stay finite in float32
 _SMALLEST_PIVOT = 1e-7  # pivots below are treated as zero
+
+
+_plain = False
+
+
+@contextmanager
+def plain_arithmetic() -> Iterator[None]:
+    """Within this, splines are fitted without linear algebra routines, so that they can be exported."""
+    global _plain
+    before, _plain = _plain, True
+    try:
+        yield
+    finally:
+        _plain = before
 
 
 class TPSParameters(NamedTuple):
@@ -112,9 +130,12 @@ def fit_tps(driving: Tensor, source: Tensor, regularization: float = 0.01) -> TP
         )
         diagonal = regularization * torch.eye(count + 3, device=system.device, dtype=exact)
         system = system + diagonal
-        system = system + _is_singular(system)[..., None, None] * diagonal
         values = torch.cat((target, control.new_zeros(*control.shape[:2], 3, 2)), dim=-2)
-        solution, _ = torch.linalg.solve_ex(system, values)
+        if _plain:
+            solution = elimination.solve(system, values)
+        else:
+            system = system + _is_singular(system)[..., None, None] * diagonal
+            solution, _ = torch.linalg.solve_ex(system, values)
     return TPSParameters(
         affine=solution[..., count:, :].transpose(-1, -2),
         weights=solution[..., :count, :],
@@ -143,6 +164,8 @@ def keypoint_heatmaps(keypoints: Tensor, height: int, width: int, variance: floa
 
 def _radial_basis(squared_distance: Tensor) -> Tensor:
     """Bookstein's U = r² log r², elementwise, guarded at r = 0; takes r²."""
+    if _plain:  # exporters take the addition of 1e-9 for nothing and leave it out
+        return squared_distance * torch.log(squared_distance.clamp(min=_LOG_FLOOR))
     return squared_distance * torch.log(squared_distance + _LOG_FLOOR)
 
 

@@ -1,0 +1,76 @@
+"""Convolutions whose activation (and shortcut) is applied before the result leaves the caches.
+
+PyTorch's own compiler does this on the CPU with oneDNN; here it is done without compiling.  Where the
+operator is missing (PyTorch built without oneDNN, another device), the layers run one after the other.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from neurocodec.networks.talk import Residual
+
+_AVAILABLE = torch.backends.mkldnn.is_available() and hasattr(
+    getattr(torch.ops, "mkldnn", None), "_convolution_pointwise"
+)
+
+
+class FusedConvolution(nn.Module):
+    """activation(conv(x) + shortcut); for inference.
+
+    Args:
+        conv: with numbers as padding.
+        activation: ReLU, or LeakyReLU where there is never a shortcut.
+    """
+
+    def __init__(self, conv: nn.Conv2d, activation: nn.ReLU | nn.LeakyReLU) -> None:
+        super().__init__()
+        self.conv, self.activation = conv, activation
+
+    def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
+        c = self.conv
+        if not _AVAILABLE or x.device.type != "cpu":
+            y = c(x) if shortcut is None else c(x) + shortcut
+            return self.activation(y)
+        geometry = (c.weight, c.bias, c.padding, c.stride, c.dilation, c.groups)
+        if shortcut is not None:
+            return torch.ops.mkldnn._convolution_pointwise(x, shortcut, *geometry, "add", 1.0, "relu", [], "")
+        if isinstance(self.activation, nn.LeakyReLU):
+            slope = [self.activation.negative_slope]
+            return torch.ops.mkldnn._convolution_pointwise(x, *geometry, "leaky_relu", slope, "")
+        return torch.ops.mkldnn._convolution_pointwise(x, *geometry, "relu", [], "")
+
+
+class FusedResidual(nn.Module):
+    """A :class:`~neurocodec.networks.talk.Residual` of two fused convolutions."""
+
+    def __init__(self, first: nn.Module, second: nn.Conv2d) -> None:
+        super().__init__()
+        self.first, self.second = first, FusedConvolution(second, nn.ReLU())
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.first(x), x)
+
+
+def fuse_activations(network: nn.Module) -> None:
+    """Replace convolutions (batch norms folded away) and the activations after them, in place."""
+    for module in list(network.modules()):
+        if isinstance(module, nn.Sequential):
+            _fuse_sequence(module)
+    for parent in list(network.modules()):
+        for name, child in parent.named_children():
+            second = child.second[0] if isinstance(child, Residual) else None
+            if isinstance(child, Residual) and isinstance(second, nn.Conv2d):
+                setattr(parent, name, FusedResidual(child.first, second))
+
+
+def _fuse_sequence(layers: nn.Sequential) -> None:
+    there = [k for k, layer in enumerate(layers) if not isinstance(layer, nn.Identity)]
+    for a, b in pairwise(there):
+        conv, activation = layers[a], layers[b]
+        if isinstance(conv, nn.Conv2d) and isinstance(activation, nn.ReLU | nn.LeakyReLU):
+            layers[a] = FusedConvolution(conv, activation)
+            layers[b] = nn.Identity()

@@ -1,0 +1,75 @@
+"""Stages that overlap: an iterator that works ahead in a thread of its own."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+_DONE = object()
+_PATIENCE = 0.1
+"""Seconds after which a waiting thread looks whether it is still wanted."""
+
+
+class Ahead(Generic[T]):
+    """The items of ``source`` in their order, up to ``depth`` of them made before they are asked for.
+
+    What ``source`` raises is raised where the item would have come.  Use as a context manager: leaving it
+    ends the thread, and closes ``source`` if it is a generator.
+    """
+
+    def __init__(self, source: Iterable[T], depth: int) -> None:
+        self._source = source
+        self._queue: queue.Queue[object] = queue.Queue(depth)
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="neurocodec ahead", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            for item in self._source:
+                if not self._put(item):
+                    break
+        except BaseException as error:
+            self._error = error
+        finally:
+            close = getattr(self._source, "close", None)
+            if close is not None and self._stop.is_set():
+                close()
+            self._put(_DONE)
+
+    def _put(self, item: object) -> bool:
+        while not self._stop.is_set():
+            try:
+                self._queue.put(item, timeout=_PATIENCE)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def __iter__(self) -> Iterator[T]:
+        while True:
+            try:
+                item = self._queue.get(timeout=_PATIENCE)
+            except queue.Empty:
+                if self._thread.is_alive():
+                    continue
+                if self._queue.empty():
+                    item = _DONE
+                else:
+                    continue
+            if item is _DONE:
+                if self._error is not None:
+                    raise self._error
+                return
+            yield item  # type: ignore[misc]
+
+    def __enter__(self) -> Ahead[T]:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()

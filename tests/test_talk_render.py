@@ -1,0 +1,92 @@
+"""The CPU's renderer paints what the network does; a distance that remembers measures the same."""
+
+import numpy as np
+import pytest
+import torch
+
+from neurocodec.engine import fold_batch_norms
+from neurocodec.networks.fused import FusedConvolution, FusedResidual, fuse_activations
+from neurocodec.networks.likeness import Likeness
+from neurocodec.networks.talk import Residual, Talk, TalkConfig
+from neurocodec.networks.talk_render import TalkRenderer
+
+SIZE, FRAMES = 128, 5
+
+
+def network() -> Talk:
+    """A small one whose every branch does something: weights and batch norms drawn at random."""
+    torch.manual_seed(5)
+    config = TalkConfig(size=SIZE, num_tps=3, keypoint_width=8, motion_width=16, generator_width=8)
+    talk = Talk(config).eval()
+    for module in talk.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.running_mean.normal_(0, 0.1)  # type: ignore[union-attr]
+            module.running_var.uniform_(0.5, 1.5)  # type: ignore[union-attr]
+    for head in (talk.motion_net.confidence_low, talk.motion_net.confidence_high):
+        torch.nn.init.normal_(head.weight, 0, 0.3)
+    fold_batch_norms(talk)
+    return talk
+
+
+@pytest.fixture(scope="module")
+def scene() -> tuple[torch.Tensor, torch.Tensor]:
+    """Two pictures (2,3,S,S) and keypoints (FRAMES,15,2), some outside the picture."""
+    torch.manual_seed(6)
+    smooth = torch.nn.functional.interpolate(torch.rand(2, 3, 9, 9), size=SIZE, mode="bicubic").clamp(0, 1)
+    return smooth, torch.rand(FRAMES, 15, 2) * 2.2 - 1.1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(("dtype", "worst", "mean"), [(torch.float32, 1, 0.01), (torch.bfloat16, 24, 1.0)])
+def test_renders_as_the_network(
+    scene: tuple[torch.Tensor, torch.Tensor], count: int, dtype: torch.dtype, worst: int, mean: float
+) -> None:
+    pictures, keypoints = scene
+    talk = network()
+    with torch.inference_mode():
+        points = talk.keypoints(pictures)
+        plain = [talk.encode_reference(pictures[k : k + 1], points[k : k + 1]) for k in range(count)]
+        wanted = (talk.render(plain, keypoints) * 255).round().permute(0, 2, 3, 1)
+        fuse_activations(talk)
+        renderer = TalkRenderer(talk, dtype)
+        flat = [renderer.encode_reference(pictures[k : k + 1], points[k : k + 1]) for k in range(count)]
+        got = renderer.render(flat, keypoints)
+        again = torch.cat([renderer.render(flat, keypoints[k : k + 1]) for k in range(FRAMES)])
+    assert wanted.std() > 5
+    difference = (got.float() - wanted).abs()
+    assert difference.max() <= worst
+    assert difference.mean() <= mean
+    assert (again.float() - got.float()).abs().max() <= worst
+
+
+def test_fusing_keeps_the_result() -> None:
+    torch.manual_seed(7)
+    layers = torch.nn.Sequential(
+        torch.nn.Sequential(torch.nn.Conv2d(6, 8, 3, 2, 1), torch.nn.BatchNorm2d(8), torch.nn.ReLU()),
+        Residual(8),
+        torch.nn.Conv2d(8, 4, 1),
+        torch.nn.LeakyReLU(0.1),
+    ).eval()
+    x = torch.randn(2, 6, 16, 16).to(memory_format=torch.channels_last)
+    with torch.inference_mode():
+        wanted = layers(x)
+        fold_batch_norms(layers)
+        fuse_activations(layers)
+        got = layers(x)
+    assert any(isinstance(m, FusedResidual) for m in layers.modules())
+    assert sum(isinstance(m, FusedConvolution) for m in layers.modules()) == 4
+    torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_likeness_of_features_is_that_of_normalized_ones() -> None:
+    """Against the definition: squared differences of unit vectors, weighted by channel, averaged."""
+    torch.manual_seed(8)
+    likeness = Likeness().eval()
+    a, b = torch.rand(2, 3, 3, 64, 64)
+    with torch.inference_mode():
+        total = torch.zeros(3)
+        for fa, fb, weight in zip(likeness.features(a), likeness.features(b), likeness.weights, strict=True):
+            ua, ub = (f.rows / f.norm[..., None] for f in (fa, fb))
+            total += ((ua - ub).square().mean(1) * torch.nn.functional.softplus(weight)).sum(1)
+        np.testing.assert_allclose(likeness(a, b).numpy(), total.numpy(), rtol=1e-4)
+        np.testing.assert_allclose(likeness(a, a).numpy(), 0, atol=1e-5)

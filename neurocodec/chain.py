@@ -28,9 +28,9 @@ import av
 import av.error
 
 Picture = NDArray[np.uint8]
-_LOW_DELAY = "pred-struct=1:lp=1:color-range=1:keyint=-1:lookahead=0:scd=0:enable-tf=0"
-
-
+SHARP = "sharpness=7:enable-restoration=0"
+"""No smoothing: a tenth fewer bytes at the same LPIPS, somewhat worse by PSNR."""
+_LOW_DELAY = f"pred-struct=1:lp=1:color-range=1:keyint=-1:lookahead=0:scd=0:enable-tf=0:{SHARP}"
 PRESET = 4
 """SVT-AV1 preset of references."""
 

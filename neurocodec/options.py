@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from neurocodec.errors import UsageError
 from neurocodec.landmarks import MAX_QUANTIZATION
+from neurocodec.limits import CHUNK, FRAMES, PIXELS, Limits
+from neurocodec.threads import check as check_threads
 
 
 def _choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -26,6 +28,8 @@ REFERENCE_CODECS = ("av1", "hevc", "jpeg")
 LANDMARK_CODES = ("range", "golomb", "original")
 DEFAULT_QUALITY = 50.0
 SMOOTHING = 0.2
+LANDMARKS = ("learned", "68")
+FIRST_REFERENCES = ("first", "best")
 REFRESHES = ("lookahead", "schedule")
 
 
@@ -35,8 +39,8 @@ def quantization_at(quality: float) -> int:
 
 
 def reference_quality_at(quality: float) -> float:
-    """Quality of AV1 and HEVC references for a quality of 0 to 100: 4 to 64 (AV1: CRF 61 to 27)."""
-    return 4 + 0.4 * quality + 0.4 * max(quality - 50, 0)
+    """Quality of AV1 and HEVC references for a quality of 0 to 100: 0 to 59 (AV1: CRF 63 to 30)."""
+    return 0.36 * quality + 0.46 * max(quality - 50, 0)
 
 
 def price_at(quality: float) -> float:
@@ -55,8 +59,12 @@ class EncodeOptions:
     ``schedule`` (:mod:`neurocodec.schedule`); ``gap`` and ``alpha`` steer both, ``price`` is what a byte of
     reference costs in the former.  ``feedback`` is ``measured``, ``network`` or a feedback model's name or
     file; ``audio_bitrate`` is in bit/s; ``reference_quality`` is 0 to 100; ``reference_period`` (seconds)
-    bounds how far apart independent references lie.  Of the targets, ``target_kbps`` (kbit/s) and
-    ``max_size`` (bytes) count the whole file, ``target_lpips`` is the mean distance of the renderings.
+    bounds how far apart independent references lie, ``first_reference`` is the ``first`` frame or the
+    ``best`` one of its block (:mod:`neurocodec.choice`).  ``landmarks`` says what is coded of a frame:
+    ``learned`` keypoints, or ``68`` facial landmarks as a latent of ``landmark_model`` (default: face68).  Of
+    the targets, ``target_kbps`` (kbit/s) and ``max_size`` (bytes) count the whole file, ``target_lpips`` is
+    the mean distance of the renderings.  ``threads`` (None: every core) is what networks may use;
+    codecs beside them get half as many.
     """
 
     profile: str = "default"
@@ -75,12 +83,15 @@ class EncodeOptions:
     refresh: str | None = None
     price: float | None = None
     smoothing: float | None = None
+    first_reference: str = "first"
+    landmarks: str = "learned"
+    landmark_model: str | None = None
     target_kbps: float | None = None
     target_lpips: float | None = None
     max_size: int | None = None
     region: str = "full"
     device: str = "auto"
-    threads: int = 0
+    threads: int | None = None
 
     def resolved(self) -> EncodeOptions:
         """Checked, with the profile's and the quality's choices filled in.
@@ -126,12 +137,18 @@ class EncodeOptions:
         _range("target rate", 1 if self.target_kbps is None else self.target_kbps, 0.01, 1_000_000)
         _range("target distance", 0.1 if self.target_lpips is None else self.target_lpips, 0.001, 1)
         _range("largest size", 1000 if self.max_size is None else self.max_size, 1, 1 << 50)
-        _range("threads", out.threads, 0, 256)
+        check_threads(out.threads)
         _choice("audio", out.audio, AUDIO_MODES)
         _choice("region", out.region, REGIONS)
         _choice("reference codec", out.reference_codec, REFERENCE_CODECS)
         _choice("landmark code", out.landmark_code, LANDMARK_CODES)
         _choice("refresh", out.refresh, REFRESHES)
+        _choice("first reference", out.first_reference, FIRST_REFERENCES)
+        if out.first_reference == "best" and out.refresh != "lookahead":
+            raise UsageError("the best first reference can only be chosen with --refresh lookahead")
+        _choice("landmarks", out.landmarks, LANDMARKS)
+        if original and out.landmarks != "learned":
+            raise UsageError("the original's profile knows only learned keypoints")
         _choice("device", out.device, ("auto", "cpu", "cuda"))
         if out.landmark_code == "original" and out.refresh == "lookahead":
             raise UsageError("the original's landmark code goes with --refresh schedule")
@@ -144,6 +161,9 @@ class DecodeOptions:
 
     ``start`` and ``duration`` (seconds) choose a part; ``size`` is ``source`` or ``model``; ``crf`` is
     libx264's quality (16: visually lossless); ``model`` names a further model, or its file, to look at.
+    ``strict`` refuses a damaged file instead of decoding what is left of it.  ``size_limit`` (pixels of a
+    picture), ``frame_limit`` and ``chunk_limit`` (bytes) are those of :class:`neurocodec.limits.Limits`.
+    ``threads`` as in :class:`EncodeOptions`.
     """
 
     start: float | None = None
@@ -152,7 +172,16 @@ class DecodeOptions:
     crf: float = 16
     model: str | None = None
     device: str = "auto"
-    threads: int = 0
+    threads: int | None = None
+    strict: bool = False
+    size_limit: int = PIXELS
+    frame_limit: int = FRAMES
+    chunk_limit: int = CHUNK
+
+    @property
+    def limits(self) -> Limits:
+        """What the file may ask for."""
+        return Limits(self.size_limit, self.frame_limit, self.chunk_limit)
 
     def resolved(self) -> DecodeOptions:
         """Checked.
@@ -165,7 +194,10 @@ class DecodeOptions:
         if self.duration is not None:
             _range("duration", self.duration, 0.001, 1e9)
         _range("crf", self.crf, 0, 51)
-        _range("threads", self.threads, 0, 256)
+        check_threads(self.threads)
+        _range("size limit", self.size_limit, 1, 1 << 30)
+        _range("frame limit", self.frame_limit, 1, 1 << 40)
+        _range("chunk limit", self.chunk_limit, 1, CHUNK)
         _choice("size", self.size, ("source", "model"))
         _choice("device", self.device, ("auto", "cpu", "cuda"))
         return self

@@ -21,7 +21,9 @@ from neurocodec.compare.registry import CODECS, METRICS, chosen
 from neurocodec.errors import DamagedFileError, InputError, UnsupportedError, UsageError
 from neurocodec.metrics import psnr
 
-FINE = {"hevc": 20, "h264": 20, "av1": 30, "av1-slow": 30, "vp9": 20, "vvc": 27, "libaom": 25}
+FINE = {
+    "hevc": 20, "h264": 20, "av1": 30, "av1-slow": 30, "av1-sharp": 30, "vp9": 20, "vvc": 27, "libaom": 25,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -43,7 +43,7 @@ def expanded(paths: tuple[Path, ...]) -> list[Path]:
     default="hevc,av1",
     show_default=True,
     metavar="CODEC[,CODEC...]",
-    help="The peers: hevc, av1, av1-slow, h264, vp9, vvc, libaom.",
+    help="The peers: hevc, av1, av1-slow, av1-sharp, h264, vp9, vvc, libaom.",
 )
 @click.option("--metrics", metavar="METRIC[,METRIC...]", help="What is measured.  [default: all that can be]")
 @click.option(

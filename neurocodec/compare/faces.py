@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from neurocodec.compare.clips import Frames
 from neurocodec.compare.metric import Metric, Picture, Values, file_digest
 from neurocodec.errors import InputError
+from neurocodec.models import DEFAULT_LANDMARKS, ModelDescription, installed
 
 Points = NDArray[np.float32]
 CHIP = 150
@@ -97,13 +98,41 @@ class LandmarkError(FaceMetric):
 
     name, title, better = "landmarks", "landmark error (%)", "lower"
     explained = (
-        "mean distance of the 468 MediaPipe landmarks found in the decoded and in the source's frame, in "
-        "per cent of the distance of the outer eye corners"
+        "mean distance of the landmarks found in the decoded and in the source's frame (MediaPipe's 468 with "
+        "--landmark-net, else neurocodec's own 68), in per cent of the distance of the outer eye corners"
     )
     option = "--landmark-net"
 
     def _network(self) -> str | None:
         return self.files.landmarks
+
+    def _own(self) -> ModelDescription | None:
+        """Our own landmark network, where no other one is named."""
+        if self.files.landmarks is not None:
+            return None
+        return next((m for m in installed() if m.name == DEFAULT_LANDMARKS and m.kind == "landmarks"), None)
+
+    def missing(self, width: int, height: int) -> str | None:
+        return None if self._own() else super().missing(width, height)
+
+    def identity(self) -> str:
+        own = self._own()
+        return f"{self.name} {own.hash}" if own else super().identity()
+
+    def measure(self, source: Frames, decoded: Frames, fps: Fraction, every: int) -> Values:
+        own = self._own()
+        if own is None:
+            return super().measure(source, decoded, fps, every)
+        from neurocodec.faces import FaceTracker, LandmarkEngine
+        from neurocodec.landmark_views import error_of
+
+        engine, out = LandmarkEngine(own), Values()
+        trackers = FaceTracker(engine), FaceTracker(engine)
+        for k in range(0, len(source)):
+            pair = zip(trackers, (source[k], decoded[k]), strict=True)
+            faces = [t.update(p) for t, p in pair] if k % every == 0 else [None, None]
+            out.append(error_of(faces[1], faces[0]))
+        return out
 
     def _points(self, picture: Picture, corners: Points) -> Points:
         assert self.files.landmarks

@@ -16,6 +16,7 @@ import av.error
 import numpy as np
 from av import library_versions
 
+from neurocodec.chain import SHARP
 from neurocodec.compare.clips import Frames
 from neurocodec.compare.codec import Codec, Point, enlarge, scales, shrink
 from neurocodec.compare.planes import from_frame
@@ -176,6 +177,17 @@ class Av1Slow(Av1):
 
     name, title = "av1-slow", "AV1 (SVT-AV1 preset 1)"
     preset: ClassVar[int] = 1
+
+
+class Av1Sharp(Av1):
+    """AV1 by SVT-AV1 with the choices that our references are coded with: LPIPS likes them, PSNR does not."""
+
+    name, title = "av1-sharp", "AV1 (SVT-AV1 preset 4, sharp)"
+    crfs: ClassVar = {1: (53, 58, 62, 65, 68, 70), 2: (53, 58, 62, 65, 68, 70)}
+
+    def options(self, crf: int) -> dict[str, str]:
+        options = super().options(crf)
+        return {**options, "svtav1-params": f"{options['svtav1-params']}:{SHARP}"}
 
 
 class Vp9(PyAvCodec):

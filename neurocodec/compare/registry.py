@@ -9,11 +9,11 @@ from neurocodec.compare.codec import Codec
 from neurocodec.compare.faces import Identity, LandmarkError
 from neurocodec.compare.ffmpeg_metrics import Vmaf, Xpsnr
 from neurocodec.compare.metric import Flicker, LpipsAlex, Metric, MsSsim, PsnrRgb, PsnrY, Ssim
-from neurocodec.compare.peers import H264, Av1, Av1Slow, Hevc, Vp9
+from neurocodec.compare.peers import H264, Av1, Av1Sharp, Av1Slow, Hevc, Vp9
 from neurocodec.compare.program_peers import LibAom, Vvc
 from neurocodec.errors import UsageError
 
-_CODECS: tuple[type[Codec], ...] = (Hevc, Av1, Av1Slow, H264, Vp9, Vvc, LibAom)
+_CODECS: tuple[type[Codec], ...] = (Hevc, Av1, Av1Slow, Av1Sharp, H264, Vp9, Vvc, LibAom)
 CODECS: dict[str, type[Codec]] = {c.name: c for c in _CODECS}
 _METRICS: tuple[type[Metric], ...] = (
     LpipsAlex, Ssim, MsSsim, PsnrY, PsnrRgb, Vmaf, Xpsnr, LandmarkError, Identity, Flicker,

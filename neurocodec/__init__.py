@@ -16,6 +16,7 @@ __version__ = "0.1.0"
 
 _API = {
     "encode": "api", "decode": "api", "probe": "api", "pictures": "api", "encode_bytes": "api",
+    "repair": "api",
     "EncodeOptions": "options", "DecodeOptions": "options",
 }  # fmt: skip
 __all__ = ["NeurocodecError", "__version__", *_API]

@@ -17,12 +17,16 @@ from neurocodec.block import SoundPacket
 from neurocodec.container import NfcReader
 from neurocodec.decoder import DecodeReport, Progress, decode_pictures, decode_stream
 from neurocodec.encoder import EncodeReport, encode_stream
-from neurocodec.errors import DamagedFileError, InputError, UsageError
+from neurocodec.errors import DamagedFileError, InputError, UnsupportedError, UsageError
 from neurocodec.info import FileInfo, read_info
+from neurocodec.limits import Limits
 from neurocodec.media.atomic import AtomicFile, output_error
 from neurocodec.options import DecodeOptions, EncodeOptions
+from neurocodec.salvage import RepairReport, repair_stream
 
 PathOrFile = str | os.PathLike[str] | BinaryIO
+_MOST_PIPED = 1 << 28
+"""Bytes of a pipe that a strict decode to a pipe keeps in memory."""
 
 
 def _is_path(value: Any) -> bool:
@@ -122,28 +126,17 @@ class _OutputGuard:
 
 def _verify(file: BinaryIO, report: EncodeReport, name: str) -> None:
     """Read the file back and compare what it holds with what was encoded."""
-    from neurocodec.container import Loss
-    from neurocodec.decoder import ReferenceStore
-    from neurocodec.packets import SymbolDigest, parse_frames
+    from neurocodec.check import check_whole
 
     try:
         file.seek(0)
     except OSError:
         raise UsageError("verify needs an output that can be read again, not a pipe") from None
-    reader, digest = NfcReader(file, name), SymbolDigest()
-    store = ReferenceStore(reader.header.model_size)
-    for item in reader:
-        if isinstance(item, Loss):
-            raise DamagedFileError(f"verification of {name} failed: {item.reason}")
-        for k, reference in enumerate(item[0].references):
-            store.add(item[0].first_reference + k, reference)
-        for frame in parse_frames(item[0], reader.header):
-            if frame.reference:
-                store.picture(frame.uses[0])
-                digest.reference(frame.reference.data)
-            elif frame.symbols is not None:
-                digest.symbols(frame.symbols)
-    if digest.hexdigest() != report.symbols_sha256:
+    try:
+        digest = check_whole(NfcReader(file, name))
+    except DamagedFileError as error:
+        raise DamagedFileError(f"verification of {name} failed: {error}") from error
+    if digest != report.symbols_sha256:
         raise DamagedFileError(f"verification of {name} failed: it decodes to other symbols")
     report.verified = True
 
@@ -160,7 +153,9 @@ def decode(
     """Decode an ``.nfc`` file into an MP4 with picture and sound.
 
     Arguments as for :func:`encode`, with :class:`DecodeOptions`.  A truncated or damaged file is decoded
-    as far as it goes; the report's ``losses`` say what is missing.
+    as far as it goes, with pictures held where some are lost; the report's ``losses`` say what is missing and
+    ``lost`` when.  With ``strict``, a damaged file is an error, found before anything is written to a
+    destination that is no path.
 
     Raises:
         NeurocodecError: see :mod:`neurocodec.errors`; nothing is left at ``destination`` then.
@@ -171,10 +166,39 @@ def decode(
     with ExitStack() as stack:
         file, name = _open_input(source, stack)
         target: Any = destination
+        if chosen.strict and not _is_path(destination):
+            file = _checked(file, name, chosen)
         if _is_path(destination):
             target = stack.enter_context(AtomicFile(cast(str, destination), force)).file
         output = str(destination) if _is_path(destination) else _name_of(destination)
         return decode_stream(file, name, target, chosen, progress, output_name=output)
+
+
+def _checked(file: BinaryIO, name: str, options: DecodeOptions) -> BinaryIO:
+    """The file (a pipe: its contents in memory), after it has been found whole.
+
+    Raises:
+        DamagedFileError: it is not.
+        UnsupportedError: a pipe holds more than can be kept.
+    """
+    from neurocodec.check import check_whole
+
+    try:
+        place = file.tell()
+        file.seek(place)
+    except (OSError, AttributeError):
+        data = file.read(_MOST_PIPED + 1)
+        if len(data) > _MOST_PIPED:
+            raise UnsupportedError(
+                f"{name} is over {_MOST_PIPED} bytes, too much for a strict decode between pipes; name a file"
+            ) from None
+        file, place = io.BytesIO(data), 0
+    try:
+        check_whole(NfcReader(file, name, options.limits))
+    except DamagedFileError as error:
+        raise DamagedFileError(f"{name} is damaged: {error}") from error
+    file.seek(place)
+    return file
 
 
 def pictures(
@@ -188,14 +212,14 @@ def pictures(
     chosen = replace(options or DecodeOptions(), **settings).resolved()
     with ExitStack() as stack:
         file, name = _open_input(source, stack)
-        reader = NfcReader(file, name)
+        reader = NfcReader(file, name, chosen.limits)
         for item in decode_pictures(reader, chosen, DecodeReport()):
             if not isinstance(item, SoundPacket):
                 pts, picture = item
                 yield float((pts - reader.header.start) * reader.header.time_base), picture
 
 
-def probe(source: PathOrFile, *, packets: bool = False) -> FileInfo:
+def probe(source: PathOrFile, *, packets: bool = False, limits: Limits | None = None) -> FileInfo:
     """What is in an ``.nfc`` file (path or file object); with ``packets``, every frame's symbols.
 
     Raises:
@@ -203,7 +227,26 @@ def probe(source: PathOrFile, *, packets: bool = False) -> FileInfo:
     """
     with ExitStack() as stack:
         file, name = _open_input(source, stack)
-        return read_info(file, name, packets=packets)
+        return read_info(file, name, packets=packets, limits=limits)
+
+
+def repair(
+    source: PathOrFile, destination: PathOrFile, *, force: bool = False, limits: Limits | None = None
+) -> RepairReport:
+    """Write all that is whole of a damaged or truncated ``.nfc`` file as a whole one.
+
+    Raises:
+        NeurocodecError: see :mod:`neurocodec.errors`; nothing is left at ``destination`` then.
+    """
+    if _same_file(source, destination):
+        raise UsageError("input and output are the same file")
+    with ExitStack() as stack:
+        file, name = _open_input(source, stack)
+        target: Any = destination
+        if _is_path(destination):
+            target = stack.enter_context(AtomicFile(cast(str, destination), force)).file
+        output = str(destination) if _is_path(destination) else _name_of(destination)
+        return repair_stream(file, name, cast(BinaryIO, _OutputGuard(target, output)), limits)
 
 
 def encode_bytes(source: PathOrFile, **settings: Any) -> bytes:

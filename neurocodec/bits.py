@@ -76,9 +76,10 @@ class BitReader:
 
     def unary(self, limit: int) -> int:
         """Count zero bits up to the next one, which is consumed too; after ``limit`` zeros none is needed."""
-        count = 0
+        count, most = 0, 32
         while count < limit:
-            width = min(32, limit - count, self._end - self._position)
+            width = min(most, limit - count, self._end - self._position)
+            most = min(2 * most, 1 << 16)
             window = self.read(width or 1)
             if window:
                 zeros = width - window.bit_length()

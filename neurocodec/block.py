@@ -38,7 +38,7 @@ class _Flag(IntEnum):
     GOLOMB = 32
 
 
-_KNOWN_FLAGS = {1: 0x07, 2: 0x3F}
+_KNOWN_FLAGS = {1: 0x07, 2: 0x3F, 3: 0x3F}
 
 
 class StillCodec(IntEnum):

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from neurocodec.errors import InputError, NeurocodecError, UnsupportedError
 from neurocodec.networks.classic_feedback import ClassicFeedback
 from neurocodec.networks.vox256 import Vox256
+from neurocodec.pickle_guard import check_pickles
 
 CheckpointKind = Literal["vox256", "classic-feedback"]
 
@@ -48,6 +49,7 @@ def read_torch_checkpoint(path: str | Path) -> dict[str, Any]:
         if not path.is_file():
             raise InputError(f"{path}: not a file")
         _refuse_compressed(path)
+        check_pickles(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             content = torch.load(path, map_location="cpu", weights_only=True)

@@ -27,10 +27,13 @@ from neurocodec.errors import (
     OutputError,
     UsageError,
 )
+from neurocodec.limits import CHUNK, FRAMES, PIXELS
 from neurocodec.options import (
     AUDIO_MODES,
     FEEDBACKS,
+    FIRST_REFERENCES,
     LANDMARK_CODES,
+    LANDMARKS,
     PROFILES,
     REFERENCE_CODECS,
     REFRESHES,
@@ -184,9 +187,20 @@ device_option = click.option(
     help="Where the networks run.",
 )  # fmt: skip
 threads_option = click.option(
-    "--threads", type=int, default=0, show_default=True, help="CPU threads; 0 chooses automatically."
+    "--threads", type=int, metavar="N", help="CPU threads, 1 to 256.  [default: all cores]"
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+frame_limit_option = click.option(
+    "--frame-limit", type=int, default=FRAMES, show_default=True, help="Refuse a file of more frames."
+)
+
+
+def _chunk_limit(**more: Any) -> Any:
+    return click.option(
+        "--chunk-limit", default=CHUNK, show_default=True,
+        help="Largest part of a file (five seconds) in bytes (k, M); about four times this is allocated.",
+        **more,
+    )  # fmt: skip
 
 
 @click.group(
@@ -335,6 +349,21 @@ SIZE = _Size()
     "[default: range; original: original]",
 )
 @click.option(
+    "--first-reference",
+    type=click.Choice(FIRST_REFERENCES),
+    default="first",
+    show_default=True,
+    help="The first frame, or the one of its five seconds that looks ahead, eyes open, mouth closed.",
+)
+@click.option(
+    "--landmarks",
+    type=click.Choice(LANDMARKS),
+    default="learned",
+    show_default=True,
+    help="Code the model's own keypoints, or 68 facial landmarks that drive it.",
+)
+@click.option("--landmark-model", metavar="NAME|FILE", help="For --landmarks 68.  [default: face68]")
+@click.option(
     "--region",
     type=click.Choice(REGIONS),
     default="full",
@@ -405,6 +434,17 @@ def _encode_lines(r: EncodeReport) -> list[str]:
     help="Quality of the H.264 output; 16 is visually lossless.",
 )
 @click.option("--model", metavar="NAME|FILE", help="A further model to look at, when it is not installed.")
+@click.option("--strict", is_flag=True, help="Refuse a damaged file instead of decoding what is left.")
+@click.option(
+    "--size-limit",
+    type=SIZE,
+    metavar="PIXELS",
+    default=PIXELS,
+    show_default=True,
+    help="Refuse a file that asks for pictures of more pixels (k, M).",
+)
+@frame_limit_option
+@_chunk_limit(type=SIZE)
 @device_option
 @threads_option
 @force_option
@@ -417,6 +457,7 @@ def decode(source: str, target: str, force: bool, quiet: bool, as_json: bool, **
     Examples:
       neurocodec decode call.nfc call.mp4
       neurocodec decode lecture.nfc part.mp4 --start 60 --duration 10
+      neurocodec decode archive.nfc whole.mp4 --strict
       cat call.nfc | neurocodec decode - - | ffplay -
     """
     options = DecodeOptions(**settings).resolved()
@@ -424,22 +465,41 @@ def decode(source: str, target: str, force: bool, quiet: bool, as_json: bool, **
 
     with _progress("decoding", quiet) as update:
         report = run(_input(source), _output(target), options, force=force, progress=update)
+    for note in report.notes:
+        _note(note)
     _emit(report.as_dict(), as_json, lambda: _decode_lines(report), err=target == "-")
     if report.losses:
-        raise DecodedWithLosses("; ".join(report.losses))
+        raise DecodedWithLosses("; ".join([*_listed(report.losses), *_lost_line(report.lost)]))
 
 
 def _decode_lines(r: DecodeReport) -> list[str]:
+    held = f", {r.held} held in place of lost ones" if r.held else ""
     return [
-        f"{r.frames} frames of {r.width}x{r.height}, {r.seconds:.2f} s, {r.frames / r.seconds:.1f} frames/s"
+        f"{r.frames} frames of {r.width}x{r.height}{held}, {r.seconds:.2f} s, "
+        f"{r.frames / r.seconds:.1f} frames/s"
     ]
+
+
+def _listed(lines: list[str], most: int = 8) -> list[str]:
+    """The first few of many lines."""
+    return lines if len(lines) <= most else [*lines[:most], f"and {len(lines) - most} more"]
+
+
+def _lost_line(lost: list[list[float]]) -> list[str]:
+    """Which seconds are lost, in words, if any are."""
+    if not lost:
+        return []
+    stretches = _listed([f"{start:.2f} to {end:.2f} s" for start, end in lost])
+    return [f"lost in time: {', '.join(stretches)}"]
 
 
 @main.command(epilog=EXIT_CODES)
 @click.argument("source", metavar="FILE.nfc")
 @click.option("--packets", is_flag=True, help="List every frame's packet (with --json: its symbols).")
+@frame_limit_option
+@_chunk_limit(type=SIZE)
 @json_option
-def info(source: str, packets: bool, as_json: bool) -> None:
+def info(source: str, packets: bool, frame_limit: int, chunk_limit: int, as_json: bool) -> None:
     """Say what is in FILE.nfc (or - for a pipe): geometry, model, refreshes, bits by kind.
 
     \b
@@ -450,10 +510,17 @@ def info(source: str, packets: bool, as_json: bool) -> None:
     """
     from neurocodec.api import probe
 
-    found = probe(_input(source), packets=packets)
+    limits = DecodeOptions(frame_limit=frame_limit, chunk_limit=chunk_limit).resolved().limits
+    found = probe(_input(source), packets=packets, limits=limits)
     _emit(found.as_dict(), as_json, lambda: _info_lines(found))
     if found.losses:
-        raise DecodedWithLosses("; ".join(found.losses))
+        raise DecodedWithLosses("; ".join([*_listed(found.losses), *_lost_line(found.lost)]))
+
+
+def _latent_line(i: FileInfo) -> str:
+    """The landmark model that drives the face, if there is one."""
+    m = i.landmark_model
+    return f", {m['values']} values of {m['name']} ({m['hash']})" if m else ""
 
 
 def _info_lines(i: FileInfo) -> list[str]:
@@ -467,7 +534,7 @@ def _info_lines(i: FileInfo) -> list[str]:
         f"picture      {i.width}x{i.height}, pixel aspect {i.sar}, rotation {i.rotation}, fit {i.fit}",
         f"time         {i.duration:.3f} s, {i.frames} frames at {i.fps:g} frames/s, time base {i.time_base}",
         f"model        {i.model} ({i.model_hash}), {i.model_size}x{i.model_size}, {i.keypoints} keypoints",
-        f"coding       quantization {i.quantization}, landmark code {i.landmark_code}",
+        f"coding       quantization {i.quantization}, landmark code {i.landmark_code}{_latent_line(i)}",
         f"sound        {sound}",
         f"total        {b['total']} bytes, {i.kbps['total']:.3f} kbit/s "
         f"({i.kbps['video']:.3f} without sound)",
@@ -481,6 +548,44 @@ def _info_lines(i: FileInfo) -> list[str]:
     for p in i.packets or []:
         lines.append(f"  frame {p['frame']:<7} {p['time']:9.3f} s  {p['kind']:<10} {p['bits']} bits")
     return lines
+
+
+@main.command(epilog=EXIT_CODES)
+@click.argument("source", metavar="FILE.nfc")
+@click.argument("target", metavar="[OUT.nfc]", required=False)
+@frame_limit_option
+@_chunk_limit(type=SIZE)
+@force_option
+@json_option
+def repair(
+    source: str, target: str | None, frame_limit: int, chunk_limit: int, force: bool, as_json: bool
+) -> None:
+    """Write all that is whole of FILE.nfc, damaged or cut off, as a whole file (FILE.repaired.nfc).
+
+    The broken end is dropped, the index made anew. Blocks whose references are lost keep their sound and what
+    needs none of these; timestamps stay. FILE itself is not touched. Also for what an interrupted encode
+    leaves (OUT.nfc.part).
+
+    \b
+    Examples:
+      neurocodec repair broken.nfc
+      neurocodec repair call.nfc.part call.nfc
+    """
+    limits = DecodeOptions(frame_limit=frame_limit, chunk_limit=chunk_limit).resolved().limits
+    if target is None:
+        if source == "-":
+            raise UsageError("name an output: the input is a pipe")
+        target = str(Path(source).with_suffix(".repaired.nfc"))
+    from neurocodec.api import repair as run
+
+    report = run(_input(source), _output(target), force=force, limits=limits)
+    for loss in _listed(report.losses):
+        _note(loss)
+    dropped = f", {report.frames_dropped} frames dropped" if report.frames_dropped else ""
+    _emit(
+        report.as_dict(), as_json, err=target == "-",
+        lines=lambda: [f"{report.blocks} blocks, {report.frames} frames, {report.bytes} bytes{dropped}"],
+    )  # fmt: skip
 
 
 @main.group()
@@ -514,16 +619,50 @@ def models_list(as_json: bool) -> None:
 
 @models.command("show")
 @click.argument("name", metavar="NAME|FILE")
+@device_option
+@threads_option
 @json_option
-def models_show(name: str, as_json: bool) -> None:
-    """Show the description of a model, and check its weights."""
+def models_show(name: str, device: str, threads: int | None, as_json: bool) -> None:
+    """Show the description of a model and what it costs, and check its weights."""
+    from neurocodec.cost import cost_of
     from neurocodec.models import describe, installed, load
+    from neurocodec.threads import use as use_threads
 
     model = next((m for m in installed() if m.name == name), None) or describe(Path(name))
-    network = load(model)
-    count = sum(p.numel() for p in network.parameters())
-    result = {**model.as_dict(), "parameters": count, "bytes": model.path.stat().st_size}
-    _emit(result, as_json, lambda: [f"{k:<13} {v}" for k, v in result.items()])
+    load(model)
+    use_threads(threads)
+    cost = cost_of(model, 0.2, device)
+    result = {**model.as_dict(), **cost.as_dict()}
+    _emit(
+        result, as_json, lambda: [*(f"{k:<13} {v}" for k, v in model.as_dict().items()), *cost.lines()]
+    )
+
+
+@models.command("benchmark")
+@click.argument("names", metavar="[NAME|FILE]...", nargs=-1)
+@click.option("--seconds", type=float, default=3.0, show_default=True, help="For each part of each model.")
+@device_option
+@threads_option
+@json_option
+def models_benchmark(
+    names: tuple[str, ...], seconds: float, device: str, threads: int | None, as_json: bool
+) -> None:
+    """Operations, parameters, bytes and milliseconds of models (default: of all), measured at length."""
+    if seconds <= 0:
+        raise UsageError("--seconds must be positive")
+    from neurocodec.cost import cost_of
+    from neurocodec.models import describe, installed
+    from neurocodec.threads import use as use_threads
+
+    found = list(installed())
+    chosen = [next((m for m in found if m.name == n), None) or describe(Path(n)) for n in names]
+    use_threads(threads)
+    costs = {m.name: cost_of(m, seconds, device) for m in chosen or found}
+    _emit(
+        {name: cost.as_dict() for name, cost in costs.items()},
+        as_json,
+        lambda: [line for name, cost in costs.items() for line in (name, *(f"  {x}" for x in cost.lines()))],
+    )
 
 
 @models.command("import")
@@ -551,10 +690,18 @@ def models_import(source: Path, name: str | None, force: bool, as_json: bool) ->
 def _register() -> None:
     """Commands that live in packages of their own."""
     from neurocodec.batch_command import batch
+    from neurocodec.call.command import call
     from neurocodec.compare.command import compare
+    from neurocodec.export_command import export
+    from neurocodec.landmark_command import landmarks
+    from neurocodec.training.command import train
 
     main.add_command(batch)
+    main.add_command(call)
     main.add_command(compare)
+    main.add_command(export)
+    main.add_command(landmarks)
+    main.add_command(train)
 
 
 _register()

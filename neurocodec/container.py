@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -12,11 +12,12 @@ from neurocodec.bits import ByteReader, svarint, varint
 from neurocodec.block import MAX_FRAMES, Block, read_block, read_block_start, write_block
 from neurocodec.errors import DamagedFileError, InputError, NeurocodecError, UnsupportedError
 from neurocodec.header import Header, read_header, write_header
+from neurocodec.limits import Limits
 
 SIGNATURE = b"NFC\x1a"
-VERSION = 2
+VERSION = 3
 """The newest version of the format; :data:`VERSIONS` are read."""
-VERSIONS = (1, 2)
+VERSIONS = (1, 2, 3)
 HEADER_CHUNK, BLOCK_CHUNK, INDEX_CHUNK = 0xF1, 0xF2, 0xF3
 OPTIONAL_CHUNKS = range(0xE0, 0xF0)
 MAX_CHUNK = 1 << 26
@@ -32,6 +33,9 @@ _SEARCH_BUDGET = 1 << 31
 """Bytes worth checksumming in the search for whole blocks in damaged stretches of one file."""
 _CANDIDATE_COST = 1 << 14
 """What looking at one candidate counts for."""
+_CORRECTABLE = 4096
+"""Bytes of a header chunk in which one flipped bit is looked for (a CRC-32 tells all pairs apart there)."""
+_LIMITS = {HEADER_CHUNK: MAX_HEADER, INDEX_CHUNK: MAX_INDEX}
 
 
 def chunk(kind: int, payload: bytes) -> bytes:
@@ -67,6 +71,8 @@ class NfcWriter:
         self.total = 0
         self.payload = {"references": 0, "landmarks": 0, "audio": 0}
         self._index = bytearray()
+        self._stretch = 0
+        self._last: tuple[int, bytes] | None = None
         self._order = _Order()
         payload = write_header(header)
         try:
@@ -101,13 +107,30 @@ class NfcWriter:
         for kind, count in block.payload_bytes.items():
             self.payload[kind] += count
         lateness = block.pts[0] - self.header.regular_pts(block.first_frame) if block.pts else 0
-        self._index += varint(len(data)) + varint(len(block.pts)) + varint(len(block.references))
-        self._index += svarint(lateness)
+        self._end_stretch()
+        rest = varint(len(block.pts)) + varint(len(block.references)) + svarint(lateness)
+        self._last = self._stretch + len(data), rest
+        self._stretch = 0
         self._put(data)
         return len(data)
 
+    def write_optional(self, kind: int, payload: bytes) -> None:
+        """Append a chunk that readers may ignore (types 0xE0 to 0xEF)."""
+        if kind not in OPTIONAL_CHUNKS or len(payload) > MAX_CHUNK:
+            raise ValueError("no optional chunk")
+        data = chunk(kind, payload)
+        self._stretch += len(data)
+        self._put(data)
+
+    def _end_stretch(self, further: int = 0) -> None:
+        """Put the block before into the index, with ``further`` bytes behind it."""
+        if self._last is not None:
+            size, rest = self._last
+            self._index += varint(size + further) + rest
+
     def close(self) -> None:
         """Write the index.  The file object stays open."""
+        self._end_stretch(self._stretch)
         index = chunk(INDEX_CHUNK, bytes(self._index) if len(self._index) <= MAX_INDEX else b"")
         self._put(index + len(index).to_bytes(TRAILER_BYTES, "little"))
 
@@ -190,6 +213,42 @@ class _Window:
         return False
 
 
+def _outline(head: bytes, largest: int = MAX_CHUNK) -> tuple[int, int, int] | str:
+    """Type, payload's place and total length of the chunk that may begin with ``head``, or why there is none.
+
+    ``largest`` is the most bytes a block's or an optional chunk's payload may have.
+    """
+    if len(head) < _SMALLEST_CHUNK:
+        return _CUT
+    kind = head[0]
+    if kind not in _KNOWN:
+        return f"byte {kind:#04x} is no chunk type"
+    reader = ByteReader(head[1:])
+    try:
+        size = reader.varint(_LIMITS.get(kind, largest))
+    except DamagedFileError as error:
+        return str(error)
+    return kind, 1 + reader.position, 1 + reader.position + size + 4
+
+
+def _with_bit_put_right(data: bytes) -> tuple[bytes, int] | None:
+    """The header chunk that ``data`` begin with but for one bit, and that bit's byte; None if none or many.
+
+    A CRC-32 has a Hamming distance of 4 up to 91607 bits (Koopman, DSN 2002): no two bits look like one.
+    """
+    found: list[tuple[bytes, int]] = []
+    trial = bytearray(data[:_CORRECTABLE])
+    for bit in range(8 * len(trial)):
+        trial[bit >> 3] ^= 1 << (bit & 7)
+        shape = _outline(bytes(trial[:_LARGEST_HEAD]))
+        if not isinstance(shape, str) and shape[0] == HEADER_CHUNK and bit >> 3 < shape[2] <= len(trial):
+            body, checksum = trial[: shape[2] - 4], trial[shape[2] - 4 : shape[2]]
+            if zlib.crc32(body) == int.from_bytes(checksum, "little"):
+                found.append((bytes(trial[: shape[2]]), bit >> 3))
+        trial[bit >> 3] ^= 1 << (bit & 7)
+    return found[0] if len(found) == 1 else None
+
+
 @dataclass(frozen=True)
 class Loss:
     """A stretch of the file that could not be read; ``truncated`` when the file simply ends there."""
@@ -202,6 +261,9 @@ class Loss:
 class NfcReader:
     """Reads a file or a pipe front to back; with a seekable file, blocks can also be had by index.
 
+    ``corrected`` says what was put right in the header, if anything; ``promised`` is the number of frames by
+    the index, known when it has been read in passing.
+
     Reading may raise:
         InputError: the file is empty or no ``.nfc`` file.
         UnsupportedError: another version of the format, or a feature this version does not know.
@@ -210,9 +272,13 @@ class NfcReader:
 
     _STARTS = re.compile(bytes([ord("["), BLOCK_CHUNK, INDEX_CHUNK, ord("]")]))
 
-    def __init__(self, file: BinaryIO, name: str = "input") -> None:
+    def __init__(self, file: BinaryIO, name: str = "input", limits: Limits | None = None) -> None:
         self._file = file
         self.name = name
+        self.limits = limits or Limits()
+        self.corrected: str | None = None
+        self.promised: int | None = None
+        self.optional: Callable[[int, bytes], None] | None = None
         self._window = _Window(file)
         self._order = _Order()
         self._budget = _SEARCH_BUDGET
@@ -236,26 +302,26 @@ class NfcReader:
         self._window.skip(len(start))
         found = self._chunk_here(HEADER_CHUNK)
         if isinstance(found, str):
-            raise DamagedFileError(f"the header of {self.name} is damaged: {found}")
+            found = self._corrected_header(found)
         _, payload, length = found
         self._window.skip(length)
         self.header: Header = read_header(payload, version)
         self.header_bytes = self._window.offset
 
+    def _corrected_header(self, reason: str) -> tuple[int, bytes, int]:
+        """The header chunk here with one flipped bit put right."""
+        better = _with_bit_put_right(self._window.peek(_CORRECTABLE))
+        if better is None:
+            raise DamagedFileError(f"the header of {self.name} is damaged: {reason}")
+        data, place = better
+        shape = _outline(data[:_LARGEST_HEAD])
+        assert not isinstance(shape, str)
+        self.corrected = f"a flipped bit in byte {self._window.offset + place} of the header was put right"
+        return HEADER_CHUNK, data[shape[1] : -4], len(data)
+
     def _outline(self) -> tuple[int, int, int] | str:
         """Type, payload's place and total length of the chunk that may begin here, or why there is none."""
-        head = self._window.peek(_LARGEST_HEAD)
-        if len(head) < _SMALLEST_CHUNK:
-            return _CUT
-        kind = head[0]
-        if kind not in _KNOWN:
-            return f"byte {kind:#04x} is no chunk type"
-        reader = ByteReader(head[1:])
-        try:
-            size = reader.varint({HEADER_CHUNK: MAX_HEADER, INDEX_CHUNK: MAX_INDEX}.get(kind, MAX_CHUNK))
-        except DamagedFileError as error:
-            return str(error)
-        return kind, 1 + reader.position, 1 + reader.position + size + 4
+        return _outline(self._window.peek(_LARGEST_HEAD), self.limits.chunk)
 
     def _chunk_here(self, wanted: int | None = None) -> tuple[int, bytes, int] | str:
         """Type, payload and length of the chunk at the window's start, or why there is none."""
@@ -299,6 +365,7 @@ class NfcReader:
 
         A file that was cut off ends with a Loss of ``truncated``.
         """
+        frames = 0
         while True:
             offset = self._window.offset
             found = self._chunk_here()
@@ -314,17 +381,36 @@ class NfcReader:
             kind, payload, length = found
             self._window.skip(length)
             if kind == INDEX_CHUNK:
+                self._note_promise(payload)
                 if not self._window.fill(TRAILER_BYTES):
                     yield Loss(self._window.offset, "the file ends inside its trailer", truncated=True)
                 return
             if kind in OPTIONAL_CHUNKS:
+                if self.optional:
+                    self.optional(kind, payload)
                 continue
             try:
                 block = self._parse(kind, payload)
             except DamagedFileError as error:
                 yield Loss(offset, str(error))
                 continue
+            frames += len(block.pts)
+            self.limits.check_frames(frames, self.name)
             yield block, length
+
+    def _note_promise(self, index: bytes) -> None:
+        """Add up the frames of an index's payload."""
+        source, frames = ByteReader(index), 0
+        try:
+            while source.remaining:
+                source.varint()
+                frames += source.varint(MAX_FRAMES)
+                source.varint(MAX_FRAMES)
+                source.svarint()
+        except DamagedFileError:
+            return
+        if index:
+            self.promised = frames
 
     def _parse(self, kind: int, payload: bytes) -> Block:
         if kind != BLOCK_CHUNK:

@@ -7,12 +7,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neurocodec import models
 from neurocodec.block import (
     MAX_BLOCK_REFERENCES,
     MAX_CHAIN,
@@ -26,9 +26,11 @@ from neurocodec.block import (
 )
 from neurocodec.chain import ChainDecoder
 from neurocodec.container import IndexEntry, Loss, NfcReader
+from neurocodec.driven import engine_of
 from neurocodec.engine import BATCH, Engine, Reference
 from neurocodec.errors import DamagedFileError, UnsupportedError, UsageError
 from neurocodec.fit import crop, resize
+from neurocodec.gaps import Gap, LostSeconds, Timeline, fill
 from neurocodec.header import Fit, Header
 from neurocodec.landmarks import dequantize
 from neurocodec.media.audio import layout_name
@@ -37,8 +39,15 @@ from neurocodec.media.types import AudioInfo, AudioPacket
 from neurocodec.media.writer import MediaWriter
 from neurocodec.options import DecodeOptions
 from neurocodec.packets import FrameSymbols, SymbolDigest, parse_frames
+from neurocodec.prefetch import Ahead
 from neurocodec.still import decode_still
+from neurocodec.threads import ahead, beside
+from neurocodec.units import is_one_picture
 
+MOST_LISTED = 100
+"""Losses that a report lists; the rest are counted."""
+_AHEAD = 2 * BATCH
+"""Pictures rendered before they are written."""
 _READY = 6
 """References kept ready to render with."""
 Picture = NDArray[np.uint8]
@@ -52,7 +61,12 @@ COMMENT = (
 
 @dataclass
 class DecodeReport:
-    """What a decode did; times in seconds.  ``losses`` are readable lines, empty for a whole file."""
+    """What a decode did; times in seconds.
+
+    ``frames`` were rendered, ``held`` are pictures that stand in for lost ones.  ``losses`` are readable
+    lines, empty for a whole file, ``lost`` the stretches of time that they cost (from and to, since the
+    first frame).  ``notes`` are lines about what cost nothing.
+    """
 
     frames: int = 0
     width: int = 0
@@ -60,6 +74,9 @@ class DecodeReport:
     seconds: float = 0.0
     symbols_sha256: str = ""
     losses: list[str] = field(default_factory=list)
+    held: int = 0
+    lost: list[list[float]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -148,6 +165,8 @@ class ReferenceStore:
         # to the end of what is known of the chain, so that going to and fro between two costs nothing
         while n in self._coded and (n == start or self._coded[n].dependent):
             try:
+                if not is_one_picture(self._coded[n].data, StillCodec.AV1):
+                    raise DamagedFileError("a reference frame cannot be decoded")
                 picture = self._chain.decode(self._coded[n].data)
             except DamagedFileError:
                 self._chain = None
@@ -164,10 +183,7 @@ class Decoder:
     """Turns blocks into pictures of the model's size."""
 
     def __init__(self, header: Header, options: DecodeOptions) -> None:
-        description = models.find_by_hash(header.model, header.model_hash, options.model)
-        if (description.size, description.keypoints) != (header.model_size, header.keypoints):
-            raise DamagedFileError("the header's geometry is not that of the model it names")
-        self.engine = Engine(description, options.device, options.threads)
+        self.engine = engine_of(header, options.model, options.device, options.threads)
         self.header = header
         self.basis = basis_of(header, self.engine)
         self._references = ReferenceStore(self.engine.size, self.engine.reference)
@@ -220,10 +236,10 @@ class Decoder:
             pictures: Any = [self._references.picture(uses[0])]
         else:
             references = [self._references.get(n) for n in uses]
-            still = np.zeros(2 * self.header.keypoints, np.int32)
+            still = np.zeros(self.header.coordinates, np.int32)
             u = np.stack([still if f.symbols is None else f.symbols for _, f in group])
-            points = dequantize(u, references[0].keypoints, self.header.quantization, self.basis)
-            pictures = self.engine.render(references, points)
+            values = dequantize(u, references[0].coded, self.header.quantization, self.basis)
+            pictures = self.engine.render(references, self.engine.points(values))
         for (k, frame), picture in zip(group, pictures, strict=True):
             if first <= k < last:
                 yield frame.pts, picture
@@ -276,8 +292,7 @@ def _blocks_by_index(
     reader: NfcReader, entries: list[IndexEntry], span: Span
 ) -> Iterator[tuple[Block, int] | Loss]:
     """The blocks of ``span``, each after those before the span that lend it references."""
-    assert span.start is not None
-    first = max((k for k, e in enumerate(entries) if e.frames and e.pts <= span.start), default=0)
+    first = _first_wanted(entries, span)[0]
     lenders = entries[:first]
     for entry in entries[first:]:
         try:
@@ -299,14 +314,30 @@ def _blocks_by_index(
         yield block, 0
         if span.end is not None and entry.frames and entry.pts >= span.end:
             return
+    reader.promised = sum(e.frames for e in entries)
 
 
 def blocks_in_span(reader: NfcReader, span: Span) -> Iterator[tuple[Block, int] | Loss]:
     """All that is needed to decode ``span``: by index where there is one, else everything in order."""
+    return _plan(reader, span)[1]
+
+
+def _plan(reader: NfcReader, span: Span) -> tuple[int, Iterator[tuple[Block, int] | Loss]]:
+    """The number of the first frame that may be wanted, and :func:`blocks_in_span`."""
     entries = reader.index() if span.start is not None else None
     if entries:
-        yield from _blocks_by_index(reader, entries, span)
-        return
+        return _first_wanted(entries, span)[1], _blocks_by_index(reader, entries, span)
+    return 0, _blocks_in_order(reader, span)
+
+
+def _first_wanted(entries: list[IndexEntry], span: Span) -> tuple[int, int]:
+    """Place in the index, and first frame, of the last block that begins before the span."""
+    assert span.start is not None
+    first = max((k for k, e in enumerate(entries) if e.frames and e.pts <= span.start), default=0)
+    return first, entries[first].first_frame
+
+
+def _blocks_in_order(reader: NfcReader, span: Span) -> Iterator[tuple[Block, int] | Loss]:
     for item in reader:
         yield item
         if span.end is not None and not isinstance(item, Loss) and item[0].pts and item[0].pts[0] >= span.end:
@@ -316,25 +347,72 @@ def blocks_in_span(reader: NfcReader, span: Span) -> Iterator[tuple[Block, int] 
 def decode_pictures(
     reader: NfcReader, options: DecodeOptions, report: DecodeReport
 ) -> Iterator[tuple[int, Picture] | SoundPacket]:
-    """Timestamps with pictures (S,S,3), and sound packets, of the wanted part.
+    """Timestamps with pictures (S,S,3), and sound packets, of the wanted part; nothing where there are gaps.
 
     Raises:
         UnsupportedError: the model is not installed.
-        DamagedFileError: nothing could be decoded.
+        DamagedFileError: nothing could be decoded, or, if ``options`` are strict, something could not.
     """
+    return (i for i in decode_items(reader, options, report) if not isinstance(i, Gap))
+
+
+class _Losses:
+    """Keeps account of what is lost in a report; strict, the first loss is an error."""
+
+    def __init__(self, reader: NfcReader, report: DecodeReport, strict: bool) -> None:
+        self._reader, self._report, self._strict = reader, report, strict
+        self._seconds = LostSeconds()
+        self._count = 0
+        if reader.corrected and strict:
+            raise DamagedFileError(f"{reader.name} is damaged: {reader.corrected}")
+
+    def say(self, text: str) -> None:
+        """One more loss.  Of very many, the first hundred are listed."""
+        if self._strict:
+            raise DamagedFileError(f"{self._reader.name} is damaged: {text}")
+        self._count += 1
+        losses = self._report.losses
+        if self._count <= MOST_LISTED:
+            losses.append(text)
+        else:
+            losses[MOST_LISTED:] = [f"and {self._count - MOST_LISTED} more"]
+
+    def gap(self, gap: Gap) -> Gap:
+        """Frames are missing."""
+        header = self._reader.header
+        start, end = seconds_of(gap.start, header), seconds_of(gap.end, header)
+        if not self._report.losses:
+            self.say(f"the blocks from {start:.2f} s to {end:.2f} s are missing")
+        self._seconds.add(start, end)
+        self._report.lost = self._seconds.rounded()
+        return gap
+
+
+def decode_items(
+    reader: NfcReader, options: DecodeOptions, report: DecodeReport
+) -> Iterator[tuple[int, Picture] | SoundPacket | Gap]:
+    """As :func:`decode_pictures`, with a :class:`Gap` wherever pictures are lost."""
     header = reader.header
     span = Span.of(options, header)
     decoder = Decoder(header, options)
-    for item in blocks_in_span(reader, span):
+    losses = _Losses(reader, report, options.strict)
+    expected, blocks = _plan(reader, span)
+    timeline = Timeline(header, expected, span.start, span.end)
+    for item in blocks:
         if isinstance(item, Loss):
-            report.losses.append(_say(item, report, header))
+            losses.say(_say(item, report, header))
             continue
         block = item[0]
         inside = span.shows(block, header)
+        if block.first_frame + len(block.pts) > timeline.expected:  # else it only lends references
+            for gap in timeline.until(block.first_frame, block.pts[0] if block.pts else None):
+                yield losses.gap(gap)
+        timeline.seen(block.first_frame, block.pts)
         if inside:
+            done = 0
             if not decoder.can_decode(block):
                 decoder.learn(block)
-                report.losses.append(
+                losses.say(
                     f"{len(block.pts)} frames from {seconds_of(block.pts[0], header):.2f} s on are lost: "
                     "their reference is"
                 )
@@ -342,19 +420,32 @@ def decode_pictures(
                 try:
                     for pts, picture in decoder.pictures(block, inside[0], inside[-1] + 1):
                         report.frames += 1
+                        done += 1
                         yield max(pts, span.start or pts), picture
                 except DamagedFileError as error:
-                    report.losses.append(
-                        f"frames from {seconds_of(block.pts[0], header):.2f} s on are lost: {error}"
-                    )
+                    losses.say(f"frames from {seconds_of(block.pts[0], header):.2f} s on are lost: {error}")
+            if done < len(inside):
+                times = [max(block.pts[k], span.start or block.pts[k]) for k in inside[done:]]
+                yield losses.gap(Gap(times, times[0], _end_of(block, inside[-1], header)))
         else:
             decoder.learn(block)
         yield from (p for p in block.audio if _heard(p, span, header))
+    if reader.promised is not None:
+        for gap in timeline.until(reader.promised):
+            yield losses.gap(gap)
     report.symbols_sha256 = decoder.digest.hexdigest()
     if not report.frames:
         if report.losses:
             raise DamagedFileError(f"nothing of {reader.name} can be decoded: {report.losses[0]}")
         raise UsageError(f"{reader.name} has no frame in the chosen part")
+
+
+def _end_of(block: Block, k: int, header: Header) -> int:
+    """When frame ``k`` of a block ends."""
+    if k + 1 < len(block.pts):
+        return block.pts[k + 1]
+    number = block.first_frame + k
+    return block.pts[k] + max(1, header.regular_pts(number + 1) - header.regular_pts(number))
 
 
 def seconds_of(pts: int, header: Header) -> float:
@@ -417,11 +508,14 @@ def decode_stream(
     """
     began = time.perf_counter()
     options = options.resolved()
-    reader = NfcReader(file, name)
+    reader = NfcReader(file, name, options.limits)
     header, report = reader.header, DecodeReport()
+    if reader.corrected:
+        report.notes.append(reader.corrected)
     if not SLOWEST <= header.fps <= FASTEST:
         raise DamagedFileError(f"{name} claims {float(header.fps):g} frames/s")
     report.width, report.height = output_size(header, options.size)
+    options.limits.check_picture(report.width, report.height, name)
     place = header.content()
     square = options.size == "model" and header.fit is not Fit.LETTERBOX
     sar = _output_sar(header, options.size)
@@ -429,31 +523,33 @@ def decode_stream(
     track = audio_info(header)
     entries = reader.index() if options.start is None and options.duration is None else None
     total = sum(e.frames for e in entries) if entries else None
-    items = decode_pictures(reader, options, report)
+    options.limits.check_frames(total or 0, name)
+    items = fill(decode_items(reader, options, report), header, report)
     first = next(items, None)
     shift = _origin(first, Span.of(options, header), header)
     audio_shift = int(shift * header.time_base / track.time_base) if track else 0
     last_audio: int | None = None
+    written = 0
     with MediaWriter(
         destination, width=report.width, height=report.height, sar=sar, fps=header.fps,
         time_base=header.time_base, color=ColorInfo(c.primaries, c.transfer, c.matrix, c.full_range),
-        crf=options.crf, threads=options.threads, audio=track, force=True,
+        crf=options.crf, threads=beside(options.threads), audio=track, force=True,
         metadata={"comment": f"{COMMENT} Model: {header.model}."}, name=output_name,
-    ) as writer:  # fmt: skip
-        while first is not None:
-            if isinstance(first, SoundPacket):
-                at = first.pts - audio_shift
+    ) as writer, Ahead(items, ahead(_AHEAD, options.threads)) as rest:  # fmt: skip
+        for item in chain([] if first is None else [first], rest):
+            if isinstance(item, SoundPacket):
+                at = item.pts - audio_shift
                 if last_audio is not None:  # the format lets packets share a time, MP4 does not
                     at = max(at, last_audio + 1)
                 last_audio = at
-                writer.write_audio(AudioPacket(first.data, at, first.duration))
+                writer.write_audio(AudioPacket(item.data, at, item.duration))
             else:
-                pts, picture = first
+                pts, picture = item
                 shown = picture if square else crop(picture, place)
                 writer.write_video(resize(shown, report.width, report.height), pts - shift)
+                written += 1
                 if progress:
-                    progress(report.frames, total)
-            first = next(items, None)
+                    progress(written, total)
     report.seconds = time.perf_counter() - began
     return report
 

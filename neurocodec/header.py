@@ -20,6 +20,7 @@ MAX_EXTENSIONS = 64
 MAX_PTS = (1 << 62) - 1
 HASH_BYTES = 8
 FINEST_TIME_BASE = 1_000_000
+_LATENT = 0x40
 
 
 class Fit(IntEnum):
@@ -57,6 +58,15 @@ class AudioTrack:
 
 
 @dataclass(frozen=True)
+class LatentModel:
+    """A landmark model whose latents are coded instead of keypoints: ``values`` a frame (version 3)."""
+
+    name: str
+    hash: bytes
+    values: int
+
+
+@dataclass(frozen=True)
 class Rectangle:
     """x, y, width, height in pixels."""
 
@@ -73,7 +83,8 @@ class Header:
     ``width`` x ``height`` is the picture as shown upright, before pixel aspect ``sar`` is applied (with
     :attr:`Fit.REGION`, the size of the square that is given back); ``rotation`` says how many degrees
     clockwise the source was turned to be upright.  ``version`` is that of the format;
-    ``transformed`` says that landmarks are coded in the model's basis (:mod:`neurocodec.transform`).
+    ``transformed`` says that landmarks are coded in the model's basis (:mod:`neurocodec.transform`),
+    ``latent`` that they are latents of a landmark model (:mod:`neurocodec.driven`).
     """
 
     width: int
@@ -95,6 +106,12 @@ class Header:
     extensions: tuple[tuple[int, bytes], ...] = field(default=())
     version: int = 1
     transformed: bool = False
+    latent: LatentModel | None = None
+
+    @property
+    def coordinates(self) -> int:
+        """Integers in a landmark packet."""
+        return self.latent.values if self.latent else 2 * self.keypoints
 
     def regular_pts(self, frame: int) -> int:
         """Timestamp of frame ``frame`` at exactly ``fps``, in units of ``time_base``, rounded half up."""
@@ -139,7 +156,9 @@ def write_header(h: Header) -> bytes:
     out += bytes([h.colour.primaries, h.colour.transfer, h.colour.matrix])
     out += _text(h.model) + h.model_hash + varint(h.model_size) + varint(h.keypoints)
     out += varint(h.quantization)
-    out.append(h.landmark_code | h.transformed << 7)
+    out.append(h.landmark_code | h.transformed << 7 | (_LATENT if h.latent else 0))
+    if h.latent:
+        out += _text(h.latent.name) + h.latent.hash + varint(h.latent.values)
     if h.audio:
         a = h.audio
         out += _text(a.codec) + varint(a.sample_rate) + varint(a.channels) + _fraction(a.time_base)
@@ -200,6 +219,14 @@ def read_header(payload: bytes, version: int = 1) -> Header:
     code = source.byte()
     transformed = version > 1 and bool(code & 0x80)
     code -= 0x80 * transformed
+    latent = None
+    if version > 2 and code & _LATENT and not transformed:
+        code -= _LATENT
+        name, digest = _read_text(source, "landmark model name"), source.take(HASH_BYTES)
+        values = _positive(source, 2 * MAX_KEYPOINTS, "number of values")
+        if values % 2:
+            raise DamagedFileError("the number of values of a latent is odd")
+        latent = LatentModel(name, digest, values)
     if code not in list(LandmarkCode) or (version == 1 and code == LandmarkCode.RANGE):
         raise UnsupportedError(f"landmark code {code} is not known to this version of neurocodec")
     audio = None
@@ -220,5 +247,5 @@ def read_header(payload: bytes, version: int = 1) -> Header:
         width, height, sar, 90 * (flags >> 2 & 3), Fit(flags & 3), time_base, fps, start,
         Colour(primaries, transfer, matrix, bool(flags & 32)),
         model, model_hash, model_size, keypoints, quantization, LandmarkCode(code),
-        audio, tuple(extensions), version, transformed,
+        audio, tuple(extensions), version, transformed, latent,
     )  # fmt: skip

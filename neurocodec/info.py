@@ -7,10 +7,13 @@ from typing import Any, BinaryIO
 
 from neurocodec.block import Block
 from neurocodec.container import Loss, NfcReader
-from neurocodec.decoder import seconds_of
+from neurocodec.decoder import MOST_LISTED, seconds_of
 from neurocodec.encoder import playing_time, rates
-from neurocodec.errors import DamagedFileError
+from neurocodec.errors import DamagedFileError, UnsupportedError
+from neurocodec.gaps import LostSeconds, Timeline
+from neurocodec.header import Header
 from neurocodec.landmarks import LandmarkEncoder
+from neurocodec.limits import LISTED, MOST_REFRESHES, Limits
 from neurocodec.packets import code_of, parse_frames
 
 
@@ -20,7 +23,8 @@ class FileInfo:
 
     ``bytes`` has total, references, landmarks, audio and overhead, ``kbps`` total and video,
     ``refreshes`` a list of ``{"time", "frame", "codec", "bytes"}``, ``packets`` (when asked for) one
-    entry a frame, ``losses`` what could not be read.
+    entry a frame, ``losses`` what could not be read, ``lost`` the stretches of time (from and to, in
+    seconds) of which frames are missing.
     """
 
     format_version: int
@@ -43,22 +47,38 @@ class FileInfo:
     landmark_code: str
     colour: dict[str, Any]
     audio: dict[str, Any] | None
+    landmark_model: dict[str, Any] | None
     bytes: dict[str, int]
     kbps: dict[str, float]
     landmark_bits_per_frame: float
     refreshes: list[dict[str, Any]] = field(default_factory=list)
     packets: list[dict[str, Any]] | None = None
     losses: list[str] = field(default_factory=list)
+    lost: list[list[float]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``; ``packets`` only when they were asked for."""
         return {k: v for k, v in self.__dict__.items() if k != "packets" or v is not None}
 
 
+def _add(losses: list[str], text: str) -> None:
+    """Note a loss; of very many, the first hundred."""
+    if len(losses) < MOST_LISTED:
+        losses.append(text)
+    elif len(losses) == MOST_LISTED:
+        losses.append("and more")
+
+
+def _latent(header: Header) -> dict[str, Any] | None:
+    """What the header says of a landmark model."""
+    m = header.latent
+    return {"name": m.name, "hash": m.hash.hex(), "values": m.values} if m else None
+
+
 def _packets(block: Block, reader: NfcReader) -> list[dict[str, Any]]:
     """One entry a frame; the bits of a packet are counted by writing it again."""
     header, out = reader.header, []
-    writer = LandmarkEncoder(code_of(block, header), 2 * header.keypoints)
+    writer = LandmarkEncoder(code_of(block, header), header.coordinates)
     for k, frame in enumerate(parse_frames(block, header)):
         entry: dict[str, Any] = {
             "frame": block.first_frame + k,
@@ -79,29 +99,35 @@ def _packets(block: Block, reader: NfcReader) -> list[dict[str, Any]]:
     return out
 
 
-def read_info(file: BinaryIO, name: str = "input", *, packets: bool = False) -> FileInfo:
+def read_info(
+    file: BinaryIO, name: str = "input", *, packets: bool = False, limits: Limits | None = None
+) -> FileInfo:
     """Read a whole file or pipe.
 
     Raises:
         InputError, UnsupportedError, DamagedFileError: as :class:`NfcReader` has it; damage behind the
             header is listed in ``losses`` instead.
     """
-    reader = NfcReader(file, name)
+    reader = NfcReader(file, name, limits)
     h = reader.header
     sizes = {"total": 0, "references": 0, "landmarks": 0, "audio": 0}
     refreshes: list[dict[str, Any]] = []
     listing: list[dict[str, Any]] = []
     losses: list[str] = []
-    frames = blocks = landmark_frames = 0
+    frames = blocks = landmark_frames = references = 0
+    timeline, lost = Timeline(h), LostSeconds()
     first: int | None = None
     last: int | None = None
     before: int | None = None
     for item in reader:
         if isinstance(item, Loss):
-            losses.append(f"byte {item.offset}: {item.reason}")
+            _add(losses, f"byte {item.offset}: {item.reason}")
             continue
         block = item[0]
         blocks += 1
+        for gap in timeline.until(block.first_frame, block.pts[0] if block.pts else None):
+            lost.add(seconds_of(gap.start, h), seconds_of(gap.end, h))
+        timeline.seen(block.first_frame, block.pts)
         frames += len(block.pts)
         landmark_frames += len(block.pts) - len(block.references)
         for kind, count in block.payload_bytes.items():
@@ -110,6 +136,9 @@ def read_info(file: BinaryIO, name: str = "input", *, packets: bool = False) -> 
             first = block.pts[0] if first is None else first
             before = block.pts[-2] if len(block.pts) > 1 else last
             last = block.pts[-1]
+        references += len(block.references)
+        if references > MOST_REFRESHES:
+            raise UnsupportedError(f"{name} has more than {MOST_REFRESHES} references, too many to list")
         for r in sorted(block.references, key=lambda r: r.offset):
             refreshes.append(
                 {
@@ -120,10 +149,16 @@ def read_info(file: BinaryIO, name: str = "input", *, packets: bool = False) -> 
                 }
             )
         if packets:
+            if h.coordinates * (len(listing) + len(block.pts)) > LISTED:
+                raise UnsupportedError(f"{name} has too many packets to list them")
             try:
                 listing += _packets(block, reader)
             except DamagedFileError as error:
-                losses.append(f"block at frame {block.first_frame}: {error}")
+                _add(losses, f"block at frame {block.first_frame}: {error}")
+    for gap in timeline.until(reader.promised or 0):
+        lost.add(seconds_of(gap.start, h), seconds_of(gap.end, h))
+    if lost.stretches and not losses:
+        losses.append("blocks are missing")
     sizes["total"] = reader.finish()
     sizes["overhead"] = sizes["total"] - sizes["references"] - sizes["landmarks"] - sizes["audio"]
     duration = 0.0
@@ -143,7 +178,8 @@ def read_info(file: BinaryIO, name: str = "input", *, packets: bool = False) -> 
             "primaries": c.primaries, "transfer": c.transfer, "matrix": c.matrix, "full_range": c.full_range,
         },
         audio={"codec": a.codec, "sample_rate": a.sample_rate, "channels": a.channels} if a else None,
+        landmark_model=_latent(h),
         bytes=sizes, kbps=rates(sizes, duration) if duration else {"total": 0.0, "video": 0.0},
         landmark_bits_per_frame=8 * sizes["landmarks"] / landmark_frames if landmark_frames else 0.0,
-        refreshes=refreshes, packets=listing if packets else None, losses=losses,
+        refreshes=refreshes, packets=listing if packets else None, losses=losses, lost=lost.rounded(),
     )  # fmt: skip

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from neurocodec.errors import UsageError
-from neurocodec.landmarks import MAX_QUANTIZATION
-from neurocodec.limits import CHUNK, FRAMES, PIXELS, Limits
+from neurocodec.limits import CHUNK, FRAMES, MAX_QUANTIZATION, PIXELS, Limits
 from neurocodec.threads import check as check_threads
 
 

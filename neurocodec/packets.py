@@ -55,7 +55,7 @@ def parse_frames(block: Block, header: Header) -> list[FrameSymbols]:
     Raises:
         DamagedFileError: the packets do not fill the block exactly, or hold impossible values.
     """
-    decoder = LandmarkDecoder(code_of(block, header), 2 * header.keypoints, block.landmarks)
+    decoder = LandmarkDecoder(code_of(block, header), header.coordinates, block.landmarks)
     references = {r.offset: (block.first_reference + k, r) for k, r in enumerate(block.references)}
     uses: list[tuple[int, ...]] = []
     starts = set()

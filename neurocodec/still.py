@@ -8,6 +8,7 @@ the same decoded planes.  Equations: ITU-T T.871 (JFIF), section 7, in 16-bit fi
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -19,6 +20,7 @@ from numpy.typing import NDArray
 
 from neurocodec.block import StillCodec
 from neurocodec.errors import DamagedFileError
+from neurocodec.units import is_one_picture
 
 os.environ.setdefault("SVT_LOG", "1")
 
@@ -150,7 +152,9 @@ def decode_still(data: bytes, codec: StillCodec, size: int) -> Picture:
     Raises:
         DamagedFileError: the bytes are no picture of that codec, or one of another size.
     """
-    if codec is StillCodec.JPEG:
+    if not is_one_picture(data, codec):
+        picture = None
+    elif codec is StillCodec.JPEG:
         picture = _decode_jpeg(data, size)
     else:
         picture = _decode_intra(data, "libdav1d" if codec is StillCodec.AV1 else "hevc", size)
@@ -159,23 +163,55 @@ def decode_still(data: bytes, codec: StillCodec, size: int) -> Picture:
     return picture
 
 
+class _Quiet:
+    """Keeps what libjpeg prints of damaged data from stderr; there is no other way to silence it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._saved = -1
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        with suppress(OSError):
+            self._saved = os.dup(2)
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, 2)
+            os.close(nowhere)
+
+    def __exit__(self, *_: object) -> None:
+        if self._saved >= 0:
+            with suppress(OSError):
+                os.dup2(self._saved, 2)
+            os.close(self._saved)
+            self._saved = -1
+        self._lock.release()
+
+
+_quiet = _Quiet()
+
+
 def _decode_jpeg(data: bytes, size: int) -> Picture | None:
     place = _jpeg_size(data)
     if place != (size, size):
         return None
     try:
-        bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        with _quiet:
+            bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     except cv2.error:
         return None
     return None if bgr is None or bgr.shape != (size, size, 3) else np.ascontiguousarray(bgr[..., ::-1])
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Height and width from the frame header, so that a lying one is never allocated."""
+    """Height and width from the frame header, so that a lying one is never allocated.
+
+    Only sequential JPEGs have one here: a progressive one may have any number of scans, each of which
+    costs a pass over the picture.
+    """
     position = 2
     while data[:2] == b"\xff\xd8" and position + 9 <= len(data) and data[position] == 0xFF:
         marker = data[position + 1]
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+        if marker in (0xC0, 0xC1):
             field = data[position + 5 : position + 9]
             return int.from_bytes(field[:2], "big"), int.from_bytes(field[2:], "big")
         position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")

@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 from neurocodec import block, container, header, landmarks, rangecode, transform
 from neurocodec.bits import BitWriter
 from neurocodec.container import NfcReader, NfcWriter
+from neurocodec.errors import UnsupportedError
 from neurocodec.golomb import AdaptiveGolomb, write_original
+from neurocodec.header import LatentModel
 from neurocodec.packets import parse_frames
 from neurocodec.rangecode_tables import INITIAL
 from neurocodec.rangecoder import RangeEncoder
@@ -32,7 +34,7 @@ def fenced(kind: str) -> list[str]:
 
 
 EXAMPLES = [bytes.fromhex(part) for part in fenced("hex")]
-DATA, DATA2 = EXAMPLES
+DATA, DATA2, DATA3 = EXAMPLES
 SECTIONS = [
     ["Signature, version, header chunk", "First block", "Second block", "Index chunk and trailer"],
     [
@@ -59,7 +61,7 @@ def rows(section: str, columns: int) -> Iterator[list[str]]:
 def decoded(reader: NfcReader) -> dict[str, Any]:
     """What the document's JSON block says, from the real reader."""
     h, place = reader.header, reader.header.content()
-    second = h.version == 2
+    second = h.version >= 2
     blocks = []
     for item in reader:
         assert isinstance(item, tuple)
@@ -125,6 +127,20 @@ def test_writing_the_examples_gives_the_same_bytes(data: bytes) -> None:
         writer.write_block(item[0])
     writer.close()
     assert out.getvalue() == data
+
+
+def test_the_third_example_differs_in_the_header_alone() -> None:
+    older, newer = (NfcReader(io.BytesIO(data)) for data in (DATA2, DATA3))
+    assert newer.header == replace(
+        older.header, version=3, transformed=False, latent=LatentModel("faces", DATA3[42:50], 4)
+    )
+    assert [i[0] for i in newer if isinstance(i, tuple)] == [i[0] for i in older if isinstance(i, tuple)]
+    for offset, raw, _, _ in rows("Version 3: what differs in the header chunk", 4):
+        data = bytes.fromhex(raw)
+        assert DATA3[int(offset, 16) :][: len(data)] == data
+    changed = bytes([2]) + DATA3[5:]
+    with pytest.raises(UnsupportedError, match="landmark code 66"):
+        NfcReader(io.BytesIO(DATA3[:4] + changed))
 
 
 @pytest.mark.parametrize("k", [0, 1])

@@ -124,8 +124,10 @@ def test_sound_that_cannot_be_written(small: Path, tmp_path: Path, audio: dict[s
 @pytest.mark.parametrize("size", [(32768, 32768), (16384, 16384), (8192, 8192)])
 def test_hostile_size(small: Path, tmp_path: Path, size: tuple[int, int]) -> None:
     odd = with_header(small.with_suffix(".nfc"), tmp_path / "m.nfc", width=size[0], height=size[1])
-    with pytest.raises(UnsupportedError, match=r"H\.264"):
+    with pytest.raises(UnsupportedError, match="--size-limit"):
         neurocodec.decode(odd, tmp_path / "o.mp4")
+    with pytest.raises(UnsupportedError, match=r"H\.264"):
+        neurocodec.decode(odd, tmp_path / "o.mp4", size_limit=1 << 30)
     assert neurocodec.decode(odd, tmp_path / "o.mp4", size="model").frames == 5
 
 

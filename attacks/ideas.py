@@ -1,0 +1,427 @@
+"""Ideas against the format, one function each: it returns the bytes of a hostile file.
+
+``python attacks/ideas.py FOLDER`` writes them all.  What each is answered with is fixed here (exit code and
+words) and tested by ``tests/test_attacks.py``; what the idea is stands in ``README.md``.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import struct
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "conformance")]
+
+import make
+
+from neurocodec.bits import svarint, varint
+from neurocodec.block import Block, ReferenceFrame, SoundPacket, StillCodec, write_block
+from neurocodec.container import BLOCK_CHUNK, HEADER_CHUNK, INDEX_CHUNK, SIGNATURE, NfcReader, chunk
+from neurocodec.header import AudioTrack, Header, write_header
+
+Bytes = Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class Attack:
+    """A file, the command it is given to, and the answer: exit code and words of the one line."""
+
+    name: str
+    build: Bytes
+    command: str
+    code: int
+    words: str
+    suffix: str
+
+
+ATTACKS: list[Attack] = []
+
+
+def attack(command: str, code: int, words: str, suffix: str = ".nfc") -> Callable[[Bytes], Bytes]:
+    """Register an idea; its name is the function's."""
+
+    def register(build: Bytes) -> Bytes:
+        ATTACKS.append(Attack(build.__name__, build, command, code, words, suffix))
+        return build
+
+    return register
+
+
+# Material
+
+
+def start(h: Header) -> bytes:
+    return SIGNATURE + bytes([h.version]) + chunk(HEADER_CHUNK, write_header(h))
+
+
+def end(stretches: bytes) -> bytes:
+    index = chunk(INDEX_CHUNK, stretches)
+    return index + len(index).to_bytes(3, "little")
+
+
+def with_blocks(h: Header, blocks: list[Block], count: int = 1) -> bytes:
+    """A file that nobody checked: no rule but those of the syntax."""
+    return start(h) + count * b"".join(chunk(BLOCK_CHUNK, write_block(b, h)) for b in blocks) + end(b"")
+
+
+def plain(frames: int = 5, data: bytes | None = None, codec: StillCodec = StillCodec.AV1) -> Block:
+    """A key picture and frames that do not move."""
+    h = make.header()
+    still = make.still(0, 0).data if data is None else data
+    packets = make.coded([[make.np.zeros(make.COUNT, make.np.int32)] * (frames - 1)], h.landmark_code)
+    return Block(0, make.pts(h, 0, frames), 0, (), (ReferenceFrame(0, codec, still),), packets)
+
+
+def good() -> bytes:
+    return make.file(make.header(), [plain()])
+
+
+# Lengths that lie
+
+
+@attack("info", 4, "header .* is damaged")
+def header_longer_than_the_file() -> bytes:
+    return SIGNATURE + b"\2" + bytes([HEADER_CHUNK]) + varint(2_000_000) + bytes(40)
+
+
+@attack("info", 7, "ends inside a chunk")
+def block_longer_than_the_file() -> bytes:
+    return start(make.header()) + bytes([BLOCK_CHUNK]) + varint(60_000_000) + bytes(40)
+
+
+@attack("info", 7, "past the end of its chunk")
+def reference_longer_than_its_block() -> bytes:
+    payload = varint(0) + varint(1) + b"\0" + varint(0) + varint(1) + b"\0" + varint(8 * (1 << 24) + 2)
+    return start(make.header()) + chunk(BLOCK_CHUNK, payload) + end(b"")
+
+
+@attack("info", 7, "over the limit")
+def more_frames_than_a_block_may_have() -> bytes:
+    return start(make.header()) + chunk(BLOCK_CHUNK, varint(0) + varint(1 << 40) + bytes(9)) + end(b"")
+
+
+@attack("info", 4, "too long|over the limit|damaged")
+def endless_varint() -> bytes:
+    return SIGNATURE + b"\2" + chunk(HEADER_CHUNK, b"\1" + b"\x80" * 4000)
+
+
+@attack("info", 7, "audio packet|too early|past the end")
+def sound_packets_of_sizes_that_lie() -> bytes:
+    audio = AudioTrack("opus", 48000, 1, Fraction(1, 48000), 0, 960, make.HEAD)
+    h = make.header(audio=audio)
+    payload = write_block(replace(plain(), audio=(SoundPacket(b"x", 0, 960),) * 50), h)
+    return start(h) + chunk(BLOCK_CHUNK, payload[:-40]) + end(b"")
+
+
+# An index that lies
+
+
+@attack("decode --start 0.2 --duration 0.2", 0, "")
+def index_with_overlapping_stretches() -> bytes:
+    """Two entries for one block; it is not believed, the file is read in order."""
+    data = good()
+    size = NfcReader(io.BytesIO(data)).index()[0]  # type: ignore[index]
+    body = data[: size.offset + (len(data) - 3 - int.from_bytes(data[-3:], "little") - size.offset)]
+    return body + end((varint(len(body) - size.offset) + varint(5) + varint(1) + svarint(0)) * 2)
+
+
+@attack("decode --start 0.2 --duration 0.2", 4, "damaged")
+def index_with_other_numbers() -> bytes:
+    data = good()
+    entry = NfcReader(io.BytesIO(data)).index()[0]  # type: ignore[index]
+    body = data[: len(data) - 3 - int.from_bytes(data[-3:], "little")]
+    return body + end(varint(len(body) - entry.offset) + varint(9) + varint(3) + svarint(0))
+
+
+@attack("decode --start 0.2 --duration 0.2", 0, "")
+def index_beyond_the_file() -> bytes:
+    return good()[:-3] + b"\xff\xff\xff"
+
+
+@attack("info", 7, "lost in time")
+def index_that_promises_a_trillion_frames() -> bytes:
+    data = good()
+    body = data[: len(data) - 3 - int.from_bytes(data[-3:], "little")]
+    return body + end((varint(6) + varint(5000) + varint(0) + svarint(0)) * 200_000)
+
+
+# Checksums that are correct over nonsense
+
+
+@attack("decode", 4, "header|zero|damaged")
+def header_of_zeros() -> bytes:
+    return SIGNATURE + b"\2" + chunk(HEADER_CHUNK, bytes(60))
+
+
+@attack("decode", 4, "nothing of .* can be decoded")
+def block_of_noise() -> bytes:
+    noise = b"".join(zlib.crc32(bytes([k])).to_bytes(4, "big") for k in range(200))
+    return start(make.header()) + chunk(BLOCK_CHUNK, b"\0\5\0" + noise) + end(b"")
+
+
+@attack("decode", 4, "nothing of .* can be decoded: frames from 0.00 s on are lost")
+def packets_of_noise() -> bytes:
+    return with_blocks(make.header(), [replace(plain(), landmarks=b"\xff" * 500)])
+
+
+@attack("decode", 4, "a reference frame cannot be decoded")
+def picture_of_noise() -> bytes:
+    return with_blocks(make.header(), [plain(data=bytes(range(1, 200)))])
+
+
+@attack("decode", 4, "a reference frame cannot be decoded")
+def picture_of_another_size() -> bytes:
+    from neurocodec.still import encode_still
+
+    large = make.np.zeros((1024, 1024, 3), make.np.uint8)
+    return with_blocks(make.header(), [plain(data=encode_still(large, StillCodec.AV1, 10))])
+
+
+@attack("decode", 4, "a reference frame cannot be decoded")
+def jpeg_that_claims_65535_squared() -> bytes:
+    from neurocodec.still import encode_still
+
+    data = bytearray(encode_still(make.picture(0), StillCodec.JPEG, 90))
+    place = data.index(b"\xff\xc0") + 5
+    data[place : place + 4] = b"\xff\xff\xff\xff"
+    return with_blocks(make.header(), [plain(data=bytes(data), codec=StillCodec.JPEG)])
+
+
+@attack("decode", 0, "")
+def symbols_as_wild_as_can_be() -> bytes:
+    """Keypoints 80,000 pictures away: rendered, as anything."""
+    rows = [make.np.full(make.COUNT, (-1) ** k * (2**23 - 1), make.np.int32) for k in range(4)]
+    h = make.header(quantization=1)
+    return with_blocks(h, [replace(plain(), landmarks=make.coded([rows], h.landmark_code))])
+
+
+@attack("decode", 7, "out of order")
+def the_same_block_again() -> bytes:
+    return with_blocks(make.header(), [plain()], count=3)
+
+
+@attack("decode", 7, "their reference is|are missing|lost")
+def block_that_needs_what_never_came() -> bytes:
+    h = make.header()
+    needed = tuple(range(1, 9))
+    later = replace(plain(), first_frame=5, pts=make.pts(h, 5, 5), first_reference=9, needed=needed)
+    return with_blocks(h, [plain(), later])
+
+
+@attack("decode", 5, "block flags")
+def feature_of_the_future() -> bytes:
+    return start(make.header()) + chunk(BLOCK_CHUNK, b"\0\1\x80" + bytes(9)) + end(b"")
+
+
+@attack("decode", 5, "format version 9")
+def version_of_the_future() -> bytes:
+    return SIGNATURE + b"\x09" + good()[5:]
+
+
+# Little that becomes much
+
+
+@attack("decode", 5, "--size-limit")
+def tiny_file_of_huge_pictures() -> bytes:
+    h = make.header(width=8192, height=4320)
+    return with_blocks(h, [plain(2)])
+
+
+@attack("info --frame-limit 100000", 5, "--frame-limit")
+def frames_that_cost_nothing() -> bytes:
+    """Frames that do not move: 5000 in twenty bytes, so that ten kilobytes would last twelve hours."""
+    h = make.header(fps=Fraction(1000))
+    blocks = []
+    packets = make.coded([[make.np.zeros(make.COUNT, make.np.int32)] * 4999], h.landmark_code)
+    key = ReferenceFrame(0, StillCodec.AV1, b"k")
+    for k in range(25):
+        block = Block(5000 * k, make.pts(h, 5000 * k, 5000), k, (), (key,), packets)
+        blocks.append(chunk(BLOCK_CHUNK, write_block(block, h)))
+    return start(h) + b"".join(blocks) + end(b"")
+
+
+@attack("info --packets", 5, "too many packets to list")
+def packets_that_list_a_thousandfold() -> bytes:
+    h = make.header(keypoints=1024)
+    from neurocodec.landmarks import LandmarkEncoder
+
+    writer = LandmarkEncoder(h.landmark_code, 2048)
+    for _ in range(4999):
+        writer.write(make.np.zeros(2048, make.np.int32))
+    key = ReferenceFrame(0, StillCodec.AV1, b"k")
+    block = Block(0, make.pts(h, 0, 5000), 0, (), (key,), writer.getvalue())
+    second = replace(block, first_frame=5000, pts=make.pts(h, 5000, 5000), first_reference=1)
+    return with_blocks(h, [block, second])
+
+
+@attack("info", 5, "too many to list")
+def references_of_no_bytes() -> bytes:
+    h = make.header(version=1, landmark_code=make.LandmarkCode.GOLOMB, fps=Fraction(1000))
+    nothing = tuple(ReferenceFrame(k, StillCodec.AV1, b"") for k in range(5000))
+    blocks = (Block(5000 * k, make.pts(h, 5000 * k, 5000), 5000 * k, (), nothing, b"") for k in range(50))
+    return start(h) + b"".join(chunk(BLOCK_CHUNK, write_block(b, h)) for b in blocks) + end(b"")
+
+
+@attack("decode", 4, "a reference frame cannot be decoded")
+def av1_still_of_many_pictures() -> bytes:
+    """20,000 key frames one after the other: a decoder would hold them all, here 400 MB, at most 90 GB."""
+    return with_blocks(make.header(), [plain(data=20_000 * make.still(0, 0).data)])
+
+
+@attack("decode", 4, "a reference frame cannot be decoded")
+def hevc_still_of_many_pictures() -> bytes:
+    data = make.still(0, 0, StillCodec.HEVC).data
+    return with_blocks(make.header(), [plain(data=20_000 * data, codec=StillCodec.HEVC)])
+
+
+@attack("decode", 4, "a reference frame cannot be decoded")
+def progressive_jpeg() -> bytes:
+    """Any number of scans, each a pass over the picture: only sequential JPEGs are read."""
+    import cv2
+
+    ok, data = cv2.imencode(".jpg", make.picture(0), [cv2.IMWRITE_JPEG_PROGRESSIVE, 1])
+    assert ok
+    return with_blocks(make.header(), [plain(data=data.tobytes(), codec=StillCodec.JPEG)])
+
+
+@attack("info", 7, "byte|chunk")
+def nothing_but_beginnings_of_chunks() -> bytes:
+    """Each of them would be checksummed; the search has a budget."""
+    return start(make.header()) + b"\xf2\x80\x80\x80\x08\0\1\0" * 30_000
+
+
+@attack("info", 7, "and 93 more")
+def losses_without_end() -> bytes:
+    return with_blocks(make.header(), [plain()], count=300)
+
+
+@attack("info", 7, "lost in time")
+def gap_of_a_trillion_frames() -> bytes:
+    """Blocks that are far apart; ``decode`` holds so many pictures, then the last one just stays."""
+    h = make.header()
+    later = replace(plain(), first_frame=1 << 40, pts=make.pts(h, 1 << 40, 5), first_reference=1)
+    return with_blocks(h, [plain(), later])
+
+
+# Texts and names
+
+
+@attack("decode", 5, "not installed")
+def model_by_a_path() -> bytes:
+    return with_blocks(make.header(model="../../../../etc/passwd", model_hash=b"x" * 8), [plain()])
+
+
+@attack("decode", 5, "not installed")
+def model_named_like_a_terminal_escape() -> bytes:
+    """A text holds printable ASCII only, so the nearest thing is a name that looks like one."""
+    return with_blocks(make.header(model="\\x1b[2J%n%s{0}", model_hash=b"x" * 8), [plain()])
+
+
+@attack("info", 4, "not valid text")
+def model_named_by_control_characters() -> bytes:
+    raw = write_header(make.header())
+    raw = raw.replace(b"conformance64", b"\x1b[2Jmance64\r\n")
+    return SIGNATURE + b"\2" + chunk(HEADER_CHUNK, raw) + end(b"")
+
+
+# Models to import
+
+
+def safetensors(description: Any, tensors: dict[str, Any] | None = None, claim: int | None = None) -> bytes:
+    """A safetensors file with any description; ``claim`` is the length its header says it has."""
+    text = json.dumps({"__metadata__": {"neurocodec": json.dumps(description)}, **(tensors or {})}).encode()
+    return struct.pack("<Q", len(text) if claim is None else claim) + text
+
+
+DESCRIPTION = {
+    "name": "m", "kind": "motion", "architecture": "talk", "size": 64, "keypoints": 5,
+    "config": {"size": 64, "num_tps": 1}, "hash": "0" * 64,
+}  # fmt: skip
+
+
+@attack("models import", 3, "not a neurocodec model", ".safetensors")
+def model_name_that_climbs() -> bytes:
+    return safetensors(DESCRIPTION | {"name": "../../evil"})
+
+
+@attack("models import --name ../../evil", 3, "hash differs", ".safetensors")
+def model_that_is_not_what_its_hash_says() -> bytes:
+    return safetensors(DESCRIPTION)
+
+
+@attack("models import", 3, "not a neurocodec model", ".safetensors")
+def safetensors_header_of_an_exabyte() -> bytes:
+    return safetensors(DESCRIPTION, claim=1 << 60)
+
+
+@attack("models import", 3, "cannot be read|not a neurocodec model", ".safetensors")
+def tensors_that_overlap() -> bytes:
+    one = {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}
+    return safetensors(DESCRIPTION, {"a": one, "b": one}) + bytes(16)
+
+
+class _Runs:
+    def __reduce__(self) -> Any:
+        return print, ("pickled code has run",)
+
+
+def archive(data: bytes) -> bytes:
+    """What torch.save writes around a pickle."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr("archive/data.pkl", data)
+        file.writestr("archive/version", b"3\n")
+    return out.getvalue()
+
+
+@attack("models import", 5, "refused, because it holds more than tensors", ".pth")
+def pickle_that_runs_code() -> bytes:
+    return archive(pickle.dumps({"kp_detector": _Runs()}, protocol=2))
+
+
+@attack("models import", 5, "nests too deep", ".pth")
+def pickle_of_nested_tuples() -> bytes:
+    """(t, t) sixty times over: 2^60 steps to hash it as a key, in two hundred bytes."""
+    doubled = b"".join(b"q" + bytes([k]) + b"h" + bytes([k]) + b"\x86" for k in range(60))
+    return archive(b"\x80\x02}" + b")" + doubled + b"K\x01s.")
+
+
+@attack("models import", 5, "refused|compressed", ".pth")
+def checkpoint_that_unpacks_a_thousandfold() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("archive/data.pkl", b"\x80\x02}.")
+        file.writestr("archive/data/0", bytes(50_000_000))
+    return out.getvalue()
+
+
+@attack("models import", 5, "refused, because it holds more than tensors", ".pth")
+def pickle_of_a_huge_bytearray() -> bytes:
+    """bytearray(2^40): allowed to PyTorch's restricted reader, not to ours."""
+    return archive(b"\x80\x02c__builtin__\nbytearray\n\x8a\x06" + (1 << 40).to_bytes(6, "little") + b"\x85R.")
+
+
+@attack("models import", 3, "checkpoint", ".tar")
+def checkpoint_of_noise() -> bytes:
+    return bytes(zlib.crc32(bytes([k & 255, k >> 8])) & 255 for k in range(5000))
+
+
+def main(folder: Path) -> None:
+    """Write all files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for idea in ATTACKS:
+        (folder / f"{idea.name}{idea.suffix}").write_bytes(idea.build())
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

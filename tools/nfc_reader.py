@@ -1,0 +1,608 @@
+#!/usr/bin/env python3
+"""A second reader of ``.nfc`` files, written from ``docs/format.md`` alone: plain Python, nothing else.
+
+    python tools/nfc_reader.py FILE.nfc...
+
+prints one line of JSON for each file: the header, every block with its timestamps, references, runs,
+landmark symbols and sound, the index, and where something was damaged.  It imports neither neurocodec nor
+numpy, so that it runs wherever Python does, and that a mistake in the package is not repeated here.  Where it
+and the package differ, one of them or the document is wrong; ``tests/test_conformance.py`` compares them.
+
+It knows the models' pictures no more than any parser does: stills and sound are given by their SHA-256.
+Numbers in parentheses are sections of the document.  Exit code 0: whole files; 7: some were damaged; 4: one
+could not be read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+import zlib
+from fractions import Fraction
+
+HEADER, BLOCK, INDEX = 0xF1, 0xF2, 0xF3
+CODES = ("original", "golomb", "range")
+CODECS = ("jpeg", "hevc", "av1")
+
+
+class Damage(Exception):
+    """What was read cannot be (10)."""
+
+
+class Refused(Exception):
+    """No .nfc file, another version, or a reserved feature (2, 3, 4)."""
+
+
+class Bytes:
+    """A cursor over a payload: the types of section 1."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, n: int) -> bytes:
+        if self.at + n > len(self.data):
+            raise Damage("a field reaches past its end")
+        self.at += n
+        return self.data[self.at - n : self.at]
+
+    def byte(self) -> int:
+        return self.take(1)[0]
+
+    def varint(self, most: int = 2**63 - 1) -> int:
+        value = 0
+        for k in range(9):
+            b = self.byte()
+            value += (b & 127) << 7 * k
+            if b < 128:
+                if value > most:
+                    raise Damage("a number is too large")
+                return value
+        raise Damage("a number is too long")
+
+    def svarint(self, most: int = 2**62 - 1) -> int:
+        code = self.varint()
+        value = code // 2 if code % 2 == 0 else -(code + 1) // 2
+        if abs(value) > most:
+            raise Damage("a number is too large")
+        return value
+
+    def fraction(self) -> Fraction:
+        above, below = self.varint(2**31 - 1), self.varint(2**31 - 1)
+        if not above or not below:
+            raise Damage("a fraction is zero or infinite")
+        return Fraction(above, below)
+
+    def positive(self, most: int) -> int:
+        value = self.varint(most)
+        if not value:
+            raise Damage("a number is zero")
+        return value
+
+    def text(self) -> str:
+        raw = self.take(self.positive(255))
+        if any(not 0x20 <= b <= 0x7E for b in raw):
+            raise Damage("a text is not printable ASCII")
+        return raw.decode("ascii")
+
+
+class Bits:
+    """A bit string, most significant bit first (1)."""
+
+    def __init__(self, data: bytes) -> None:
+        self.value, self.left = int.from_bytes(data, "big"), 8 * len(data)
+
+    def field(self, n: int) -> int:
+        if n > self.left:
+            raise Damage("a bit string ends too early")
+        self.left -= n
+        return (self.value >> self.left) & ((1 << n) - 1)
+
+    def end(self) -> None:
+        if self.left > 7 or self.field(self.left):
+            raise Damage("bits are left over")
+
+
+def header_of(payload: bytes, version: int) -> dict:
+    """Section 3."""
+    s = Bytes(payload)
+    flags = s.byte()
+    if flags & 0x80 or flags & 3 == 3:
+        raise Refused("reserved header flags")
+    h = {"version": version, "fit": flags & 3, "rotation": 90 * (flags >> 2 & 3)}
+    h["full_range"] = bool(flags & 0x20)
+    h["width"], h["height"] = s.positive(32768), s.positive(32768)
+    h["sar"] = s.fraction() if flags & 0x40 else Fraction(1)
+    h["time_base"], h["fps"], h["start"] = s.fraction(), s.fraction(), s.svarint()
+    h["colour"] = list(s.take(3))
+    h["model"], h["model_hash"] = s.text(), s.take(8).hex()
+    h["model_size"], h["keypoints"] = s.positive(4096), s.positive(1024)
+    h["quantization"] = s.positive(65535)
+    code = s.byte()
+    h["transformed"] = version >= 2 and code >= 128
+    code -= 128 * h["transformed"]
+    h["latent"] = None
+    if version == 3 and code & 64 and not h["transformed"]:  # 3.4
+        code -= 64
+        h["latent"] = {"name": s.text(), "hash": s.take(8).hex(), "values": s.positive(2048)}
+        if h["latent"]["values"] % 2:
+            raise Damage("an odd number of values")
+    if code > (2 if version >= 2 else 1):
+        raise Refused("unknown landmark code")
+    h["landmark_code"] = CODES[code]
+    h["audio"] = None
+    if flags & 0x10:  # 3.2
+        h["audio"] = {
+            "codec": s.text(), "sample_rate": s.positive(10**6), "channels": s.positive(255),
+            "time_base": s.fraction(), "initial_padding": s.varint(2**31 - 1),
+            "packet_duration": s.varint(2**31 - 1), "extradata": s.take(s.varint(2**20)).hex(),
+        }  # fmt: skip
+    h["extensions"] = []
+    while s.at < len(payload):  # 3.3
+        if len(h["extensions"]) == 64:
+            raise Damage("too many extensions")
+        h["extensions"].append([s.varint(), s.take(s.varint()).hex()])
+    return h
+
+
+def regular(h: dict, i: int) -> int:
+    """The regular timestamp of frame i (4.1)."""
+    step = 1 / (h["fps"] * h["time_base"])
+    return h["start"] + (i * step + Fraction(1, 2)).__floor__()
+
+
+class Adaptive:
+    """The adaptive code of section 5.2."""
+
+    def __init__(self, m: int) -> None:
+        self.m, self.r, self.g = m, 16, 8
+
+    def rice(self, bits: Bits) -> int:
+        k, q = self.g // 8, 0
+        while q < 24 and bits.field(1) == 0:
+            q += 1
+        v = (q << k) + bits.field(k) if q < 24 else bits.field(self.m + 1)
+        self.g = min(120, max(0, self.g + (-2 if q == 0 else 0 if q == 1 else q)))
+        return v
+
+    def sequence(self, bits: Bits, length: int) -> list:
+        values: list = []
+        while len(values) < length:
+            k, c = self.r // 8, length - len(values)
+            if k == 0:
+                v = self.rice(bits)
+                value = v // 2 if v % 2 == 0 else -(v + 1) // 2
+                change = 3 if value == 0 else -3
+            else:
+                run = min(1 << k, c)
+                if bits.field(1) == 0:
+                    values += [0] * run
+                    self.r = min(120, self.r + 4)
+                    continue
+                b = 0
+                while 1 << b < run:
+                    b += 1
+                z = bits.field(b)
+                if z >= run:
+                    raise Damage("a run of zeros is too long")
+                values += [0] * z
+                sign = bits.field(1)
+                v = self.rice(bits) + 1
+                value, change = (-v if sign else v), -6
+            if abs(value) >= 1 << self.m:
+                raise Damage("a value is too large")
+            values.append(value)
+            self.r = min(120, max(0, self.r + change))
+        return values
+
+
+def original(bits: Bits) -> int:
+    """One value of section 5.1."""
+    zeros = 0
+    while bits.field(1) == 0:
+        zeros += 1
+    n = 3 * zeros
+    if bits.field(1):
+        n += 1 + bits.field(1)
+    if n == 0:
+        raise Damage("n is 0")
+    return n // 2 if n % 2 == 0 else (1 - n) // 2
+
+
+STATES = """
+5283 12 15239 12 38411 12 33717 12 32768 0 40661 12 32768 0 59906 12 32768 0 34669 12 42037 12 39618 12
+45306 12 56533 12 59267 12 13883 12 26721 12 16309 12 30537 12 24931 4 48958 12 12965 12 22779 12 13303 12
+27335 12 26279 4 47311 12 27071 12 36843 12 32386 12 38634 12 42279 12 50008 12 12592 12 25615 12 11549 12
+27216 12 21777 9 41108 12 14408 12 23861 12 12369 12 24692 12 23486 7 39882 12 18529 12 27984 12 21376 12
+29191 12 29918 12 38538 12 13042 12 22083 12 12377 12 22359 12 26275 12 38954 12 9458 12 18273 12 8085 12
+19523 12 23095 12 38377 12 10060 12 16525 12 6376 12 16398 12 18616 12 35010 12 10862 12 15353 12 5977 12
+14094 12 20516 7 33373 10 2109 12 3284 12 2365 12 2254 12 3946 12 2664 12 3760 12 4949 12 4594 12 6166 12
+12539 12 29826 12 30896 12 39191 12 42765 12 53130 12 32875 12 31900 12 33946 12 43298 12 56902 12 54755 12
+52761 12 54441 12 17173 12 26375 12 32661 12 42672 12 23048 12 27115 12 30522 12 37279 12 42036 12 41976 12
+41661 12 46179 12 8213 12 22718 12 29182 12 40775 12 15132 12 24237 12 27829 12 35064 12 33472 12 34049 12
+34907 12 39527 12 3581 12 17895 12 26728 12 32845 12 11934 12 21557 12 30178 9 33321 8 29335 12 31562 12
+32768 11 33766 11 32280 12 3760 12 62181 12 32482 12 7891 12 57683 12 32621 12 15845 12 49198 12 57786 12
+51704 12 44256 12 32734 12 23921 12 16272 8 11072 2 3361 0
+"""
+"""The table at the end of section 5.3, less its last 16 states, which are all 32768 0."""
+
+
+class Range:
+    """The range coder and its packets (5.3)."""
+
+    def __init__(self, data: bytes, count: int) -> None:
+        numbers = [int(n) for n in STATES.split()] + [32768, 0] * 16
+        self.contexts = [[p, n] for p, n in zip(numbers[::2], numbers[1::2])]  # noqa: B905
+        self.data, self.read = data, 0
+        self.range, self.code = 2**32 - 1, 0
+        for _ in range(4):
+            self.code = 256 * self.code + self.next()
+        self.m, self.b, self.quiet = count, [0] * count, 0
+
+    def next(self) -> int:
+        self.read += 1
+        return self.data[self.read - 1] if self.read <= len(self.data) else 0
+
+    def part(self, bound: int, rest: int) -> int:
+        if self.code < bound:
+            bit, self.range = 1, bound
+        else:
+            bit, self.code, self.range = 0, self.code - bound, rest
+        while self.range < 2**24:
+            self.range, self.code = 256 * self.range, (256 * self.code + self.next()) % 2**32
+        return bit
+
+    def decide(self, number: int) -> int:
+        p, n = self.contexts[number]
+        bound = (self.range >> 16) * p
+        bit, step = self.part(bound, self.range - bound), 2**17 // (2 * n + 3)
+        p = p + ((65472 - p) * step >> 16) if bit else p - ((p - 64) * step >> 16)
+        self.contexts[number] = [p, min(n + 1, 40)]
+        return bit
+
+    def even(self) -> int:
+        half = self.range >> 1
+        return self.part(half, half)
+
+    def packet(self) -> list:
+        d = [0] * self.m
+        if self.decide(self.quiet):
+            self.quiet, self.b = min(self.quiet + 1, 2), d
+            return d
+        self.quiet = 0
+        for i in range(self.m):
+            size = min(abs(self.b[i]), 2)
+            c = i if i < 8 else 8 if i < 12 else 9 if i < 20 else 10 if i < 36 else 11
+            g = 0 if c < 2 else 1 if c < 8 else 2 if c < 10 else 3
+            h = 0 if c < 2 else 1 if c < 8 else 2
+            lately = int(any(d[max(0, i - 2) : i]))
+            if i < self.m - 1 and not self.decide(3 + 6 * c + 2 * size + lately):
+                continue
+            m = 1
+            while m < 14 and self.decide(87 + 12 * g + 4 * size + min(m - 1, 3)):
+                m += 1
+            if m == 14:
+                k = 0
+                while k < 24 and self.decide(144 + k):
+                    k += 1
+                r = 0
+                for _ in range(k):
+                    r = 2 * r + self.even()
+                m = 13 + 2**k + r
+            if m >= 2**24:
+                raise Damage("a change is too large")
+            s = 0 if self.b[i] == 0 else 1 if self.b[i] > 0 else 2
+            d[i] = -m if self.decide(135 + 3 * h + s) else m
+            if i < self.m - 1 and self.decide(75 + c):
+                break
+        self.b = d
+        return d
+
+    def end(self) -> None:
+        if self.data[-1:] == b"\0" or len(self.data) > self.read:
+            raise Damage("bytes are left over")
+
+
+def references_of(s: Bytes, version: int, frames: int, continues: bool) -> list:
+    """Section 4.3: [offset, codec, dependent, bytes]."""
+    out: list = []
+    position, before = 0, ("av1" if continues else None)
+    for _ in range(s.varint(frames if version == 1 else min(frames, 256))):
+        if version == 1:
+            offset = position + s.varint(frames)
+            n, kind = divmod(s.varint(4 * 2**24 + 3), 4)
+            position, dependent = offset + 1, False
+        else:
+            position += s.svarint(frames)
+            offset = position
+            n, kind = divmod(s.varint(8 * 2**24 + 7), 8)
+            dependent, kind = kind >= 4, kind & 3
+        if not 0 <= offset < frames or offset in [r[0] for r in out]:
+            raise Damage("a reference is out of place")
+        if kind == 3:
+            raise Refused("reserved reference codec")
+        if dependent and not (CODECS[kind] == before == "av1"):
+            raise Damage("a dependent reference follows none")
+        before = CODECS[kind]
+        out.append([offset, before, dependent, s.take(n)])
+    return out
+
+
+def sound_of(s: Bytes, h: dict) -> list:
+    """Section 4.4: [timestamp, duration, bytes]."""
+    if h["audio"] is None:
+        raise Damage("sound without a description")
+    expected, count, odd, place = s.svarint(), s.varint(5000), {}, 0
+    for _ in range(s.varint(count)):
+        place += s.varint(count)
+        odd[place] = s.svarint(), s.varint(2**31 - 1)
+        place += 1
+    if place > count:
+        raise Damage("an odd packet is not there")
+    bits = Bits(s.take(s.varint()))
+    changes = Adaptive(24).sequence(bits, count)
+    bits.end()
+    size, last, out = 0, -(2**62 - 1), []
+    for i, change in enumerate(changes):
+        shift, duration = odd.get(i, (0, h["audio"]["packet_duration"]))
+        size, pts = size + change, expected + shift
+        if size < 1 or not last <= pts <= 2**62 - 1:
+            raise Damage("an impossible packet of sound")
+        out.append([pts, duration, s.take(size)])
+        expected, last = pts + duration, pts
+    return out
+
+
+def runs_of(s: Bytes, b: dict, frames: int) -> list:
+    """Section 4.5: [frames, [references]] by the list or by the default rule."""
+    first = b["first_reference"]
+    last = first + len(b["references"]) - 1
+    low = first - min(len(b["needed"]), 64)
+    shows = {r[0]: first + k for k, r in enumerate(b["references"])}
+    if b["flags"] & 8:
+        if low > last:
+            raise Damage("runs without a reference")
+        left, out = frames - len(shows), []
+        for _ in range(s.varint(left)):
+            n, one, two = s.varint(left), last - s.varint(last - low), s.varint(last - low + 1)
+            uses = [one] + ([last - two + 1] if two else [])
+            if n == 0 or len(set(uses)) < len(uses):
+                raise Damage("an impossible run")
+            out.append([n, uses])
+            left -= n
+        if left:
+            raise Damage("runs do not cover the block")
+        return out
+    out, k, current = [], 0, b["current"]
+    for offset in [*sorted(shows), frames]:
+        if offset > k:
+            if current is None:
+                raise Damage("frames without a reference")
+            following = shows.get(offset)
+            out.append([offset - k, [current] + ([following] if b["flags"] & 16 and offset in shows else [])])
+        k, current = offset + 1, shows.get(offset)
+    return out
+
+
+def block_of(payload: bytes, h: dict) -> dict:
+    """Section 4."""
+    s, version = Bytes(payload), h["version"]
+    first, frames, flags = s.varint(2**40), s.varint(5000), s.byte()
+    if flags & ~(0x3F if version >= 2 else 0x07):
+        raise Refused("reserved block flags")
+    b: dict = {"first_frame": first, "flags": flags}
+    pts = [regular(h, first + i) for i in range(frames)]
+    if flags & 1:
+        if not frames:
+            raise Damage("timing without frames")
+        late = [s.svarint()]
+        bits = Bits(s.take(s.varint()))
+        for change in Adaptive(47).sequence(bits, frames - 1):
+            late.append(late[-1] + change)
+        bits.end()
+        pts = [p + x for p, x in zip(pts, late)]  # noqa: B905
+    if any(y <= x for x, y in zip(pts, pts[1:])) or any(abs(t) >= 2**62 for t in pts):  # noqa: B905, RUF007
+        raise Damage("impossible timestamps")
+    b["pts"] = pts
+    b["region"] = [s.varint(32768) for _ in range(3)] if h["fit"] == 2 else None
+    if b["region"] and not b["region"][2]:
+        raise Damage("an empty region")
+    number, continues = s.varint(2**40), bool(flags & 4)
+    needed: list = []
+    current = None
+    if version == 1 and continues:
+        needed = [number - 1]
+    elif version == 1:
+        for _ in range(s.varint(16)):
+            needed.append(number - 1 - s.varint(15))
+    elif continues:
+        chain = s.varint(min(1024, number))
+        if not chain:
+            raise Damage("nothing is needed")
+        needed = list(range(number - chain, number))
+        current = number - 1 - s.varint(min(chain, 64) - 1)
+    if any(n < 0 for n in needed) or len(set(needed)) < len(needed):
+        raise Damage("impossible references are needed")
+    if current is None and needed:
+        current = needed[-1]
+    b["first_reference"], b["needed"], b["current"] = number, needed, current
+    b["references"] = references_of(s, version, frames, continues)
+    stored = bool(flags & 8)
+    if frames and not needed and not stored and all(r[0] for r in b["references"]):
+        raise Damage("frames without a reference")
+    runs = runs_of(s, b, frames)
+    packets = s.take(s.varint())
+    b["audio"] = sound_of(s, h) if flags & 2 else []
+    if s.at < len(payload):
+        raise Damage("a block is too long")
+    b["packets"], b["runs"] = packets, runs
+    return b
+
+
+def symbols_of(b: dict, h: dict) -> tuple:
+    """Section 5: symbols (None where a reference is shown) and references used, of each frame."""
+    n = h["latent"]["values"] if h["latent"] else 2 * h["keypoints"]
+    code = "golomb" if b["flags"] & 32 else h["landmark_code"]
+    bits, adaptive, coder = Bits(b["packets"]), Adaptive(24), Range(b["packets"], n)
+    packets: list = []
+    for length, uses in b["runs"]:
+        before = [0] * n
+        for _ in range(length):
+            if code == "original":
+                before = [original(bits) for _ in range(n)]
+            else:
+                d = coder.packet() if code == "range" else adaptive.sequence(bits, n)
+                before = [x + y for x, y in zip(before, d)]  # noqa: B905
+            if any(abs(u) >= 2**23 for u in before):
+                raise Damage("a symbol is too large")
+            packets.append((before, uses))
+    if code == "range":
+        coder.end()
+    else:
+        bits.end()
+    shows = {r[0]: b["first_reference"] + k for k, r in enumerate(b["references"])}
+    rest = iter(packets)
+    both = [(None, [shows[k]]) if k in shows else next(rest) for k in range(len(b["pts"]))]
+    return [x for x, _ in both], [x for _, x in both]
+
+
+def chunk_at(data: bytes, at: int) -> tuple:
+    """Type, payload and end of the chunk at a place (2.1)."""
+    s = Bytes(data)
+    s.at = at
+    kind = s.byte()
+    most = {HEADER: 2**21, INDEX: 2**20}.get(kind, 2**26)
+    if kind not in (HEADER, BLOCK, INDEX) and not 0xE0 <= kind <= 0xEF:
+        raise Damage("no chunk")
+    payload = s.take(s.varint(most))
+    end = s.at
+    if int.from_bytes(s.take(4), "little") != zlib.crc32(data[at:end]):
+        raise Damage("a checksum")
+    return kind, payload, s.at
+
+
+def index_of(data: bytes, begin: int, h: dict) -> list:
+    """Section 8, from the end of the file; empty where there is none to be trusted."""
+    size = int.from_bytes(data[-3:], "little")
+    place = len(data) - 3 - size
+    out, at, frame, reference = [], begin, 0, 0
+    try:
+        kind, payload, end = chunk_at(data, max(place, 0))
+        s = Bytes(payload)
+        if place < begin or kind != INDEX or end != len(data) - 3:
+            return []
+        while s.at < len(payload):
+            stretch, frames, references = s.varint(place - at), s.varint(5000), s.varint(5000)
+            if stretch < 6:
+                return []
+            entry = [at, frame, frames, reference, references, regular(h, frame) + s.svarint()]
+            out.append(entry)
+            at, frame, reference = at + stretch, frame + frames, reference + references
+    except Damage:
+        return []
+    return out if at == place else []
+
+
+def sha(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def read(data: bytes) -> dict:
+    """All of a file, as JSON has it.
+
+    Raises:
+        Refused: it is of another kind or version.
+        Damage: its header is.
+    """
+    if data[:4] != b"NFC\x1a":
+        raise Refused("not an .nfc file")
+    if data[4:5] not in (b"\1", b"\2", b"\3"):
+        raise Refused("another version")
+    kind, payload, at = chunk_at(data, 5)
+    if kind != HEADER:
+        raise Damage("no header")
+    h = header_of(payload, data[4])
+    begin, blocks, losses, frame, reference, last, whole = at, [], [], 0, 0, None, False
+    while at < len(data):
+        try:
+            kind, payload, end = chunk_at(data, at)
+        except Damage:
+            losses.append(at)
+            at = resynchronized(data, at + 1, frame, h)
+            continue
+        place, at = at, end
+        if kind == INDEX:
+            whole = len(data) >= at + 3
+            break
+        if kind != BLOCK:
+            if kind == HEADER:
+                losses.append(place)
+            continue
+        try:
+            b = block_of(payload, h)
+            in_order = b["first_frame"] >= frame and b["first_reference"] >= reference
+            if not in_order or (b["pts"] and last is not None and b["pts"][0] <= last):
+                raise Damage("out of order")
+        except Damage:
+            losses.append(place)
+            continue
+        frame = b["first_frame"] + len(b["pts"])
+        reference = b["first_reference"] + len(b["references"])
+        last = b["pts"][-1] if b["pts"] else last
+        blocks.append(told(b, h))
+    for key in ("sar", "time_base", "fps"):
+        h[key] = str(h[key])
+    if h["audio"]:
+        h["audio"]["time_base"] = str(h["audio"]["time_base"])
+    index = index_of(data, begin, {**h, **{k: Fraction(h[k]) for k in ("time_base", "fps")}})
+    return {"header": h, "blocks": blocks, "index": index, "losses": losses, "whole": whole}
+
+
+def resynchronized(data: bytes, at: int, frame: int, h: dict) -> int:
+    """The next place where a whole block, not earlier than ``frame``, or an index begins (10)."""
+    while at < len(data):
+        if data[at] in (BLOCK, INDEX):
+            try:
+                kind, payload, _ = chunk_at(data, at)
+                if kind == INDEX or Bytes(payload).varint() >= frame:
+                    return at
+            except Damage:
+                pass
+        at += 1
+    return at
+
+
+def told(b: dict, h: dict) -> dict:
+    """A block as JSON has it."""
+    try:
+        symbols, uses = symbols_of(b, h)
+    except Damage:
+        symbols, uses = None, None
+    return {
+        **{k: b[k] for k in ("first_frame", "pts", "region", "first_reference", "needed", "current")},
+        "references": [[o, codec, dependent, sha(data)] for o, codec, dependent, data in b["references"]],
+        "symbols": symbols,
+        "uses": uses,
+        "audio": [[pts, duration, sha(data)] for pts, duration, data in b["audio"]],
+    }
+
+
+def main(names: list) -> int:
+    worst = 0
+    for name in names:
+        with open(name, "rb") as file:  # noqa: PTH123
+            data = file.read()
+        try:
+            found = read(data)
+        except (Damage, Refused) as error:
+            print(json.dumps({"error": str(error)}))
+            worst = 4
+            continue
+        print(json.dumps(found))
+        if found["losses"] or not found["whole"]:
+            worst = worst or 7
+    return worst
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

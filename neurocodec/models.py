@@ -35,12 +35,14 @@ DEFAULT_FEEDBACK = "gauge256"
 ORIGINAL_FEEDBACK = "classic-feedback"
 MODELS_VARIABLE = "NEUROCODEC_MODELS"
 DEFAULT_DISTANCE = "likeness"
+DEFAULT_LANDMARKS = "face68"
 KINDS = {
     "talk": "motion",
     "vox256": "motion",
     "gauge": "feedback",
     "classic-feedback": "feedback",
     "likeness": "distance",
+    "face68": "landmarks",
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -138,17 +140,19 @@ def find(name: str, kind: str) -> ModelDescription:
     return found
 
 
-def find_by_hash(name: str, prefix: bytes, extra: str | None = None) -> ModelDescription:
-    """The motion model a file names: the one whose weights' hash begins with ``prefix``.
+def find_by_hash(
+    name: str, prefix: bytes, extra: str | None = None, kind: str = "motion"
+) -> ModelDescription:
+    """The model of ``kind`` a file names: the one whose weights' hash begins with ``prefix``.
 
     ``extra`` is a further model, by name or path, to consider.
 
     Raises:
         UnsupportedError: it is not here; says which ones are.
     """
-    candidates = [m for m in installed() if m.kind == "motion"]
+    candidates = [m for m in installed() if m.kind == kind]
     if extra:
-        candidates.insert(0, find(extra, "motion"))
+        candidates.insert(0, find(extra, kind))
     for model in candidates:
         if bytes.fromhex(model.hash)[: len(prefix)] == prefix:
             return model
@@ -193,6 +197,10 @@ def build(architecture: str, config: dict[str, Any]) -> nn.Module:
             from neurocodec.networks.likeness import Likeness
 
             return Likeness(**config)
+        if architecture == "face68":
+            from neurocodec.networks.face68 import Face68
+
+            return Face68(**config)
         from neurocodec.networks.classic_feedback import ClassicFeedback
 
         return ClassicFeedback()
@@ -266,6 +274,7 @@ def save(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(ready, part, {"neurocodec": json.dumps(description)})
+        part.chmod(0o644)
         part.replace(path)
     except (OSError, SafetensorError) as error:
         part.unlink(missing_ok=True)

@@ -1,14 +1,17 @@
 """Encodes and decodes real clips and measures the result, all bytes counted.
 
-    python -m neurocodec.training.evaluate CLIP... [--lpips WEIGHTS] [--sheet PNG] [--json FILE]
+    neurocodec train evaluate CLIP... [--lpips WEIGHTS] [--sweep quantization=50,100,200] [--json FILE]
 
-Beside the codec stands a frozen reference: the first frame as one AV1 still of at most the same bytes.
+Beside the codec stands a frozen reference: the first frame as one AV1 still of at most the same bytes, held
+for the whole clip.  It needs no model at all; what it scores is what motion is worth.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import json
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -16,32 +19,73 @@ from typing import Any
 import click
 import cv2
 import numpy as np
+import platformdirs
 from numpy.typing import NDArray
 
 from neurocodec import models
 from neurocodec.api import encode, pictures, probe
 from neurocodec.block import StillCodec
+from neurocodec.compare.faces import Identity, LandmarkError
+from neurocodec.compare.metric import LpipsAlex, Metric, MsSsim, PsnrRgb, Ssim
 from neurocodec.compare.ours import lossless
+from neurocodec.compare.weights import metric_files
 from neurocodec.engine import DistanceEngine
+from neurocodec.errors import NeurocodecError, OutputError, UsageError
 from neurocodec.fit import resize
-from neurocodec.media.picture import VideoPicture
-from neurocodec.media.reader import MediaReader
-from neurocodec.metrics import Lpips, psnr, ssim
+from neurocodec.options_text import encode_settings
 from neurocodec.still import decode_still, encode_still
+from neurocodec.training.clips import find_clips, is_frame_folder, read_squares
 
 Picture = NDArray[np.uint8]
+SHORT = {"psnr_rgb": "psnr"}
+RATES = ("kbps", "bits_per_frame", "references")
 
 
-def read_squares(path: Path, size: int, seconds: float) -> tuple[list[Picture], Fraction]:
-    """Frames of a square clip (S,S,3), and its frame rate."""
-    out: list[Picture] = []
-    with MediaReader(path, audio=False) as reader:
-        for item in reader:
-            if isinstance(item, VideoPicture):
-                out.append(item.to_rgb(size, size))
-                if len(out) >= seconds * float(reader.video.fps):
-                    break
-        return out, reader.video.fps
+class Measure:
+    """The figures of decoded frames against their originals.
+
+    PSNR, SSIM, MS-SSIM and our own distance always; LPIPS, landmark error (468 points, per cent of the
+    distance of the eyes) and identity distance where their networks are given, as files or by the
+    environment (:mod:`neurocodec.compare.weights`).
+
+    Raises:
+        InputError: a file that is not there, or holds something else.
+    """
+
+    def __init__(
+        self, lpips: Path | None = None, face_detector: Path | None = None,
+        landmark_net: Path | None = None, identity_net: Path | None = None,
+    ) -> None:  # fmt: skip
+        def text(path: Path | None) -> str | None:
+            return None if path is None else str(path)
+
+        files = metric_files(
+            Path(platformdirs.user_cache_dir("neurocodec")), lpips=text(lpips),
+            face_detector=text(face_detector), landmarks=text(landmark_net), identity=text(identity_net),
+        )  # fmt: skip
+        every: list[Metric] = [
+            PsnrRgb(files), Ssim(files), MsSsim(files),
+            LpipsAlex(files), LandmarkError(files), Identity(files),
+        ]  # fmt: skip
+        self._metrics = {SHORT.get(m.name, m.name): m for m in every if m.missing(256, 256) is None}
+        self._likeness = DistanceEngine(models.find(models.DEFAULT_DISTANCE, "distance"))
+        self.names = [*self._metrics, "likeness"]
+
+    def __call__(
+        self, source: Sequence[Picture], decoded: Sequence[Picture], fps: Fraction
+    ) -> dict[str, float]:
+        """Means over frames (S,S,3); NaN of a metric that no frame has a value of (no face)."""
+        a, b = np.stack(source), np.stack(decoded)
+        out = {}
+        for name, metric in self._metrics.items():
+            if metric.missing(a.shape[2], a.shape[1]) is not None:
+                out[name] = float("nan")
+                continue
+            values = [v for v in metric.measure(a, b, fps, 1) if v is not None]
+            out[name] = float(np.mean(values)) if values else float("nan")
+        groups = [slice(k, k + 8) for k in range(0, len(a), 8)]
+        out["likeness"] = float(np.concatenate([self._likeness(a[g], list(b[g])) for g in groups]).mean())
+        return out
 
 
 def frozen(frame: Picture, budget: int) -> Picture:
@@ -55,98 +99,176 @@ def frozen(frame: Picture, budget: int) -> Picture:
     return decode_still(best, StillCodec.AV1, frame.shape[0])
 
 
-def evaluate(path: Path, seconds: float, lpips: Lpips | None, every: int, **settings: Any) -> dict[str, Any]:
-    """Figures of one clip, and (under ``frames``) some pictures."""
-    originals, fps = read_squares(path, 256, seconds)
+def evaluate(path: Path, seconds: float, measure: Measure, every: int, **settings: Any) -> dict[str, Any]:
+    """Figures of one clip and (``..._frozen``) of its frozen reference; under ``pictures``, some frames.
+
+    ``settings`` are encode options; ``every``-th frames are measured.
+    """
+    model = models.find(settings.get("model") or models.DEFAULT_MOTION, "motion")
+    originals, fps = read_squares(path, model.size, seconds)
     out = io.BytesIO()
     report = encode(lossless(np.stack(originals), fps), out, **settings)
     out.seek(0)
     info = probe(out)
     out.seek(0)
-    decoded = [p for _, p in pictures(out)]
+    decoded = [p for _, p in pictures(out, model=settings.get("model"))]
     still = frozen(originals[0], info.bytes["total"])
-    meter = DistanceEngine(models.find(models.DEFAULT_DISTANCE, "distance"))
-    rows: dict[str, list[float]] = {}
-
-    def note(name: str, value: float) -> None:
-        rows.setdefault(name, []).append(value)
-
-    for k in range(0, len(originals), every):
-        a, b = originals[k], decoded[k]
-        note("psnr", psnr(a, b))
-        note("ssim", ssim(a, b))
-        note("psnr_frozen", psnr(a, still))
-        note("likeness", float(meter(a[None], b[None])[0]))
-        if lpips:
-            note("lpips", lpips(a, b))
-            note("lpips_frozen", lpips(a, still))
+    source, shown = originals[::every], decoded[::every]
+    held = measure(source, [still] * len(source), fps)
     picked = np.linspace(0, len(originals) - 1, 6).astype(int)
     return {
         "clip": path.stem,
         "frames": len(originals),
+        "bytes": info.bytes["total"],
         "kbps": info.kbps["video"],
         "bits_per_frame": info.landmark_bits_per_frame,
         "references": info.references,
         "overhead": info.bytes["overhead"] / info.bytes["total"],
         "fps": report.frames / report.seconds,
-        **{name: float(np.mean(v)) for name, v in rows.items()},
+        **measure(source, shown, fps),
+        **{f"{name}_frozen": value for name, value in held.items()},
         "pictures": [(originals[k], decoded[k], still) for k in picked],
     }
 
 
+def summary(results: Sequence[dict[str, Any]], names: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Mean and median over clips; a clip without a value (no face) does not count."""
+    kept: dict[str, list[float]] = {n: [r[n] for r in results if np.isfinite(r[n])] for n in names}
+    return {
+        "mean": {n: float(np.mean(v)) if v else float("nan") for n, v in kept.items()},
+        "median": {n: float(np.median(v)) if v else float("nan") for n, v in kept.items()},
+    }
+
+
 def sheet(results: list[dict[str, Any]], path: Path, side: int = 160) -> None:
-    """Contact sheet: for each clip a row of originals above a row of decoded frames."""
+    """Contact sheet: for each clip a row of originals above a row of decoded frames.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
     rows = []
     for r in results:
         for which in (0, 1):
             rows.append(np.concatenate([resize(p[which], side, side) for p in r["pictures"]], 1))
-    cv2.imwrite(str(path), cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR))
+    try:
+        written = cv2.imwrite(str(path), cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR))
+    except cv2.error:
+        written = False
+    if not written:
+        raise OutputError(f"cannot write {path}")
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+def points_of(sweeps: Sequence[str]) -> list[dict[str, Any]]:
+    """``NAME=V,V,...`` texts -> the settings of every combination.
+
+    Raises:
+        UsageError: an unknown option or value.
+    """
+    ladders = []
+    for text in sweeps:
+        name, equals, values = text.partition("=")
+        if not equals or not values.strip(","):
+            raise UsageError(f"{text!r} has no values; write NAME=VALUE,VALUE")
+        ladders.append([encode_settings([f"{name}={v}"]) for v in values.split(",") if v])
+    return [{k: v for one in chosen for k, v in one.items()} for chosen in itertools.product(*ladders)]
+
+
+def expanded(paths: Sequence[Path]) -> list[Path]:
+    """Files as they are; of folders, the clips in them (those a table calls validation).
+
+    Raises:
+        InputError: a folder without clips.
+    """
+    out: list[Path] = []
+    for path in paths:
+        many = path.is_dir() and not is_frame_folder(path)
+        out += [c.path for c in find_clips(path, split="val")] if many else [path]
+    return out
+
+
+class _Table:
+    """One line for each clip: rates, then every figure beside the frozen reference's."""
+
+    def __init__(self, first: str, names: Sequence[str]) -> None:
+        self._names, self._width = names, max(12, len(first))
+        click.echo(
+            f"{first:<{self._width}}" + "".join(f"{n[:9]:>10}" for n in RATES)
+            + "".join(f"{n + '/frozen':>18}" for n in names)
+        )  # fmt: skip
+
+    def line(self, label: str, r: dict[str, Any]) -> None:
+        click.echo(
+            f"{label[: self._width]:<{self._width}}" + "".join(f"{r[n]:10.2f}" for n in RATES)
+            + "".join(f"{r[n]:11.3f} {r[f'{n}_frozen']:6.3f}" for n in self._names)
+        )  # fmt: skip
+
+
+@click.command()
 @click.argument("clips", nargs=-1, type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--seconds", default=10.0, show_default=True)
+@click.option("--model", metavar="NAME|FILE", help="Motion model.  [default: talk256]")
+@click.option("--seconds", default=10.0, show_default=True, help="Of each clip, from its beginning.")
 @click.option("--every", default=5, show_default=True, help="Measure every n-th frame.")
-@click.option("--lpips", type=click.Path(path_type=Path, exists=True), help="AlexNet LPIPS weights.")
-@click.option("--sheet", "sheet_path", type=click.Path(path_type=Path))
-@click.option("--json", "json_path", type=click.Path(path_type=Path))
+@click.option("--lpips", type=click.Path(path_type=Path), help="AlexNet LPIPS weights.")
+@click.option("--landmark-net", type=click.Path(path_type=Path), help="468-point net (tflite).")
+@click.option("--identity-net", type=click.Path(path_type=Path), help="dlib's face descriptor.")
+@click.option("--face-detector", type=click.Path(path_type=Path), help="YuNet; for the two above.")
+@click.option(
+    "--sweep",
+    "sweeps",
+    multiple=True,
+    metavar="NAME=V,V",
+    help="Values of an encode option; several sweeps: all combinations.",
+)
+@click.option("--sheet", "sheet_path", type=click.Path(path_type=Path), help="Write a contact sheet.")
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write all figures.")
 @click.option("--set", "settings", multiple=True, help="An encode option, NAME=VALUE.")
 def main(
-    clips: tuple[Path, ...],
-    seconds: float,
-    every: int,
-    lpips: Path | None,
-    sheet_path: Path | None,
-    json_path: Path | None,
-    settings: tuple[str, ...],
-) -> None:
-    """Measure the codec on CLIPS (square)."""
-    chosen: dict[str, Any] = {}
-    for text in settings:
-        name, _, value = text.partition("=")
-        chosen[name] = json.loads(value) if value[:1].isdigit() else value
-    metric = Lpips(lpips) if lpips else None
-    results = []
-    names = ["kbps", "bits_per_frame", "references", "psnr", "psnr_frozen", "ssim", "likeness"]
-    names += ["lpips", "lpips_frozen"]
-    names = [n for n in names if metric or "lpips" not in n]
-    click.echo(f"{'clip':<12}" + "".join(f"{n[:13]:>14}" for n in names))
-    for clip in clips:
-        r = evaluate(clip, seconds, metric, every, **chosen)
-        results.append(r)
-        click.echo(f"{r['clip']:<12}" + "".join(f"{r[n]:14.3f}" for n in names))
-    mean = {n: float(np.mean([r[n] for r in results])) for n in names}
-    click.echo(f"{'mean':<12}" + "".join(f"{mean[n]:14.3f}" for n in names))
-    median = {n: float(np.median([r[n] for r in results])) for n in names}
-    click.echo(f"{'median':<12}" + "".join(f"{median[n]:14.3f}" for n in names))
+    clips: tuple[Path, ...], model: str | None, seconds: float, every: int, lpips: Path | None,
+    landmark_net: Path | None, identity_net: Path | None, face_detector: Path | None,
+    sweeps: tuple[str, ...], sheet_path: Path | None, json_path: Path | None, settings: tuple[str, ...],
+) -> None:  # fmt: skip
+    """Encode and decode CLIPS (files or folders) and measure: ours, and a frozen reference of as many bytes.
+
+    \b
+    Examples:
+      neurocodec train evaluate val/ --lpips lpips_alex.safetensors
+      neurocodec train evaluate val/ --sweep quantization=50,100,200 --sweep reference_quality=10,24,50
+    """
+    if every < 1 or seconds <= 0:
+        raise UsageError("--every and --seconds must be positive")
+    fixed = encode_settings(settings) | ({"model": model} if model else {})
+    points = points_of(sweeps)
+    paths = expanded(clips)
+    measure = Measure(lpips, face_detector, landmark_net, identity_net)
+    names = [*RATES, *(n + end for n in measure.names for end in ("", "_frozen"))]
+    reports: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
+    table = _Table(" ".join(points[0]) if sweeps else "clip", measure.names)
+    for point in points:
+        results = []
+        for path in paths:
+            results.append(evaluate(path, seconds, measure, every, **{**fixed, **point}))
+            if not sweeps:
+                table.line(results[-1]["clip"], results[-1])
+        whole = summary(results, names)
+        if sweeps:
+            table.line(" ".join(str(v) for v in point.values()), whole["mean"])
+        else:
+            table.line("mean", whole["mean"])
+            table.line("median", whole["median"])
+        plain = [{k: v for k, v in r.items() if k != "pictures"} for r in results]
+        reports.append({"settings": {**fixed, **point}, "clips": plain, **whole})
     if sheet_path:
         sheet(results, sheet_path)
     if json_path:
-        for r in results:
-            del r["pictures"]
-        report = {"settings": chosen, "clips": results, "mean": mean, "median": median}
-        json_path.write_text(json.dumps(report, indent=2))
+        try:
+            json_path.write_text(json.dumps(reports if sweeps else reports[0], indent=2))
+        except OSError as error:
+            raise OutputError(f"cannot write {json_path}: {error.strerror or error}") from None
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except NeurocodecError as error:
+        raise SystemExit(f"error: {error}") from None

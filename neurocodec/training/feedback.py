@@ -1,131 +1,90 @@
-"""Training of the feedback network: it learns the measured verdict from the rendering and its reference.
-
-    python -m neurocodec.training.feedback --cache CACHE --out gauge.pt [--minutes 10]
-
-Renderings are those of the shipped motion model, references have been through the reference coder.
-"""
+"""Training of the feedback network: it learns how far a rendering is off from it and its reference alone."""
 
 from __future__ import annotations
 
-import json
-import math
-import time
-from pathlib import Path
+from typing import Any
 
-import click
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.nn import functional as F
 
-from neurocodec import models
-from neurocodec.engine import DistanceEngine, Engine
-from neurocodec.networks.gauge import Gauge
-from neurocodec.training.data import FramePairs
+from neurocodec.networks.gauge import SIDE, Gauge
+from neurocodec.training.judged import Judged, halved
 from neurocodec.verdict import measured_verdict
 
 
-class Renderings:
-    """A growing store of (rendering, reference, verdict) at 128x128."""
+class GaugeObjective(nn.Module):
+    """Cross entropy of the verdict."""
 
-    def __init__(self, cache: Path, people: set[str] | None, held_out: set[str], size: int) -> None:
-        self.pairs = FramePairs(cache, exclude=held_out, only=people, in_memory=False)
-        self.engine = Engine(models.find(models.DEFAULT_MOTION, "motion"))
-        self.meter = DistanceEngine(models.find(models.DEFAULT_DISTANCE, "distance"))
-        self.pictures = np.zeros((size, 2, 128, 128, 3), np.uint8)
-        self.verdicts = np.zeros(size, np.float32)
-        self.count = 0
+    def __init__(self, network: Gauge) -> None:
+        super().__init__()
+        self.network = network
 
-    def add(self, rng: np.random.Generator) -> None:
-        """Render one frame from one new reference."""
-        batch = self.pairs.sample(1, rng, compressed=1.0)
-        reference = self.engine.reference(batch.reference[0])
-        keypoints = self.engine.keypoints(batch.target)
-        quantized = reference.keypoints + np.rint(100 * (keypoints - reference.keypoints)) / 100
-        rendering = self.engine.render([reference], quantized.astype(np.float32))[0]
-        place = self.count % len(self.verdicts)
-        for k, picture in enumerate((rendering, reference.picture)):
-            self.pictures[place, k] = _half(picture)
-        verdict = measured_verdict(self.meter(rendering[None], batch.target))
-        self.verdicts[place] = np.clip(verdict[0], 0, 1)
-        self.count += 1
-
-    def batch(self, count: int, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Renderings and references (B,3,128,128) in [0,1], verdicts (B,)."""
-        rows = rng.integers(0, min(self.count, len(self.verdicts)), count)
-        pair = torch.from_numpy(self.pictures[rows]).permute(0, 1, 4, 2, 3).float() / 255
-        if rng.random() < 0.5:
-            pair = pair.flip(-1)
-        return pair[:, 0], pair[:, 1], torch.from_numpy(self.verdicts[rows])
+    def forward(
+        self, rendering: Tensor, reference: Tensor, verdict: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Pictures (B,3,S,S) in [0,1], verdicts (B,) in [0,1] -> loss and figures."""
+        logits = self.network(rendering, reference)
+        loss = F.binary_cross_entropy_with_logits(logits, verdict)
+        return loss, {"error": (torch.sigmoid(logits.detach()) - verdict).abs().mean()}
 
 
-def _half(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    h, w = picture.shape[:2]
-    factor = h // 128
-    blocks = picture.reshape(128, factor, w // factor, factor, 3).astype(np.float32).mean((1, 3))
-    return (blocks + 0.5).astype(np.uint8)
+class GaugeTask:
+    """As :class:`neurocodec.training.loop.Task`."""
 
+    def __init__(
+        self, fields: dict[str, Any], train: Judged, test: Judged, batch: int, device: torch.device
+    ) -> None:
+        self.network = Gauge(**fields)
+        self.objective = GaugeObjective(self.network)
+        self._fields, self._batch, self._device = fields, batch, device
+        self._train, self._test = (self._small(j, device) for j in (train, test))
 
-@click.command()
-@click.option("--cache", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--minutes", default=10.0, show_default=True)
-@click.option("--renderings", default=4000, show_default=True)
-@click.option("--held-out", default=12, show_default=True, help="Training people kept for testing.")
-@click.option("--seed", default=1, show_default=True)
-def main(cache: Path, out: Path, minutes: float, renderings: int, held_out: int, seed: int) -> None:
-    """Train the feedback network; prints rank correlation on people held out."""
-    from scipy.stats import spearmanr
+    @staticmethod
+    def _small(judged: Judged, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Renderings and references (count,2,3,128,128) uint8, verdicts (count,)."""
+        both = np.stack([halved(x, SIDE) for x in (judged.renderings, judged.references)], 1)
+        verdicts = np.clip(measured_verdict(np.asarray(judged.distances, np.float64)), 0, 1)
+        pictures = torch.from_numpy(both).permute(0, 1, 4, 2, 3)
+        return pictures.to(device), torch.from_numpy(verdicts.astype(np.float32)).to(device)
 
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
-    people = sorted({e["identity"] for e in json.loads((cache / "index.json").read_text())})
-    kept = set(people[3 :: max(1, len(people) // held_out)][:held_out])
-    train = Renderings(cache, None, kept, renderings)
-    test = Renderings(cache, kept, set(), 400)
-    for _ in range(400):
-        test.add(rng)
-    for _ in range(renderings):
-        train.add(rng)
-    click.echo(f"{renderings} renderings, mean verdict {train.verdicts.mean():.3f}")
-    network = Gauge()
-    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=1e-2)
-    began = last = time.time()
-    step = 0
-    while (used := (time.time() - began) / 60) < minutes:
-        for group in optimizer.param_groups:
-            group["lr"] = (
-                2e-3 * min(1, (step + 1) / 50) * (0.01 + 0.5 * (1 + math.cos(math.pi * used / minutes)))
+    def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
+        pictures, verdicts = self._train
+        rows = torch.from_numpy(rng.integers(0, len(verdicts), self._batch)).to(self._device)
+        pair = pictures[rows].float() / 255
+        mirrored = torch.from_numpy(rng.random(self._batch) < 0.5).to(self._device)
+        pair = torch.where(mirrored[:, None, None, None, None], pair.flip(-1), pair)
+        # other light, the same for both: few people must not be told apart by their colours
+        gain = torch.from_numpy(rng.uniform(0.8, 1.2, (self._batch, 1, 3, 1, 1)).astype(np.float32))
+        gamma = torch.from_numpy(np.exp(rng.uniform(-0.2, 0.2, (self._batch, 1, 1, 1, 1))).astype(np.float32))
+        pair = (pair.clamp(min=1e-4) ** gamma.to(self._device) * gain.to(self._device)).clamp(0, 1)
+        return pair[:, 0], pair[:, 1], verdicts[rows]
+
+    def sheet(self, average: nn.Module) -> None:
+        return None
+
+    def recipe(self) -> dict[str, Any]:
+        return {"architecture": "gauge", "model": self._fields}
+
+    def validate(self, average: nn.Module) -> dict[str, float]:
+        """Rank correlation and mean error on people never trained on."""
+        from scipy.stats import spearmanr
+
+        assert isinstance(average, Gauge)
+        average.eval()
+        pictures, verdicts = self._test
+        with torch.inference_mode():
+            guess = torch.cat(
+                [average.verdict(*(p[:, k].float() / 255 for k in (0, 1))) for p in pictures.split(32)]
             )
-        rendering, reference, verdict = train.batch(32, rng)
-        loss = F.binary_cross_entropy_with_logits(network(rendering, reference), verdict)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        optimizer.step()
-        step += 1
-        if time.time() - last > 30:
-            last = time.time()
-            click.echo(
-                f"step {step}, {used:.1f} minutes, loss {float(loss):.4f}, {_test(network, test, spearmanr)}"
-            )
-    click.echo(_test(network, test, spearmanr))
-    tensors = {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}
-    models.save(
-        out, tensors, name=models.DEFAULT_FEEDBACK, architecture="gauge", size=256, keypoints=0,
-        config={"width": 24}, half=True,
-    )  # fmt: skip
+        found, truth = guess.cpu().numpy(), verdicts.cpu().numpy()
+        return {"spearman": rank(found, truth, spearmanr), "mean_error": float(np.abs(found - truth).mean())}
 
 
-def _test(network: Gauge, test: Renderings, spearmanr: object) -> str:
-    network.eval()
-    pair = torch.from_numpy(test.pictures).permute(0, 1, 4, 2, 3).float() / 255
-    with torch.inference_mode():
-        guess = network.verdict(pair[:, 0], pair[:, 1]).numpy()
-    network.train()
-    rank = spearmanr(guess, test.verdicts).statistic  # type: ignore[operator]
-    error = np.abs(guess - test.verdicts).mean()
-    return f"people held out: Spearman {rank:.3f}, mean error {error:.3f}"
-
-
-if __name__ == "__main__":
-    main()
+def rank(found: NDArray[np.floating], truth: NDArray[np.floating], spearmanr: Any) -> float:
+    """Rank correlation; 0 where one of the two does not vary."""
+    if np.ptp(found) == 0 or np.ptp(truth) == 0:
+        return 0.0
+    return float(spearmanr(found, truth).statistic)

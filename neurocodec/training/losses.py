@@ -1,13 +1,21 @@
-"""Losses of the motion model: perceptual distances and the ties of keypoints to facial landmarks."""
+"""Losses of the motion model: perceptual distances and the ties of keypoints to facial landmarks.
+
+The networks of :class:`SqueezeDistance` and :class:`Vgg19Distance` are others' and come as files.  Without
+them there are :class:`LikenessDistance`, our own shipped one, and :func:`gradient_distance`.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from neurocodec import models
+from neurocodec.errors import InputError
 
 # iBUG-68 points that the first four thin-plate splines are tied to; a tuple of indices means their mean.
 # Mouth, left eye, right eye (mirrored order), head; the other splines are free.
@@ -29,7 +37,7 @@ def tied_points(landmarks: Tensor) -> Tensor:
 
 def attention(landmarks: Tensor, size: int, strength: float) -> Tensor:
     """(B,68,2) -> (B,1,S,S): 1, more around eyes and mouth (Gaussians of 4 % of the picture)."""
-    axis = (torch.arange(size, dtype=torch.float32) + 0.5) / size
+    axis = (torch.arange(size, dtype=torch.float32, device=landmarks.device) + 0.5) / size
     points = torch.nan_to_num(landmarks[:, list(EYES_AND_MOUTH)], nan=-9.0)
     gx = torch.exp(-0.5 * ((axis - points[..., :1]) / 0.04) ** 2)
     gy = torch.exp(-0.5 * ((axis - points[..., 1:]) / 0.04) ** 2)
@@ -37,14 +45,65 @@ def attention(landmarks: Tensor, size: int, strength: float) -> Tensor:
     return 1 + strength * bumps[:, None]
 
 
-class SqueezeDistance(nn.Module):
+def gradient_distance(a: Tensor, b: Tensor, weight: Tensor, scales: int = 4) -> Tensor:
+    """Mean absolute difference of horizontal and vertical gradients at ``scales`` sizes, each half the last.
+
+    Pictures (B,3,S,S) in [0,1], weight (B,1,S,S) -> scalar.  Edges at the wrong place or of the wrong
+    sharpness cost, whatever their brightness (cf. Mathieu et al., ICLR 2016).
+    """
+    difference = a.float() - b.float()
+    total = a.new_zeros((), dtype=torch.float32)
+    for k in range(scales):
+        if k:
+            difference, weight = F.avg_pool2d(difference, 2), F.avg_pool2d(weight, 2)
+        total = total + (difference.diff(dim=-1).abs() * weight[..., 1:]).mean()
+        total = total + (difference.diff(dim=-2).abs() * weight[..., 1:, :]).mean()
+    return total
+
+
+class LikenessDistance(nn.Module):
+    """The shipped perceptual distance as a loss; (B,3,S,S) twice in [0,1] -> scalar."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = models.load(models.find(models.DEFAULT_DISTANCE, "distance"))
+
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.network(a, b).mean()
+
+
+class _Frozen(nn.Module):
+    """Tensors of a file as buffers that move with the module and are not part of its state."""
+
+    def __init__(self, weights: Path, needed: str) -> None:
+        super().__init__()
+        try:
+            content = load_file(weights)
+            content[needed]
+        except (OSError, SafetensorError, KeyError):
+            raise InputError(f"{weights} does not hold the weights of this loss ({needed})") from None
+        self._names = list(content)
+        for name, tensor in content.items():
+            self.register_buffer(name.replace(".", "_"), tensor.float(), persistent=False)
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """By their names in the file."""
+        return {name: getattr(self, name.replace(".", "_")) for name in self._names}
+
+
+class SqueezeDistance(_Frozen):
     """LPIPS (SqueezeNet 1.1, v0.1; Zhang et al., CVPR 2018), optionally weighted over the picture."""
 
+    shift: Tensor
+    scale: Tensor
+
     def __init__(self, weights: Path) -> None:
-        super().__init__()
-        self.tensors = load_file(weights)
-        self.shift = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
-        self.scale = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
+        super().__init__(weights, "fire9.squeeze.weight")
+        shift = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
+        scale = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
+        self.register_buffer("shift", shift, persistent=False)
+        self.register_buffer("scale", scale, persistent=False)
 
     def _conv(self, x: Tensor, name: str, **options: int) -> Tensor:
         return F.relu(F.conv2d(x, self.tensors[f"{name}.weight"], self.tensors[f"{name}.bias"], **options))
@@ -84,12 +143,11 @@ class SqueezeDistance(nn.Module):
         return total
 
 
-class Vgg19Distance(nn.Module):
+class Vgg19Distance(_Frozen):
     """Mean absolute difference of normalised VGG-19 features relu1_1, relu2_1, relu3_1."""
 
     def __init__(self, weights: Path) -> None:
-        super().__init__()
-        self.tensors = load_file(weights)
+        super().__init__(weights, "conv3_1.weight")
 
     def _conv(self, x: Tensor, name: str) -> Tensor:
         x = F.pad(x, (1, 1, 1, 1), mode="reflect")

@@ -1,351 +1,183 @@
-"""Training of the motion model (keypoints, dense motion, generator) on pairs of frames of one clip.
-
-    python -m neurocodec.training.motion cache --clips clips.csv --folder CLIPS --out CACHE
-    python -m neurocodec.training.motion run --cache CACHE --out RUN --lpips-squeeze FILE --vgg19 FILE
-
-A run is resumed from ``RUN/state.pt`` (weights, average, optimizer, step, random states) when it is there.
-"""
+"""Training of the motion model (keypoints, dense motion, generator) on pairs of frames of one clip."""
 
 from __future__ import annotations
 
-import copy
-import json
-import math
-import time
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import click
-import cv2
 import numpy as np
 import torch
-from torch import Tensor
-from torch.nn import functional as F
+from numpy.typing import NDArray
+from torch import nn
 
+from neurocodec import models
+from neurocodec.errors import InputError, UsageError
 from neurocodec.networks.talk import Talk, TalkConfig
-from neurocodec.training.data import FramePairs, build_cache, build_references, clips_from_csv
-from neurocodec.training.losses import MIRRORED, SqueezeDistance, Vgg19Distance, attention, tied_points
+from neurocodec.training import loop, machine
+from neurocodec.training.augment import Prepared, prepare
+from neurocodec.training.clips import Clip, find_clips
+from neurocodec.training.config import MotionConfig
+from neurocodec.training.data import FramePairs, build_cache, split_people
+from neurocodec.training.export import export
+from neurocodec.training.objective import MotionObjective
+from neurocodec.training.sheet import contact_sheet
+from neurocodec.training.state import generators
 
-TIED = len(MIRRORED)
-PAIRS = 0.75
-"""Share of the steps whose frames have two references."""
-
-
-@dataclass
-class Prepared:
-    """Float pictures (B,3,S,S) in [0,1] and landmarks (B,68,2), augmented alike."""
-
-    reference: Tensor
-    other: Tensor
-    target: Tensor
-    following: Tensor
-    landmarks: Tensor
-    mirrored: Tensor
-
-
-def _affine(count: int, spread: float, rng: torch.Generator) -> Tensor:
-    """Random similarity transforms (B,2,3): +-``spread`` in scale and shift, +-60*spread degrees."""
-    u = torch.rand(count, 4, generator=rng) * 2 - 1
-    angle = u[:, 0] * spread * 60 / 180 * math.pi
-    scale = 1 + u[:, 1] * spread
-    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
-    rows = [torch.stack([cos, -sin, u[:, 2] * spread], -1), torch.stack([sin, cos, u[:, 3] * spread], -1)]
-    return torch.stack(rows, 1)
-
-
-def _transform(images: Tensor, theta: Tensor) -> Tensor:
-    grid = F.affine_grid(theta, list(images.shape), align_corners=True)
-    return F.grid_sample(images, grid, padding_mode="reflection", align_corners=True)
-
-
-def _undo(points: Tensor, theta: Tensor) -> Tensor:
-    """Where the points (B,N,2) of a picture lie after ``_transform(picture, theta)``."""
-    return torch.linalg.solve(
-        theta[:, None, :, :2].double(), (points - theta[:, None, :, 2]).double()[..., None]
-    )[..., 0].float()
-
-
-def prepare(batch: object, rng: torch.Generator, augment: float) -> Prepared:
-    """Batch of uint8 frames -> float, with colour jitter, mirroring and a common similarity transform."""
-    images = [
-        torch.from_numpy(getattr(batch, name)).permute(0, 3, 1, 2).float() / 255
-        for name in ("reference", "other", "target", "following")
-    ]
-    landmarks = torch.from_numpy(batch.landmarks)  # type: ignore[attr-defined]
-    b = len(landmarks)
-    gain = 1 + 0.2 * (torch.rand(b, 3, 1, 1, generator=rng) - 0.5)
-    gamma = torch.exp(0.4 * (torch.rand(b, 1, 1, 1, generator=rng) - 0.5))
-    images = [(x.clamp(min=1e-4) ** gamma * gain).clamp(0, 1) for x in images]
-    mirrored = torch.rand(b, generator=rng) < 0.5
-    images = [torch.where(mirrored[:, None, None, None], x.flip(-1), x) for x in images]
-    flipped = landmarks.clone()
-    flipped[..., 0] = 1 - flipped[..., 0]
-    landmarks = torch.where(mirrored[:, None, None], flipped, landmarks)
-    if augment > 0:
-        theta = _affine(b, augment, rng)
-        images = [_transform(x, theta) for x in images]
-        landmarks = (_undo(landmarks * 2 - 1, theta) + 1) / 2
-    images = [x.contiguous(memory_format=torch.channels_last) for x in images]
-    reference, other, target, following = images
-    return Prepared(reference, other, target, following, landmarks, mirrored)
+CACHE = "cache"
+_SHEET_ROWS = 8
 
 
 @dataclass
-class Weights:
-    """Factors of the losses."""
+class Files:
+    """What a training is given beside its settings.
 
-    squeeze: float = 3.0
-    vgg: float = 0.25
-    pixel: float = 3.0
-    painted: float = 1.0
-    deformed: float = 1.5
-    ties: float = 4.0
-    equivariance: float = 2.0
-    rate: float = 0.04
-    attention: float = 3.0
+    ``data``: folder of clips; ``clips``: a table in place of its own clips.csv; ``cache``: clips already
+    decoded (None: ``out``/cache is made from ``data``); ``landmarks``: npz, see
+    :func:`neurocodec.training.data.read_landmarks`; ``squeeze``, ``vgg``: networks of losses; ``validate``:
+    folder of clips to encode and decode, ``lpips``: to judge them by.
+    """
 
-
-def losses(
-    model: Talk,
-    data: Prepared,
-    squeeze: SqueezeDistance,
-    vgg: Vgg19Distance,
-    w: Weights,
-    rng: torch.Generator,
-) -> tuple[Tensor, dict[str, float]]:
-    b, _, size, _ = data.target.shape
-    quarter = max(1, b // 4)
-    theta = _affine(quarter, 0.25, rng)
-    bent = _transform(data.target[:quarter], theta)
-    count = 2 if torch.rand((), generator=rng) < PAIRS else 1
-    pictures = [data.reference, data.other][:count]
-    points = model.keypoints(torch.cat([data.target, data.following, bent, *pictures]))
-    kp, kp_next, kp_bent, *kp_references = points.split([b, b, quarter, *[b] * count])
-
-    quantization = torch.exp(torch.rand(b, 1, 1, generator=rng) * math.log(200 / 25) + math.log(25))
-    noise = (torch.rand(kp.shape, generator=rng) - 0.5) / quantization
-    features = [model.encode_reference(*pair) for pair in zip(pictures, kp_references, strict=True)]
-    out = model.render_details(features, kp + noise)
-
-    mask = out["mask"]
-    keep = (torch.rand(b, 1, 1, 1, generator=rng) < 0.5).float()
-    prediction = out["painted"] + mask * keep * (out["deformed"] - out["painted"])
-    weight = attention(data.landmarks, size, w.attention)
-    parts: dict[str, Tensor] = {}
-    parts["squeeze"] = squeeze(prediction, data.target, weight)
-    crop = min(size, size // 4 + 32)
-    top, left = torch.randint(0, size - crop + 1, (2,), generator=rng).tolist()
-    window = (..., slice(top, top + crop), slice(left, left + crop))
-    parts["vgg"] = vgg(prediction[window], data.target[window])
-    parts["pixel"] = ((prediction - data.target).abs() * weight).mean()
-    parts["painted"] = (out["painted"] - data.target).abs().mean()
-    parts["deformed"] = ((out["deformed"] - data.target).abs() * weight).mean()
-
-    truth = tied_points(data.landmarks)
-    truth = torch.where(data.mirrored[:, None, None], truth[:, list(MIRRORED)], truth)
-    there = torch.isfinite(truth).all(-1).all(-1)
-    if there.any():
-        parts["ties"] = (kp[there, :TIED] - truth[there]).abs().mean()
-    inside = (kp_bent.abs() < 0.95).all(-1)
-    bent_error = (_undo(kp[:quarter].detach() * 0.5 + kp[:quarter] * 0.5, theta) - kp_bent).abs().mean(-1)
-    parts["equivariance"] = (bent_error * inside).mean()
-    parts["rate"] = torch.log2(1 + 100 * (kp_next - kp).abs()).mean()
-    total = sum(getattr(w, name) * value for name, value in parts.items())
-    assert isinstance(total, Tensor)
-    figures = {name: float(value.detach()) for name, value in parts.items()}
-    figures["mask"] = float(mask.detach().mean())
-    return total, figures
+    out: Path
+    data: Path | None = None
+    clips: Path | None = None
+    cache: Path | None = None
+    landmarks: Path | None = None
+    init: Path | None = None
+    squeeze: Path | None = None
+    vgg: Path | None = None
+    validate: Path | None = None
+    lpips: Path | None = None
 
 
-def contact_sheet(model: Talk, data: Prepared, path: Path, rows: int = 8) -> None:
-    """Two references, target, rendering from both and from the first, painted, warp, mask, mixture."""
-    model.eval()
-    with torch.no_grad():
-        first, second, target = data.reference[:rows], data.other[:rows], data.target[:rows]
-        kp = model.keypoints(target)
-        features = [model.encode_reference(x, model.keypoints(x)) for x in (first, second)]
-        out, single = (model.render_details(f, kp) for f in (features, features[:1]))
-        b = len(target)
-        share = out["confidence64"].unflatten(0, (2, b)).softmax(0)[0]
-    model.train()
-    size = target.shape[-1]
+def talk_config(fields: dict[str, Any]) -> TalkConfig:
+    """A model's shape from a configuration.
 
-    def picture(x: Tensor) -> np.ndarray:
-        x = F.interpolate(x.float().expand(-1, 3, -1, -1), size=(size, size))
-        return (x.clamp(0, 1) * 255).byte().permute(0, 2, 3, 1).numpy().copy()
-
-    columns = [
-        picture(x)
-        for x in (
-            first, second, target, out["prediction"], single["prediction"], out["painted"], out["deformed"],
-            out["mask"], share,
-        )
-    ]  # fmt: skip
-    for column, points in ((0, features[0][-1]), (1, features[1][-1]), (2, kp)):
-        for row in range(b):
-            for i, (x, y) in enumerate(((points[row] + 1) / 2 * (size - 1)).tolist()):
-                colour = (255, 60, 60) if i < TIED else (60, 255, 60)
-                cv2.circle(columns[column][row], (round(x), round(y)), max(1, size // 128), colour, -1)
-    sheet = np.concatenate([np.concatenate(list(c), 0) for c in columns], 1)
-    cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    Raises:
+        UsageError: unknown fields, or values that make no model.
+    """
+    try:
+        config = TalkConfig(**fields)
+        widths = (config.keypoint_width, config.motion_width, config.generator_width)
+        integers = (config.size, config.num_tps, *widths)
+        if any(type(v) is not int or v < 1 for v in integers) or config.size % 16 or config.size < 32:
+            raise ValueError("sizes and widths are whole numbers, size a multiple of 16 and at least 32")
+        if config.num_tps > 51:
+            raise ValueError("at most 51 splines (255 keypoints)")
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"[model] makes no motion model: {error}") from None
+    return config
 
 
-@click.group()
-def main() -> None:
-    """Train the motion model."""
+def untrained(config: TalkConfig) -> Talk:
+    """A network without the landmark basis, which is learned when it is exported."""
+    network = Talk(config)
+    del network.landmark_basis
+    return network
 
 
-@main.command()
-@click.option("--clips", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--folder", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--landmarks", type=click.Path(path_type=Path, exists=True))
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--size", default=128, show_default=True)
-@click.option("--stride", default=4, show_default=True)
-@click.option("--min-face", default=0, show_default=True, help="Leave out faces smaller in the source.")
-@click.option("--references", default=0, show_default=True, help="Frames a clip to code as references.")
-def cache(
-    clips: Path,
-    folder: Path,
-    landmarks: Path | None,
-    out: Path,
-    size: int,
-    stride: int,
-    min_face: int,
-    references: int,
-) -> None:
-    """Decode clips into a cache of frame pairs, with some frames sent through the reference coder."""
-    build_cache(clips_from_csv(clips, folder, "train", min_face), out, size, stride, landmarks)
-    if references:
-        build_references(out, references, (38, 61))
+class MotionTask:
+    """The motion model as a :class:`neurocodec.training.loop.Task`.
 
+    ``train`` is sampled from, ``watched`` shown in the contact sheet.
+    """
 
-@main.command()
-@click.option("--cache", "cache_dir", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--lpips-squeeze", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--vgg19", type=click.Path(path_type=Path, exists=True), required=True)
-@click.option("--init", type=click.Path(path_type=Path, exists=True), help="state.pt to start from.")
-@click.option("--steps", default=100_000, show_default=True)
-@click.option("--batch", default=16, show_default=True)
-@click.option("--rate", default=6e-4, show_default=True)
-@click.option("--minutes", default=1e9, help="Stop after this long; the rate decays to its end by then.")
-@click.option("--augment", default=0.1, show_default=True)
-@click.option("--compressed", default=0.0, show_default=True, help="Share of coded references.")
-@click.option("--attention", "strength", default=3.0, show_default=True)
-@click.option("--average", default=0.999, show_default=True)
-@click.option("--seed", default=1, show_default=True)
-@click.option("--threads", default=2, show_default=True)
-@click.option("--held-out", default=6, show_default=True, help="Training people kept for watching.")
-def run(
-    cache_dir: Path,
-    out: Path,
-    lpips_squeeze: Path,
-    vgg19: Path,
-    init: Path | None,
-    steps: int,
-    batch: int,
-    rate: float,
-    minutes: float,
-    augment: float,
-    compressed: float,
-    strength: float,
-    average: float,
-    seed: int,
-    threads: int,
-    held_out: int,
-) -> None:
-    """Train, or go on training."""
-    torch.set_num_threads(threads)
-    torch.manual_seed(seed)
-    out.mkdir(parents=True, exist_ok=True)
-    people = sorted({e["identity"] for e in json.loads((cache_dir / "index.json").read_text())})
-    watch = set(people[:: max(1, len(people) // held_out)][:held_out]) if held_out else set()
-    pairs = FramePairs(cache_dir, exclude=watch)
-    watched = FramePairs(cache_dir, only=watch, in_memory=False) if watch else pairs
-    model = Talk(TalkConfig())
-    model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, betas=(0.9, 0.99), weight_decay=1e-4)
-    np_rng = np.random.default_rng(seed)
-    rng = torch.Generator().manual_seed(seed)
-    step, spent = 0, 0.0
-    ema = copy.deepcopy(model)
-    state_file = out / "state.pt"
-    source = state_file if state_file.exists() else init
-    if source:
-        state = torch.load(source, weights_only=True)
-        for network, weights_of in ((model, "model"), (ema, "ema")):
-            missing, unexpected = network.load_state_dict(state[weights_of], strict=False)
-            if unexpected or not all("confidence" in name or "basis" in name for name in missing):
-                raise click.ClickException(f"{source} holds another model")
-        if state_file.exists():
-            optimizer.load_state_dict(state["optimizer"])
-            step, spent = state["step"], state["spent"]
-            rng.set_state(state["rng"])
-            np_rng.bit_generator.state = json.loads(state["np_rng"])
-    squeeze, vgg = SqueezeDistance(lpips_squeeze), Vgg19Distance(vgg19)
-    sheet = prepare(watched.sample(8, np.random.default_rng(7)), torch.Generator().manual_seed(7), 0.0)
-    weights = Weights(attention=strength)
-    log = (out / "log.jsonl").open("a")
-    sums: dict[str, float] = {}
-    began = last = time.time()
+    def __init__(
+        self, config: MotionConfig, files: Files, train: FramePairs, watched: FramePairs, device: torch.device
+    ) -> None:
+        self.config, self.files, self._device, self._pairs = config, files, device, train
+        self.network: Talk = untrained(talk_config(config.model))
+        self.objective = MotionObjective(self.network, config.loss, config.augment, files.squeeze, files.vgg)
+        rng, generator, _ = generators(7, 0, 0)
+        self._shown = prepare(watched.sample(_SHEET_ROWS, rng), generator, 0.0)
 
-    def save() -> None:
-        part = out / "state.part"
-        torch.save(
-            {
-                "model": model.state_dict(), "ema": ema.state_dict(), "optimizer": optimizer.state_dict(),
-                "step": step, "spent": spent + time.time() - began, "rng": rng.get_state(),
-                "np_rng": json.dumps(np_rng.bit_generator.state),
-            },
-            part,
+    def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
+        augment = self.config.augment
+        drawn = self._pairs.sample(self.config.optimizer.batch, rng, augment.compressed)
+        return (*prepare(drawn, generator, augment.affine, augment.tilt).tensors(), seed)
+
+    def sheet(self, average: nn.Module) -> NDArray[np.uint8]:
+        assert isinstance(average, Talk)
+        shown = Prepared(*(t.to(self._device) for t in self._shown.tensors()))
+        return contact_sheet(average, shown)
+
+    def recipe(self) -> dict[str, Any]:
+        return {"architecture": "talk", "model": self.network.config.as_dict()}
+
+    def validate(self, average: nn.Module) -> dict[str, float]:
+        """Encode and decode the validation clips with the averaged weights as they are now."""
+        from neurocodec.training.evaluate import Measure, evaluate
+
+        assert self.files.validate
+        assert isinstance(average, Talk)
+        clips = find_clips(self.files.validate, split="val")
+        measure = Measure(lpips=self.files.lpips)
+        with tempfile.TemporaryDirectory() as folder:
+            model = Path(folder) / "validation.safetensors"
+            self.export(average, model, people=min(12, self.config.watch.people))
+            results = [
+                evaluate(c.path, self.config.watch.validate_seconds, measure, 5, model=str(model))
+                for c in clips
+            ]
+        names = [n for n in measure.names if n in results[0]]
+        return {n: float(np.mean([r[n] for r in results])) for n in ["kbps", *names]}
+
+    def export(self, average: Talk, path: Path, people: int) -> models.ModelDescription:
+        """Write the averaged network as a model, with a landmark basis of the training clips."""
+        return export(
+            average.state_dict(), average.config, path, name=self.config.name,
+            clips=training_clips(self.config, self.files), people=people, region=self.config.data.region,
         )  # fmt: skip
-        part.replace(state_file)
-
-    model.train()
-    saved = time.time()
-    while step < steps:
-        used = (spent + time.time() - began) / 60
-        if used > minutes:
-            break
-        progress = max(step / steps, used / minutes)
-        lr = rate * min(1, (step + 1) / 300) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
-        for group in optimizer.param_groups:
-            group["lr"] = lr
-        data = prepare(pairs.sample(batch, np_rng, compressed), rng, augment)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            total, figures = losses(model, data, squeeze, vgg, weights, rng)
-        optimizer.zero_grad(set_to_none=True)
-        total.backward()
-        norm = torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        if torch.isfinite(norm):
-            optimizer.step()
-        step += 1
-        decay = min(average, (1 + step) / (10 + step))
-        with torch.no_grad():
-            for a, p in zip(ema.parameters(), model.parameters(), strict=True):
-                a.lerp_(p, 1 - decay)
-            for held, now in zip(ema.buffers(), model.buffers(), strict=True):
-                held.copy_(now)
-        for name, value in figures.items():
-            sums[name] = sums.get(name, 0.0) + value
-        if step % 50 == 0:
-            speed = 50 * batch / (time.time() - last)
-            last = time.time()
-            line = {"step": step, "minutes": round(used, 2), "speed": round(speed, 1), "lr": round(lr, 6)}
-            line |= {name: round(value / 50, 5) for name, value in sums.items()}
-            sums = {}
-            log.write(json.dumps(line) + "\n")
-            log.flush()
-            click.echo(json.dumps(line))
-        if step % 500 == 0:
-            contact_sheet(ema, sheet, out / "sheet.png")
-        if time.time() - saved > 240:
-            save()
-            saved = time.time()
-    save()
-    contact_sheet(ema, sheet, out / "sheet.png")
 
 
-if __name__ == "__main__":
-    main()
+def training_clips(config: MotionConfig, files: Files) -> list[Clip]:
+    """The clips of ``--data``; none without it."""
+    if files.data is None:
+        return []
+    return find_clips(files.data, config.data.min_face, table=files.clips)
+
+
+def run(config: MotionConfig, files: Files, export_to: Path | None, quiet: bool) -> list[str]:
+    """Train, or go on training; lines to print.
+
+    Raises:
+        UsageError, InputError, OutputError, UnsupportedError: options, data, files or machine.
+    """
+    talk_config(config.model)
+    if files.data is None and files.cache is None:
+        raise UsageError("give --data DIR (clips) or --cache DIR (decoded ones)")
+    if export_to and files.data is None:
+        raise UsageError("--export learns the landmark basis from clips: give --data DIR as well")
+    if files.validate is not None:
+        find_clips(files.validate, split="val")
+        if files.data is None:
+            raise UsageError("--validate learns a landmark basis from clips: give --data DIR as well")
+    else:
+        config.watch.validate = 0
+    if config.optimizer.batch < 1:
+        raise UsageError("batch must be at least 1")
+    fabric = machine.start(config.machine, config.optimizer.seed)
+    cache = files.cache or files.out / CACHE
+    if files.cache is None and machine.is_first(fabric):
+        clips: Sequence[Clip] = training_clips(config, files)
+        build_cache(clips, cache, config.data, files.landmarks)
+    fabric.barrier()
+    people, kept = split_people(cache, config.data.held_out)
+    train, watched = FramePairs(cache, people, fabric.device), FramePairs(cache, kept or people)
+    task = MotionTask(config, files, train, watched, fabric.device)
+    if files.init is not None and not files.init.exists():
+        raise InputError(f"no weights {files.init}")
+    average = loop.train(
+        task, config.optimizer, config.machine, config.watch, files.out, fabric, init=files.init, quiet=quiet
+    )
+    if not machine.is_first(fabric):
+        return []
+    lines = [f"{len(people)} people, {len(kept)} held out; losses: {task.objective.describe()}"]
+    lines.append(f"state, logs and contact sheets: {files.out}")
+    if export_to:
+        assert isinstance(average, Talk)
+        model = task.export(average.cpu(), export_to, config.watch.people)
+        lines.append(f"{model.name} ({model.hash[:16]}) -> {model.path}")
+    return lines

@@ -20,7 +20,7 @@ from neurocodec import models
 from neurocodec.engine import BATCH, Engine
 from neurocodec.landmarks import LandmarkCode, LandmarkEncoder, scaled
 from neurocodec.options import SMOOTHING
-from neurocodec.training.evaluate import read_squares
+from neurocodec.training.clips import read_squares
 from neurocodec.trajectory import smooth
 
 Integers = NDArray[np.int32]

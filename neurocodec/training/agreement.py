@@ -1,0 +1,169 @@
+"""How well a feedback network's verdict agrees with the true distance, on what the encoder really makes.
+
+Clips are encoded and decoded; on every n-th rendered frame the network sees the rendering and the reference
+before it, as an encoder would show them, and its verdict is compared with the distance (LPIPS, or the shipped
+``likeness``) between the rendering and the original.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurocodec import models
+from neurocodec.api import encode
+from neurocodec.compare.ours import lossless
+from neurocodec.container import Loss, NfcReader
+from neurocodec.decoder import Decoder, ReferenceStore
+from neurocodec.engine import Engine, FeedbackEngine
+from neurocodec.errors import InputError
+from neurocodec.metrics import Picture
+from neurocodec.options import DecodeOptions
+from neurocodec.packets import parse_frames
+from neurocodec.training.clips import read_squares
+
+Distance = Callable[[Picture, Picture], float]
+_TIMED = 40
+"""Calls that a time is the median of."""
+
+
+@dataclass
+class Agreement:
+    """Rank correlation of verdicts with (minus) distances; ``share`` is the network's part of decoding.
+
+    ``clips`` holds each clip's own rank correlation, ``milliseconds`` those of one verdict and of one frame.
+    """
+
+    spearman: float
+    pearson: float
+    frames: int
+    clips: dict[str, float]
+    verdict_ms: float = 0.0
+    frame_ms: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """One verdict's part of the time of one decoded frame."""
+        return self.verdict_ms / self.frame_ms if self.frame_ms else 0.0
+
+
+def renderings(
+    data: io.BytesIO, model: str | None = None, device: str = "auto"
+) -> Iterator[tuple[int, Picture, Picture]]:
+    """Index, rendering (S,S,3) and reference before it of every rendered frame of an ``.nfc`` file.
+
+    Frames that are references themselves are left out.
+    """
+    reader = NfcReader(data, "clip")
+    decoder = Decoder(reader.header, DecodeOptions(model=model, device=device))
+    store = ReferenceStore(reader.header.model_size)
+    index = 0
+    for item in reader:
+        if isinstance(item, Loss):
+            continue
+        block = item[0]
+        for k, reference in enumerate(block.references):
+            store.add(block.first_reference + k, reference)
+        frames = parse_frames(block, reader.header)
+        for frame, (_, picture) in zip(frames, decoder.pictures(block), strict=True):
+            if frame.symbols is not None:
+                yield index, picture, store.picture(frame.uses[0])
+            index += 1
+
+
+def judged_frames(
+    path: Path, seconds: float, every: int, size: int, **settings: Any
+) -> Iterator[tuple[Picture, Picture, Picture]]:
+    """Rendering, reference before it and original of every ``every``-th rendered frame of a clip."""
+    originals, fps = read_squares(path, size, seconds)
+    out = io.BytesIO()
+    encode(lossless(np.stack(originals), fps), out, **settings)
+    out.seek(0)
+    for k, picture, reference in renderings(out, settings.get("model")):
+        if k % every == 0:
+            yield picture, reference, originals[k]
+
+
+def agreement(
+    verdicts: dict[str, NDArray[np.floating]], distances: dict[str, NDArray[np.floating]]
+) -> Agreement:
+    """Of verdicts and distances by clip, over all frames together and clip by clip.
+
+    Raises:
+        InputError: fewer than three frames.
+    """
+    from scipy.stats import pearsonr, spearmanr
+
+    guesses, truths = (np.concatenate([d[k] for k in verdicts]) for d in (verdicts, distances))
+    if len(guesses) < 3:
+        raise InputError("too few rendered frames to correlate; give longer clips or a smaller --every")
+    own = {
+        k: float(spearmanr(verdicts[k], -distances[k]).statistic)
+        for k in verdicts
+        if len(verdicts[k]) > 2 and np.ptp(verdicts[k]) > 0 and np.ptp(distances[k]) > 0
+    }
+    return Agreement(
+        float(spearmanr(guesses, -truths).statistic), float(pearsonr(guesses, -truths).statistic),
+        len(guesses), own,
+    )  # fmt: skip
+
+
+def _median_ms(call: Any, count: int = _TIMED) -> float:
+    """Median wall time of a call in milliseconds, after three that do not count."""
+    times = []
+    for _ in range(count + 3):
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return 1000 * float(np.median(times[3:]))
+
+
+def cost(feedback: FeedbackEngine, engine: Engine, picture: Picture) -> tuple[float, float]:
+    """Milliseconds of one verdict, and of one frame of a decoder (rendered from two references)."""
+    reference = engine.reference(picture)
+    points = np.repeat(engine.keypoints(picture[None]), 8, 0)
+    used = [reference] * min(2, engine.max_references)
+    verdict = _median_ms(lambda: feedback.verdict(picture, picture))
+    return verdict, _median_ms(lambda: engine.render(used, points), 10) / len(points)
+
+
+def measure(
+    paths: Sequence[Path], feedback: FeedbackEngine, distance: Distance, *, seconds: float, every: int,
+    model: str | None = None, progress: Callable[[str, int], None] | None = None,
+) -> Agreement:  # fmt: skip
+    """Encode clips at the default options and compare the network's verdicts with ``distance``.
+
+    ``progress`` is called with each clip's name and how many of its frames were judged.
+
+    Raises:
+        InputError: a clip that cannot be read, or too few frames.
+    """
+    description = models.find(model or models.DEFAULT_MOTION, "motion")
+    settings = {"model": model} if model else {}
+    verdicts, distances = {}, {}
+    for name, path in names(paths).items():
+        guesses, truths = [], []
+        made = judged_frames(path, seconds, every, description.size, **settings)
+        for rendering, reference, original in made:
+            guesses.append(feedback.verdict(rendering, reference))
+            truths.append(distance(rendering, original))
+        verdicts[name], distances[name] = np.array(guesses), np.array(truths)
+        if progress:
+            progress(name, len(guesses))
+    found = agreement(verdicts, distances)
+    picture = read_squares(paths[0], description.size, 0.01)[0][0]
+    found.verdict_ms, found.frame_ms = cost(feedback, Engine(description), picture)
+    return found
+
+
+def names(paths: Sequence[Path]) -> dict[str, Path]:
+    """Clips by a name for each, its file's or, where two have the same, its path."""
+    stems = [p.stem for p in paths]
+    return {p.stem if stems.count(p.stem) == 1 else str(p): p for p in paths}

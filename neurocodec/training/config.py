@@ -1,0 +1,258 @@
+"""What a training does, as a TOML file says it: one table for each dataclass here, one key for each field.
+
+    [data]
+    size = 256
+    [optimizer]
+    rate = 3e-4
+
+Command-line options override a file (``--set optimizer.rate=1e-4`` any value).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from neurocodec.errors import InputError, UsageError
+
+T = TypeVar("T")
+
+
+@dataclass
+class Data:
+    """Which frames are learned from.
+
+    ``size``: side of the pictures in training; ``region``: ``full``, or ``face`` for the square around the
+    face of a clip's first frame; ``stride``: of every so many frames two neighbours are kept; ``min_face``:
+    pixels, where a table says how large faces were in the source; ``references``: frames of each clip that
+    are sent through the reference coder, at a CRF drawn between ``crf_from`` and ``crf_to``; ``held_out``:
+    people kept apart for watching.
+    """
+
+    size: int = 256
+    region: str = "full"
+    stride: int = 6
+    min_face: int = 0
+    references: int = 24
+    crf_from: int = 38
+    crf_to: int = 61
+    held_out: int = 4
+
+
+@dataclass
+class Optimizer:
+    """AdamW with a warm-up and a cosine decay.
+
+    ``steps``: length of the training, and of the decay; ``minutes``: stop, and have decayed, by then (0: no
+    limit; the result then depends on the machine's speed); ``batch``: samples a step and process; ``rate``:
+    highest learning rate; ``warmup``: steps; ``floor``: share of the rate at the end; ``clip``: largest norm
+    of the gradient (0: any); ``average``: decay of the moving average that is exported.
+    """
+
+    steps: int = 20_000
+    minutes: float = 0.0
+    batch: int = 12
+    rate: float = 5e-4
+    warmup: int = 300
+    floor: float = 0.02
+    beta: float = 0.99
+    weight_decay: float = 1e-4
+    clip: float = 1.0
+    average: float = 0.999
+    seed: int = 1
+
+
+@dataclass
+class Machine:
+    """Where it runs.
+
+    ``accelerator``: ``auto``, ``cpu`` or ``cuda``; ``devices``: processes (GPUs) on this machine and
+    ``nodes`` machines (under torchrun, its own numbers hold); ``precision``: ``bf16-mixed`` or
+    ``32-true``; ``threads``: CPU threads of a process, 0 for PyTorch's choice; ``compile``: torch.compile.
+    """
+
+    accelerator: str = "auto"
+    devices: int = 1
+    nodes: int = 1
+    precision: str = "bf16-mixed"
+    threads: int = 0
+    compile: bool = False
+
+
+@dataclass
+class Watch:
+    """How often something is written, in steps (0: never; the state, also at the end and when interrupted).
+
+    ``people``: of how many people's clips the exported landmark basis is learned.
+    """
+
+    log: int = 50
+    save: int = 200
+    sheet: int = 500
+    validate: int = 0
+    validate_seconds: float = 4.0
+    people: int = 60
+
+
+@dataclass
+class Augment:
+    """What samples go through.
+
+    ``affine``: similarities of all frames, in shares of the picture; ``tilt``: degrees that some frames are
+    turned by; ``compressed``: share of references that have been through the reference coder; ``pairs``:
+    share of steps with two references; ``coarsest``, ``finest``: range of Q whose quantization noise
+    keypoints carry.
+    """
+
+    affine: float = 0.1
+    tilt: float = 0.0
+    compressed: float = 0.85
+    pairs: float = 0.75
+    coarsest: float = 25.0
+    finest: float = 200.0
+
+
+@dataclass
+class Loss:
+    """Factors of the losses; ``attention`` is how much more the eyes and the mouth weigh.
+
+    ``squeeze`` and ``vgg`` need their networks' files; without the former, ``likeness`` and ``gradients``
+    (which need none) take its place.
+    """
+
+    squeeze: float = 3.0
+    vgg: float = 0.25
+    likeness: float = 3.0
+    gradients: float = 2.0
+    pixel: float = 3.0
+    painted: float = 1.0
+    deformed: float = 1.5
+    ties: float = 4.0
+    equivariance: float = 2.0
+    rate: float = 0.04
+    attention: float = 5.0
+
+
+@dataclass
+class Samples:
+    """Renderings that a judging network (feedback, distance) learns from.
+
+    ``count`` to learn from and ``test`` of the people held out; ``held``: share of references held still.
+    """
+
+    count: int = 3000
+    test: int = 400
+    held: float = 0.0
+
+
+@dataclass
+class MotionConfig:
+    """Training of a motion model; ``model``: fields of :class:`neurocodec.networks.talk.TalkConfig`."""
+
+    name: str = "mymodel"
+    model: dict[str, Any] = field(default_factory=dict)
+    data: Data = field(default_factory=Data)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+    machine: Machine = field(default_factory=Machine)
+    watch: Watch = field(default_factory=Watch)
+    augment: Augment = field(default_factory=Augment)
+    loss: Loss = field(default_factory=Loss)
+
+
+@dataclass
+class JudgeConfig:
+    """Training of a feedback network or of a distance; ``model`` are the arguments of its network."""
+
+    name: str = "mygauge"
+    model: dict[str, Any] = field(default_factory=dict)
+    data: Data = field(default_factory=lambda: Data(held_out=12))
+    samples: Samples = field(default_factory=Samples)
+    optimizer: Optimizer = field(
+        default_factory=lambda: Optimizer(
+            steps=3000, batch=32, rate=2e-3, warmup=50, floor=0.005, weight_decay=1e-2, beta=0.999
+        )
+    )
+    machine: Machine = field(default_factory=lambda: Machine(precision="32-true"))
+    watch: Watch = field(default_factory=lambda: Watch(sheet=0, save=500))
+
+
+@dataclass
+class ClassicConfig(JudgeConfig):
+    """Training of the original's feedback network, whose one linear layer wants smaller steps."""
+
+    name: str = "myclassic"
+    optimizer: Optimizer = field(
+        default_factory=lambda: Optimizer(
+            steps=2000, batch=16, rate=1e-4, warmup=10, weight_decay=1e-2, beta=0.999, average=0.99
+        )
+    )
+
+
+def read(kind: type[T], file: Path | None, overrides: Iterable[tuple[str, Any]] = ()) -> T:
+    """A configuration: defaults, then ``file``, then ``overrides`` (``table.key`` or ``key``, value).
+
+    Raises:
+        InputError: the file cannot be read.
+        UsageError: an unknown key, or a value of another type.
+    """
+    config = kind()
+    if file is not None:
+        try:
+            content = tomllib.loads(file.read_text())
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InputError(f"cannot read {file}: {error}") from None
+        for key, value in content.items():
+            if isinstance(value, dict):
+                for inner, one in value.items():
+                    _set(config, f"{key}.{inner}", one)
+            else:
+                _set(config, key, value)
+    for key, value in overrides:
+        _set(config, key, value)
+    return config
+
+
+def parse(text: str) -> tuple[str, Any]:
+    """``table.key=VALUE`` -> key and value, a number or true/false where it looks like one.
+
+    Raises:
+        UsageError: no equals sign.
+    """
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"{text!r} has no value; write TABLE.KEY=VALUE")
+    try:
+        return key.strip(), json.loads(value)
+    except ValueError:
+        return key.strip(), value
+
+
+def _set(config: Any, key: str, value: Any) -> None:
+    table, _, name = key.rpartition(".")
+    target = getattr(config, table, None) if table else config
+    if isinstance(target, dict):
+        target[name] = value
+        return
+    names = [f.name for f in dataclasses.fields(target)] if dataclasses.is_dataclass(target) else []
+    if name not in names:
+        known = f"; there are {', '.join(names)}" if names else ""
+        raise UsageError(f"unknown setting {key!r}{known}")
+    now = getattr(target, name)
+    if dataclasses.is_dataclass(now) or isinstance(now, dict):
+        raise UsageError(f"{key!r} is a table")
+    if isinstance(now, float) and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not type(now):
+        raise UsageError(f"{key} is {_named(now)}, not {value!r}")
+    if not isinstance(value, str) and value < 0:
+        raise UsageError(f"{key} must not be negative")
+    setattr(target, name, value)
+
+
+def _named(value: Any) -> str:
+    return {bool: "true or false", int: "a whole number", float: "a number"}.get(type(value), "a text")

@@ -1,0 +1,191 @@
+"""Trainings of networks that judge renderings: feedback (gauge, or the original's) and distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from neurocodec import models
+from neurocodec.engine import DistanceEngine, Engine
+from neurocodec.errors import UsageError
+from neurocodec.metrics import Lpips
+from neurocodec.training import judged, loop, machine
+from neurocodec.training.clips import find_clips
+from neurocodec.training.config import JudgeConfig
+from neurocodec.training.data import FramePairs, build_cache, split_people
+from neurocodec.training.judged import Distance, Judged, Picture
+
+SAMPLES, CACHE = "samples", "cache"
+
+
+@dataclass
+class Files:
+    """``data``, ``clips``, ``cache``, ``landmarks`` as in :class:`neurocodec.training.motion.Files`.
+
+    ``lpips``: the true distance's weights (None: our own ``likeness`` stands for it); ``model``: whose
+    renderings are judged.
+    """
+
+    out: Path
+    data: Path | None = None
+    clips: Path | None = None
+    cache: Path | None = None
+    lpips: Path | None = None
+    model: str | None = None
+
+
+def distance(weights: Path | None) -> tuple[str, Distance]:
+    """Name and function of the distance between two pictures (S,S,3).
+
+    Raises:
+        InputError: ``weights`` is no file of LPIPS.
+    """
+    if weights is not None:
+        return "LPIPS (AlexNet)", Lpips(weights)
+    meter = DistanceEngine(models.find(models.DEFAULT_DISTANCE, "distance"))
+
+    def ours(a: Picture, b: Picture) -> float:
+        return float(meter(a[None], [b])[0])
+
+    return f"{models.DEFAULT_DISTANCE} (ours)", ours
+
+
+def samples(config: JudgeConfig, files: Files, fabric: Any, offset: int) -> tuple[str, Judged, Judged]:
+    """What the distance is called, samples to learn from, and those of people held out.
+
+    Every process but the first reads what the first has made.
+    """
+    if files.data is None and files.cache is None:
+        raise UsageError("give --data DIR (clips) or --cache DIR (decoded ones)")
+    if config.samples.count < 1 or config.samples.test < 3:
+        raise UsageError("[samples] count must be at least 1, test at least 3")
+    maker = _Maker(config, files, fabric.device.type)
+    result = None
+    for turn in (True, False):
+        if machine.is_first(fabric) is turn:
+            result = maker.both(offset)
+        fabric.barrier()
+    assert result
+    return maker.name, *result
+
+
+class _Maker:
+    """Makes samples, or finds those made before, in ``out``/samples."""
+
+    def __init__(self, config: JudgeConfig, files: Files, device: str) -> None:
+        self._config, self._files, self._device = config, files, device
+        self.name, self._distance = distance(files.lpips)
+        self._model = models.find(files.model or models.DEFAULT_MOTION, "motion")
+
+    def both(self, offset: int) -> tuple[Judged, Judged]:
+        """Of people to learn from, and of people held out (every so manieth from the ``offset``-th on)."""
+        config, files = self._config, self._files
+        cache = files.cache or files.out / CACHE
+        if files.cache is None and files.data is not None:
+            config.data.size = self._model.size
+            clips = find_clips(files.data, config.data.min_face, table=files.clips)
+            build_cache(clips, cache, config.data)
+        people, held_out = split_people(cache, config.data.held_out, offset)
+        seed = config.optimizer.seed
+        return (
+            self._part("train", cache, config.samples.count, people, seed),
+            self._part("test", cache, config.samples.test, held_out or people, seed + 1),
+        )
+
+    def _part(self, part: str, cache: Path, count: int, people: set[str], seed: int) -> Judged:
+        held = self._config.samples.held
+        recipe = {
+            "part": part, "count": count, "people": sorted(people), "seed": seed, "model": self._model.hash,
+            "distance": self.name, "held": held, "cache": str(cache.resolve()),
+        }  # fmt: skip
+
+        def build() -> Judged:
+            engine = Engine(self._model, self._device, self._config.machine.threads or None)
+            return judged.make(FramePairs(cache, people), count, engine, self._distance, seed, held)
+
+        return judged.kept(self._files.out / SAMPLES / part, recipe, build)
+
+
+def _report(task: loop.Task, average: nn.Module, what: str) -> list[str]:
+    figures = task.validate(average)
+    return [f"{what}: " + ", ".join(f"{k} {v:.3f}" for k, v in figures.items())]
+
+
+def _written(path: Path | None, average: nn.Module, name: str, architecture: str, fields: Any) -> list[str]:
+    if path is None:
+        return []
+    tensors = {k: v for k, v in average.state_dict().items() if not k.endswith("num_batches_tracked")}
+    model = models.save(
+        path, tensors, name=name, architecture=architecture, size=256, keypoints=0, config=fields,
+        half=architecture != "classic-feedback",
+    )  # fmt: skip
+    return [f"{model.name} ({model.hash[:16]}) -> {model.path}"]
+
+
+def _trained(
+    task: loop.Task, config: JudgeConfig, out: Path, fabric: Any, init: Path | None, quiet: bool
+) -> nn.Module:
+    return loop.train(
+        task, config.optimizer, config.machine, config.watch, out, fabric, init=init, quiet=quiet
+    ).cpu()  # fmt: skip
+
+
+def run_feedback(
+    config: JudgeConfig, files: Files, init: Path | None, export_to: Path | None, quiet: bool
+) -> list[str]:
+    """Train a gauge on renderings; lines to print."""
+    from neurocodec.training.feedback import GaugeTask
+
+    fabric = machine.start(config.machine, config.optimizer.seed)
+    name, train, test = samples(config, files, fabric, 3)
+    try:
+        task = GaugeTask(config.model, train, test, config.optimizer.batch, fabric.device)
+    except TypeError as error:
+        raise UsageError(f"[model] makes no gauge: {error}") from None
+    average = _trained(task, config, files.out, fabric, init, quiet)
+    if not machine.is_first(fabric):
+        return []
+    lines = [f"{len(train)} renderings judged by {name}, mean distance {np.mean(train.distances):.3f}"]
+    lines += _report(GaugeTask(config.model, test, test, 1, torch.device("cpu")), average, "people held out")
+    return lines + _written(export_to, average, config.name, "gauge", config.model)
+
+
+def run_classic(
+    config: JudgeConfig, train: Path, test: Path, out: Path, init: Path | None, export_to: Path | None,
+    quiet: bool,
+) -> list[str]:  # fmt: skip
+    """Train the original's feedback network from class folders; lines to print."""
+    from neurocodec.training.class_folders import ClassicTask
+
+    fabric = machine.start(config.machine, config.optimizer.seed)
+    task = ClassicTask(train, test, config.optimizer.batch, fabric.device)
+    average = _trained(task, config, out, fabric, init, quiet)
+    if not machine.is_first(fabric):
+        return []
+    lines = [f"distorted (0): {task.classes[0]!r}, real (1): {task.classes[1]!r}"]
+    lines += _report(ClassicTask(train, test, 1, torch.device("cpu")), average, "test pictures")
+    return lines + _written(export_to, average, config.name, "classic-feedback", {})
+
+
+def run_likeness(
+    config: JudgeConfig, files: Files, init: Path | None, export_to: Path | None, quiet: bool
+) -> list[str]:
+    """Train the perceptual distance on LPIPS; lines to print."""
+    from neurocodec.training.likeness import LikenessTask
+
+    if files.lpips is None:
+        raise UsageError("the distance learns LPIPS: give its weights with --lpips")
+    fabric = machine.start(config.machine, config.optimizer.seed)
+    name, train, test = samples(config, files, fabric, 5)
+    task = LikenessTask(train, test, config.optimizer.batch, fabric.device)
+    average = _trained(task, config, files.out, fabric, init, quiet)
+    if not machine.is_first(fabric):
+        return []
+    lines = [f"{len(train)} renderings judged by {name}"]
+    lines += _report(LikenessTask(test, test, 1, torch.device("cpu")), average, "people held out")
+    return lines + _written(export_to, average, config.name, "likeness", {})

@@ -1,0 +1,110 @@
+"""Renderings and how far they are from their originals: what judging networks learn from.
+
+They are made as the encoder makes them: from one or two references out of a chain of the reference coder, of
+keypoints with the error of a quantization step, for frames between those references.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from neurocodec.engine import Engine
+from neurocodec.errors import InputError, OutputError
+from neurocodec.training.data import FramePairs
+
+Picture = NDArray[np.uint8]
+Distance = Callable[[Picture, Picture], float]
+ARRAYS = ("renderings", "references", "originals", "distances")
+_TOGETHER = 4
+"""Frames rendered from the same references."""
+_ALONE = 0.25
+"""Share of frames with one reference, as at the end of what an encoder has seen."""
+_QUANTIZATION = 100
+_SAID = 200
+"""Renderings between lines of progress where there is no terminal."""
+
+
+class Judged:
+    """Renderings, references before them and originals (count,S,S,3) uint8, and distances (count,)."""
+
+    def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
+        self.renderings, self.references, self.originals, self.distances = (arrays[k] for k in ARRAYS)
+
+    def __len__(self) -> int:
+        return len(self.distances)
+
+
+def make(
+    pairs: FramePairs, count: int, engine: Engine, distance: Distance, seed: int, held: float = 0.0
+) -> Judged:
+    """``count`` samples; a share ``held`` of them is a reference held still instead of a rendering."""
+    rng = np.random.default_rng(seed)
+    size = engine.size
+    pictures = {name: np.empty((count, size, size, 3), np.uint8) for name in ARRAYS[:3]}
+    distances = np.empty(count, np.float32)
+    with tqdm(total=count, desc="rendering", unit=" frames", disable=None, leave=False) as bar:
+        k = 0
+        while k < count:
+            before, after, targets = (x.numpy() for x in pairs.stretch(min(_TOGETHER, count - k), rng))
+            if rng.random() < held:
+                renderings = np.repeat(before[None], len(targets), 0)
+            else:
+                used = [engine.reference(before)]
+                if rng.random() >= _ALONE and engine.max_references > 1:
+                    used.append(engine.reference(after))
+                noise = (rng.random((len(targets), engine.num_keypoints, 2)) - 0.5) / _QUANTIZATION
+                points = engine.keypoints(targets) + noise
+                renderings = engine.render(used, points.astype(np.float32))
+            for rendering, target in zip(renderings, targets, strict=True):
+                for name, picture in zip(ARRAYS, (rendering, before, target), strict=False):
+                    pictures[name][k] = picture
+                distances[k] = distance(rendering, target)
+                k += 1
+            bar.update(len(targets))
+            if bar.disable and k // _SAID > (k - len(targets)) // _SAID:
+                print(f"{k} of {count} renderings", file=sys.stderr, flush=True)
+    return Judged({**pictures, "distances": distances})
+
+
+def kept(folder: Path, recipe: dict[str, Any], build: Callable[[], Judged]) -> Judged:
+    """The samples in ``folder`` if they were made by the same recipe, else new ones, kept there.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    note = folder / "recipe.json"
+    text = json.dumps(recipe, sort_keys=True)
+    if note.is_file() and note.read_text() == text:
+        try:
+            return Judged({k: np.load(folder / f"{k}.npy", mmap_mode="r") for k in ARRAYS})
+        except (OSError, ValueError) as error:
+            raise InputError(f"{folder} is damaged, remove it: {error}") from None
+    made = build()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        note.unlink(missing_ok=True)
+        for name in ARRAYS:
+            np.save(folder / f"{name}.npy", getattr(made, name))
+        note.write_text(text)
+    except OSError as error:
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from None
+    return made
+
+
+def halved(pictures: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """(B,S,S,3) -> (B,side,side,3) by the mean of blocks; S is a multiple of ``side``."""
+    b, s = pictures.shape[:2]
+    factor = s // side
+    out = np.empty((b, side, side, 3), np.uint8)
+    for k, picture in enumerate(pictures):
+        blocks = picture.reshape(side, factor, side, factor, 3).astype(np.float32).mean((1, 3))
+        out[k] = (blocks + 0.5).astype(np.uint8)
+    return out

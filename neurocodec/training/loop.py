@@ -1,0 +1,225 @@
+"""The loop every training runs in: schedule, steps, moving average, states, logs.
+
+What is trained is a :class:`Task`.  Machines and processes are Lightning Fabric's.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from neurocodec.errors import InputError, NeurocodecError
+from neurocodec.training import state as states
+from neurocodec.training.config import Machine, Optimizer, Watch
+from neurocodec.training.journal import Journal
+
+_MOST_BAD_STEPS = 50
+"""Steps in a row without a finite gradient after which a training is given up."""
+
+
+class Task(Protocol):
+    """Something to train.
+
+    ``network`` is what is averaged and exported; ``objective`` holds it and computes the loss of a batch:
+    its forward pass returns a scalar and figures to log.
+    """
+
+    @property
+    def network(self) -> nn.Module: ...
+
+    @property
+    def objective(self) -> nn.Module: ...
+
+    def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
+        """Arguments of the objective's forward pass."""
+        ...
+
+    def sheet(self, average: nn.Module) -> NDArray[np.uint8] | None:
+        """A picture of the state of things, RGB."""
+        ...
+
+    def validate(self, average: nn.Module) -> dict[str, float]:
+        """Figures of the averaged network on what it was not trained on."""
+        ...
+
+    def recipe(self) -> dict[str, Any]:
+        """The settings that shape the network; a state with others is not gone on from."""
+        ...
+
+
+def learning_rate(settings: Optimizer, step: int, spent: float) -> float:
+    """Of a step: a linear warm-up times a cosine decay over the steps, or over the minutes if sooner."""
+    progress = step / max(settings.steps, 1)
+    if settings.minutes:
+        progress = max(progress, spent / 60 / settings.minutes)
+    decay = 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    return (
+        settings.rate
+        * min(1, (step + 1) / max(settings.warmup, 1))
+        * (settings.floor + (1 - settings.floor) * decay)
+    )
+
+
+def train(
+    task: Task, optimizer: Optimizer, machine: Machine, watch: Watch, out: Path, fabric: Any,
+    *, init: Path | None = None, quiet: bool = False,
+) -> nn.Module:  # fmt: skip
+    """Train, or go on from ``out``/state.pt; returns the averaged network.
+
+    ``init``: weights to start from, where there is no state yet.  SIGINT and SIGTERM end it after the step
+    in progress, with its state saved.
+
+    Raises:
+        InputError: the state or ``init`` is of another model or of other settings.
+        NeurocodecError: the loss is not finite any more.
+    """
+    objective, network = task.objective, task.network
+    objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    solver = torch.optim.AdamW(
+        network.parameters(), lr=optimizer.rate, betas=(0.9, optimizer.beta),
+        weight_decay=optimizer.weight_decay, fused=fabric.device.type == "cuda",
+    )  # fmt: skip
+    path = out / states.STATE
+    found = states.load(path) if path.is_file() else None
+    step, spent = 0, 0.0
+    average = copy.deepcopy(network)
+    if found is not None:
+        _same(found.get("recipe"), task.recipe(), path)
+        states.fill(network, found["model"], path)
+        states.fill(average, found["ema"], path)
+        step, spent = int(found["step"]), float(found["spent"])
+    elif init is not None:
+        start = states.weights_of(init)
+        for part in (network, average):
+            states.fill(part, start, init)
+    average.to(fabric.device).requires_grad_(False)
+    if machine.compile:
+        for child in network.children():
+            child.compile()
+    wrapped, solver = fabric.setup(objective, solver)
+    if found is not None:
+        _restore(solver, found["optimizer"], path)
+    del found
+    began, bad = time.perf_counter() - spent, 0
+    first = fabric.is_global_zero
+    samples = optimizer.batch * fabric.world_size
+    journal = Journal(out, step, optimizer.steps, samples, quiet) if first else None
+
+    def save() -> None:
+        if first:
+            states.save(
+                path,
+                {
+                    "model": network.state_dict(), "ema": average.state_dict(),
+                    "optimizer": solver.state_dict(), "step": step,
+                    "spent": time.perf_counter() - began, "recipe": json.dumps(task.recipe()),
+                },
+            )  # fmt: skip
+
+    network.train()
+    with _stop_signals() as stopped:
+        while step < optimizer.steps and not stopped:
+            used = time.perf_counter() - began
+            if optimizer.minutes and _any(fabric, used > 60 * optimizer.minutes):
+                break
+            rate = learning_rate(optimizer, step, used)
+            for group in solver.param_groups:
+                group["lr"] = rate
+            chances = states.generators(optimizer.seed, step, fabric.global_rank)
+            total, figures = wrapped(*task.batch(*chances))
+            solver.zero_grad(set_to_none=True)
+            fabric.backward(total)
+            norm = nn.utils.clip_grad_norm_(network.parameters(), optimizer.clip or math.inf)
+            bad = 0 if bool(torch.isfinite(norm)) else bad + 1
+            if bad == 0:
+                solver.step()
+            elif bad == _MOST_BAD_STEPS:
+                raise NeurocodecError(f"the loss is not finite any more (step {step}); try a lower rate")
+            step += 1
+            follow(average, network, min(optimizer.average, (1 + step) / (10 + step)))
+            if journal:
+                journal.step(step, rate, total, figures)
+            if journal and watch.log and step % watch.log == 0:
+                journal.write(step)
+            if watch.save and step % watch.save == 0:
+                save()
+            last = step == optimizer.steps
+            if journal and watch.sheet and (step % watch.sheet == 0 or last):
+                journal.picture(step, task.sheet(average))
+            if watch.validate and (step % watch.validate == 0 or last):
+                if journal:
+                    journal.figures(step, task.validate(average))
+                fabric.barrier()
+        save()
+    if journal:
+        journal.close(step)
+    if stopped:
+        signal.raise_signal(stopped[0])
+    return average
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, decay: float) -> None:
+    """Exponential moving average of the parameters; buffers (running means) are copied."""
+    for a, p in zip(average.parameters(), network.parameters(), strict=True):
+        a.lerp_(p.to(a.dtype), 1 - decay)
+    for held, now in zip(average.buffers(), network.buffers(), strict=True):
+        held.copy_(now)
+
+
+def _same(text: Any, recipe: dict[str, Any], path: Path) -> None:
+    """States of older trainings have no recipe: their tensors are what is compared."""
+    if text is not None and json.loads(str(text)) != json.loads(json.dumps(recipe)):
+        raise InputError(f"{path} is the state of a training with another model or kind of task")
+
+
+def _restore(solver: Any, content: dict[str, Any], path: Path) -> None:
+    try:
+        solver.load_state_dict(content)
+    except (ValueError, KeyError, RuntimeError):
+        raise InputError(f"{path} holds the optimizer of another model") from None
+
+
+def _any(fabric: Any, answer: bool) -> bool:
+    """Whether any process says so, so that all stop together."""
+    if fabric.world_size == 1:
+        return answer
+    return bool(fabric.all_reduce(torch.tensor(float(answer), device=fabric.device), reduce_op="sum") > 0)
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """A list to which SIGINT and SIGTERM are noted instead of interrupting a step; twice interrupts."""
+    noted: list[int] = []
+    old: dict[signal.Signals, Any] = {}
+
+    def note(number: int, _frame: FrameType | None) -> None:
+        if noted:
+            for which, handler in old.items():
+                signal.signal(which, handler)
+            signal.raise_signal(number)
+        noted.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            old[number] = signal.signal(number, note)
+        except ValueError:  # not in the main thread
+            break
+    try:
+        yield noted
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

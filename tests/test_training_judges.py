@@ -1,0 +1,312 @@
+"""Training of feedback networks and of the distance; their agreement with the truth; figures of the codec."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from numpy.typing import NDArray
+from training_clips import face, frame_folder, people
+
+from neurocodec import models
+from neurocodec.cli import main
+from neurocodec.cost import cost_of, operations
+from neurocodec.engine import FeedbackEngine
+from neurocodec.errors import InputError, UsageError
+from neurocodec.training import agreement as agreements
+from neurocodec.training import judged
+from neurocodec.training.config import Data
+from neurocodec.training.data import FramePairs, build_cache
+from neurocodec.training.evaluate import Measure, evaluate, points_of, summary
+from neurocodec.training.evaluate import main as evaluate_command
+from neurocodec.training.feedback import GaugeTask
+from neurocodec.training.judged import ARRAYS, Judged
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as stop:
+        main([*arguments])
+    code = stop.value.code
+    assert isinstance(code, int)
+    return code
+
+
+def grainy(seed: int) -> NDArray[np.uint8]:
+    """A drawn face with a fine grain (256,256,3)."""
+    noise = np.random.default_rng(seed).normal(0, 25, (256, 256, 3))
+    return np.clip(face(256, seed, seed) + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The original's layout: blurred and sharp faces, other ones to test on."""
+    folder = tmp_path_factory.mktemp("classes")
+    for part, seeds in (("train", range(6)), ("test", range(20, 24))):
+        for seed in seeds:
+            picture = grainy(seed)
+            for name, shown in (("distorted", cv2.GaussianBlur(picture, (0, 0), 6)), ("real", picture)):
+                (folder / part / name).mkdir(parents=True, exist_ok=True)
+                cv2.imwrite(str(folder / part / name / f"{seed}.png"), shown[..., ::-1])
+    return folder
+
+
+def test_the_originals_layout(classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = tmp_path / "classic.safetensors"
+    code = run(
+        "train", "feedback", "--train_path", str(classes / "train"), "--test_path", str(classes / "test"),
+        "--out", str(tmp_path / "run"), "--steps", "30", "--batch", "8", "--threads", "1",
+        "--accelerator", "cpu", "--set", "optimizer.average=0.5", "--set", "optimizer.warmup=1",
+        "--export", str(model), "-q",
+    )  # fmt: skip
+    shown = capsys.readouterr().out
+    assert code == 0
+    assert "distorted (0): 'distorted', real (1): 'real'" in shown
+    low, high = (float(shown.split(f"score_of_{k} ")[1].split()[0].strip(",")) for k in ("distorted", "real"))
+    assert high > low + 0.05
+    engine = FeedbackEngine(models.find(str(model), "feedback"), "cpu")
+    sharp = grainy(30)
+    blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 6), np.uint8)
+    assert engine.verdict(sharp, sharp) > engine.verdict(blurred, sharp)
+    assert engine.description.architecture == "classic-feedback"
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--train_path", "{}/train"], 2, "go together"),
+        (["--train_path", "{}/train", "--test_path", "{}/nowhere"], 3, "no folder"),
+        (["--train_path", "{}", "--test_path", "{}"], 3, "no pictures"),
+        (["--train_path", "{}/train/real", "--test_path", "{}/test"], 3, "0 class folders"),
+        ([], 2, "--data"),
+        (["--data", "{}/nowhere"], 3, "no folder"),
+        (["--data", "{}", "--lpips", "{}/nothing"], 3, "LPIPS"),
+        (["--data", "{}", "--model", "nobody"], 3, "nobody"),
+        (["--data", "{}", "--set", "samples.count=0"], 2, "samples"),
+    ],
+)  # fmt: skip
+def test_errors_are_one_line(
+    classes: Path,
+    tmp_path: Path,
+    options: list[str],
+    code: int,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (classes / "empty").mkdir(exist_ok=True)
+    if options[1:2] == ["{}"] and options[0] == "--train_path":
+        two = tmp_path / "two"
+        for name in ("a", "b"):
+            (two / name).mkdir(parents=True)
+        options = [o.replace("{}", str(two)) for o in options]
+    arguments = ["--out", str(tmp_path / "out"), "-q", *(o.format(classes) for o in options)]
+    assert run("train", "feedback", *arguments) == code
+    shown = capsys.readouterr().err
+    assert said in shown
+    assert shown.count("neurocodec: error:") == 1
+    assert "Traceback" not in shown
+
+
+def invented(count: int, seed: int) -> Judged:
+    """Renderings as much darker than their reference as they are said to be distant."""
+    rng = np.random.default_rng(seed)
+    references = rng.integers(100, 255, (count, 4, 4, 3)).astype(np.uint8).repeat(64, 1).repeat(64, 2)
+    distances = rng.uniform(0, 0.3, count).astype(np.float32)
+    renderings = (references * (1 - 2 * distances[:, None, None, None])).astype(np.uint8)
+    return Judged(dict(zip(ARRAYS, (renderings, references, references, distances), strict=True)))
+
+
+def test_gauge_learns_what_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from neurocodec.training import judge
+    from neurocodec.training.config import JudgeConfig, parse, read
+
+    monkeypatch.setattr(judge, "samples", lambda *a: ("it", invented(32, 1), invented(16, 2)))
+    config = read(JudgeConfig, None, [parse(s) for s in (
+        "optimizer.steps=40", "optimizer.batch=8", "optimizer.average=0.8", "machine.threads=1",
+        "machine.accelerator=cpu", "watch.validate=20")])  # fmt: skip
+    model = tmp_path / "gauge.safetensors"
+    lines = judge.run_feedback(config, judge.Files(tmp_path / "run"), None, model, quiet=True)
+    spearman = float(lines[1].split("spearman ")[1].split(",")[0])
+    assert spearman > 0.9
+    noted = [json.loads(x) for x in (tmp_path / "run" / "validation.jsonl").read_text().splitlines()]
+    assert [x["step"] for x in noted] == [20, 40]
+    assert noted[-1]["spearman"] == pytest.approx(spearman, abs=2e-3)
+    engine = FeedbackEngine(models.find(str(model), "feedback"), "cpu")
+    test = invented(24, 2)
+    verdicts = [engine.verdict(a, b) for a, b in zip(test.renderings, test.references, strict=True)]
+    assert np.corrcoef(verdicts, test.distances)[0, 1] < -0.85
+    untrained = GaugeTask({}, test, test, 8, torch.device("cpu"))
+    assert untrained.validate(untrained.network)["spearman"] < spearman
+
+
+def test_samples_are_renderings_of_the_model(tmp_path: Path) -> None:
+    from neurocodec.engine import Engine
+    from neurocodec.training.clips import find_clips
+
+    people(tmp_path / "data", 2, 8)
+    build_cache(find_clips(tmp_path / "data"), tmp_path / "cache", Data(stride=2, references=3))
+    engine = Engine(models.find("talk256", "motion"), "cpu")
+    measured: list[tuple[Any, Any]] = []
+
+    def distance(a: Any, b: Any) -> float:
+        measured.append((a, b))
+        return float(len(measured))
+
+    made = judged.make(FramePairs(tmp_path / "cache"), 5, engine, distance, 1)
+    assert made.distances.tolist() == [1, 2, 3, 4, 5]
+    frames = np.load(tmp_path / "cache" / "frames.npy")
+    for k, (a, b) in enumerate(measured):
+        assert (made.renderings[k] == a).all()
+        assert (made.originals[k] == b).all()
+        assert (frames == b).all((1, 2, 3)).any()
+        error = np.abs(a.astype(float) - b).mean()
+        assert 0 < error < np.abs(np.roll(b, 64, 1).astype(float) - b).mean()
+    held = judged.make(FramePairs(tmp_path / "cache"), 2, engine, distance, 1, held=1.0)
+    assert (held.renderings == held.references).all()
+    kept = [judged.kept(tmp_path / "kept", {"a": n}, lambda: made) for n in (1, 1)]
+    assert (kept[1].renderings == made.renderings).all()
+    again: list[int] = []
+    judged.kept(tmp_path / "kept", {"a": 2}, lambda: again.append(1) or held)
+    assert again == [1]
+
+
+def test_likeness_learns_a_distance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from neurocodec.training import judge
+    from neurocodec.training.config import JudgeConfig, parse, read
+
+    small = invented(24, 3)
+    cut = Judged({k: getattr(small, k)[:, :32, :32] if k != "distances" else small.distances for k in ARRAYS})
+    monkeypatch.setattr(judge, "samples", lambda *a: ("it", cut, cut))
+    config = read(JudgeConfig, None, [parse(s) for s in (
+        "optimizer.steps=60", "optimizer.batch=8", "optimizer.average=0.8", "machine.threads=1",
+        "machine.accelerator=cpu")])  # fmt: skip
+    files = judge.Files(tmp_path / "run", lpips=tmp_path)
+    lines = judge.run_likeness(config, files, None, tmp_path / "d.safetensors", quiet=True)
+    assert float(lines[1].split("spearman ")[1].split(",")[0]) > 0.8
+    assert models.describe(tmp_path / "d.safetensors").kind == "distance"
+    with pytest.raises(UsageError, match="--lpips"):
+        judge.run_likeness(config, judge.Files(tmp_path / "run"), None, None, quiet=True)
+
+
+def test_agreement_of_verdicts() -> None:
+    truth = {"a": np.array([0.1, 0.2, 0.3]), "b": np.array([0.4, 0.5, 0.6])}
+    found = agreements.agreement({k: -v for k, v in truth.items()}, truth)
+    assert (found.spearman, found.frames, found.clips) == (1.0, 6, {"a": 1.0, "b": 1.0})
+    crossed = {"a": -truth["b"], "b": -truth["a"]}
+    assert agreements.agreement(crossed, truth).spearman < 0
+    assert agreements.agreement(crossed, truth).clips == {"a": 1.0, "b": 1.0}
+    with pytest.raises(InputError, match="too few"):
+        agreements.agreement({"a": truth["a"][:2]}, {"a": truth["a"][:2]})
+
+
+def test_agreement_command(clip: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("train", "agreement", str(clip), "--seconds", "0.8", "--every", "2", "--json", "-q") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["feedback"] == "gauge256"
+    assert found["distance"].startswith("likeness")
+    assert 5 <= found["frames"] <= 10
+    assert -1 <= found["spearman"] <= 1
+    assert found["share"] == pytest.approx(found["verdict_ms"] / found["frame_ms"])
+
+
+def test_judged_frames_are_those_a_decoder_shows(clip: Path) -> None:
+    rows = list(agreements.judged_frames(clip, 0.6, 1, 256))
+    originals = {r[2].tobytes() for r in rows}
+    assert len(originals) == len(rows) >= 10
+    for rendering, reference, original in rows:
+        near = np.abs(rendering.astype(float) - original).mean()
+        assert near < 12
+        assert np.abs(reference.astype(float) - original).mean() < 40
+
+
+def test_figures_beside_a_held_still(clip: Path) -> None:
+    measure = Measure()
+    assert {"psnr", "ssim", "ms_ssim", "likeness"} <= set(measure.names)
+    found = evaluate(clip, 0.8, measure, 4)
+    assert found["frames"] == 20
+    assert found["psnr"] > found["psnr_frozen"]
+    assert 0 < found["ms_ssim"] <= 1
+    perfect = measure([found["pictures"][0][0]], [found["pictures"][0][0]], Fraction(25))
+    assert perfect["psnr"] == 100
+    assert perfect["ms_ssim"] == pytest.approx(1)
+    both = summary([found, {**found, "psnr": float("nan")}, {**found, "psnr": 0.0}], ["psnr", "frames"])
+    assert both["mean"]["psnr"] == pytest.approx(found["psnr"] / 2)
+    assert both["median"]["frames"] == 20
+
+
+def test_face_figures_need_their_networks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match="landmarks"):
+        Measure(landmark_net=tmp_path / "none.tflite")
+    for variable in ("NEUROCODEC_LANDMARK_NET", "NEUROCODEC_FACE_DETECTOR", "NEUROCODEC_IDENTITY_NET"):
+        monkeypatch.setenv(variable, __file__)
+    assert {"landmarks", "identity"} <= set(Measure().names)
+
+
+def test_sweep(clip: Path, tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        evaluate_command,
+        [str(clip), "--seconds", "0.4", "--every", "5", "--sweep", "reference_quality=5,60",
+         "--json", str(tmp_path / "a.json"),
+         "--sheet", str(tmp_path / "a.png")],
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    points = json.loads((tmp_path / "a.json").read_text())
+    assert [p["settings"] for p in points] == [{"reference_quality": 5.0}, {"reference_quality": 60.0}]
+    assert points[1]["mean"]["kbps"] > points[0]["mean"]["kbps"]
+    assert (tmp_path / "a.png").stat().st_size > 1000
+    assert len(done.output.splitlines()) == 3
+    for text in ("quantization", "quantization=", "colour=1"):
+        with pytest.raises(UsageError):
+            points_of([text])
+    assert points_of([]) == [{}]
+    both = points_of(["quantization=30,120", "reference_quality=5,60"])
+    assert [tuple(p.values()) for p in both] == [(30, 5.0), (30, 60.0), (120, 5.0), (120, 60.0)]
+
+
+def test_operations_are_those_of_the_layers() -> None:
+    gauge = operations(models.find("gauge256", "feedback"))["verdict"]
+    widths = [(36, 48, 32), (48, 72, 16), (72, 96, 8), (96, 96, 4)]
+    by_hand = sum(9 * a * b * side**2 for a, b, side in widths) + 192 * 48 + 48
+    assert gauge == by_hand
+    talk = operations(models.find("talk256", "motion"))
+    assert talk["keypoints"] < 0.6e9
+    assert talk["reference"] > talk["keypoints"]
+    assert talk["frame"] < 4e9
+    assert gauge < 0.05 * talk["frame"]
+
+
+def test_cost_of_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+    model = models.find("gauge256", "feedback")
+    cost = cost_of(model, 0.01, "cpu")
+    network = models.load(model)
+    assert cost.parameters == sum(p.numel() for p in network.parameters())
+    assert cost.bytes == model.path.stat().st_size
+    assert cost.milliseconds["verdict"] > 0
+    assert run("models", "benchmark", "gauge256", "--seconds", "0.05", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["gauge256"]["macs"] == cost.macs
+    assert run("models", "show", "talk256", "--threads", "1") == 0
+    shown = capsys.readouterr().out
+    assert "rendering a frame" in shown
+    assert "MMAC" in shown
+    assert "ms" in shown
+    assert run("models", "benchmark", "--seconds", "0") == 2
+
+
+def test_clips_with_the_same_name(tmp_path: Path) -> None:
+    first, second = (frame_folder(tmp_path / k / "clip", 1, 1) for k in ("a", "b"))
+    assert agreements.names([first, second]) == {str(first): first, str(second): second}
+    assert agreements.names([first]) == {"clip": first}

@@ -1,7 +1,9 @@
 # make demo    set up everything, encode and decode a sample, print the figures
 # make test    set up everything, pass the tests
 # make benchmark [CLIPS=DIR]  compare with HEVC, AV1 and others on the videos of a folder, or on the samples
+# make bench [CLIPS="FILE..."]   milliseconds of every stage, whole processes beside x265 and SVT-AV1
 # make check   lint and types
+# make fuzz [SECONDS_FUZZ=600]  mutate files that a decoder must survive
 # make clean   remove what the others made
 
 PYTHON ?= python3.11
@@ -12,7 +14,7 @@ SECONDS_EACH ?= 5
 OUT          ?= benchmark
 READY  := $(VENV)/.neurocodec-ready
 
-.PHONY: demo test benchmark check clean setup
+.PHONY: demo test bench benchmark check clean setup fuzz
 
 setup: $(READY)
 
@@ -34,9 +36,16 @@ benchmark: $(READY)
 	$(BIN)/python -m neurocodec compare $(CLIPS) --against $(AGAINST) \
 		--seconds $(SECONDS_EACH) --out $(OUT) $(BENCHMARK_OPTIONS)
 
+bench: $(READY)
+	$(BIN)/python -m neurocodec.bench $(CLIPS) --out bench.json $(BENCH_OPTIONS)
+
 check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+SECONDS_FUZZ ?= 600
+fuzz: $(READY)
+	$(BIN)/python fuzz/run.py --seconds $(SECONDS_FUZZ) --seed $$(date +%s)
+
 clean:
-	rm -rf $(VENV) demo build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo bench.json build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

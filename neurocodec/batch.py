@@ -31,7 +31,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Job:
-    """One file to be done."""
+    """One file to be done; ``threads`` where the options leave that open."""
 
     action: str
     source: str
@@ -56,17 +56,14 @@ class BatchReport:
 
 def run_job(job: Job) -> str | None:
     """Do one file; the reason where it failed.  What a worker does."""
-    import torch
-
-    if job.threads:
-        torch.set_num_threads(job.threads)
+    options = dataclasses.replace(job.options, threads=job.options.threads or job.threads)
     try:
         if job.action == "encode":
-            assert isinstance(job.options, EncodeOptions)
-            neurocodec.encode(job.source, job.target, job.options, force=True)
+            assert isinstance(options, EncodeOptions)
+            neurocodec.encode(job.source, job.target, options, force=True)
         else:
-            assert isinstance(job.options, DecodeOptions)
-            report = neurocodec.decode(job.source, job.target, job.options, force=True)
+            assert isinstance(options, DecodeOptions)
+            report = neurocodec.decode(job.source, job.target, options, force=True)
             if report.losses:
                 return f"decoded with losses: {'; '.join(report.losses)}"
     except NeurocodecError as error:
@@ -138,14 +135,15 @@ def run_batch(
     options: Options,
     workers: Workers,
     *,
-    threads: int = 1,
+    threads: Callable[[int], int] = lambda tasks: 1,
     force: bool = False,
     progress: Progress | None = None,
 ) -> BatchReport:
     """Encode or decode a folder into another one, with its subfolders.
 
     Outputs that are there and were made of the same source with the same options are skipped.  An output
-    that is there but that no batch made is a failure, unless ``force``.
+    that is there but that no batch made is a failure, unless ``force``.  ``threads`` says how many each of so
+    many files may use.
 
     Raises:
         InputError: the input folder does not exist or holds nothing to do.
@@ -160,7 +158,7 @@ def run_batch(
     except OSError as error:
         raise output_error(out_dir, error) from error
     report, manifest = BatchReport(), _Manifest(out_dir)
-    jobs: list[tuple[Job, str, dict[str, Any]]] = []
+    jobs: list[tuple[str, str, str, dict[str, Any]]] = []
     for source, relative in targets(sources, in_dir, action).items():
         target, made_of = out_dir / relative, _made_of(source, options)
         state = manifest.state(relative.as_posix())
@@ -176,20 +174,21 @@ def run_batch(
         except OSError as error:
             report.failed.append((str(source), str(output_error(target.parent, error))))
             continue
-        job = Job(action, os.fspath(source.resolve()), os.fspath(target.resolve()), options, threads)
-        jobs.append((job, relative.as_posix(), made_of))
+        paths = os.fspath(source.resolve()), os.fspath(target.resolve())
+        jobs.append((*paths, relative.as_posix(), made_of))
     if progress:
         progress(0, len(jobs))
-    results = workers.run(run_job, [job for job, _, _ in jobs])
+    each = threads(len(jobs))
+    results = workers.run(run_job, [Job(action, a, b, options, each) for a, b, _, _ in jobs])
     for count, (index, result) in enumerate(results, 1):
-        job, relative_name, made_of = jobs[index]
+        done_source, done_target, relative_name, made_of = jobs[index]
         reason = result.reason if isinstance(result, Failure) else result
         if reason:
-            report.failed.append((job.source, reason))
-            if Path(job.target).exists():
+            report.failed.append((done_source, reason))
+            if Path(done_target).exists():
                 manifest.note(relative_name, {**made_of, "failed": reason})
         else:
-            report.done.append(job.source)
+            report.done.append(done_source)
             manifest.note(relative_name, made_of)
         if progress:
             progress(count, len(jobs))

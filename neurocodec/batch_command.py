@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -91,10 +92,10 @@ def _run(
             bar.update(done - bar.n)
             bar.refresh()
 
-        threads = threads_for(engine, jobs)
         report = run_batch(
-            action, in_dir, out_dir, options, chosen, threads=threads, force=force, progress=progress
-        )
+            action, in_dir, out_dir, options, chosen, threads=partial(threads_for, engine, jobs),
+            force=force, progress=progress,
+        )  # fmt: skip
     if as_json:
         click.echo(json.dumps(report.as_dict(), indent=2))
     else:

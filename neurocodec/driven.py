@@ -33,7 +33,7 @@ class DrivenEngine(Engine):
         description: ModelDescription,
         landmarks: ModelDescription,
         device: str = "auto",
-        threads: int = 0,
+        threads: int | None = None,
     ) -> None:
         super().__init__(description, device, threads)
         self.landmarks = LandmarkEngine(landmarks, device)
@@ -75,7 +75,9 @@ class DrivenEngine(Engine):
         return replace(self.prepare(picture, self.points(values)[0]), values=values[0])
 
 
-def engine_of(header: Header, extra: str | None = None, device: str = "auto", threads: int = 0) -> Engine:
+def engine_of(
+    header: Header, extra: str | None = None, device: str = "auto", threads: int | None = None
+) -> Engine:
     """The engine that a file asks for; ``extra`` names a further motion model to look at.
 
     Raises:

@@ -48,6 +48,7 @@ from neurocodec.prefetch import Ahead
 from neurocodec.references import ReferenceCoder
 from neurocodec.region import FaceRegion
 from neurocodec.schedule import PERFECT, RefreshSchedule
+from neurocodec.threads import ahead, beside
 from neurocodec.trajectory import smooth
 from neurocodec.verdict import is_cut, measured_verdict
 
@@ -362,7 +363,7 @@ class Encoder:
     def run(self, progress: Progress | None = None) -> EncodeReport:
         began = time.perf_counter()
         frames: list[Frame] = []
-        with Ahead(self._items(), _AHEAD) as items:
+        with Ahead(self._items(), ahead(_AHEAD, self.options.threads)) as items:
             for item in items:
                 if isinstance(item, SoundPacket):
                     self._sound.append(item)
@@ -559,6 +560,8 @@ class Encoder:
         r.seconds, r.symbols_sha256 = seconds, self._digest.hexdigest()
         if self.reader.skipped:
             r.notes.append(f"{self.reader.skipped} damaged pictures of the source were left out")
+        if self._face and self._face.most_faces > 1:
+            r.notes.append(f"up to {self._face.most_faces} faces were seen at once; the largest is coded")
         if self._face and self._face.blocks_without_face:
             r.notes.append(
                 f"no face was found at the start of {self._face.blocks_without_face} blocks; "
@@ -587,7 +590,7 @@ def rates(sizes: dict[str, int], duration: float) -> dict[str, float]:
 def fitted_pictures(source: Any, options: EncodeOptions) -> Iterator[NDArray[np.uint8]]:
     """The source's pictures (S,S,3) as an encoder with these options hands them to its networks."""
     options = options.resolved()
-    with MediaReader(source, audio=False, threads=options.threads) as reader:
+    with MediaReader(source, audio=False, threads=beside(options.threads)) as reader:
         for frame in Encoder(reader, io.BytesIO(), options).frames():
             yield frame.square
 
@@ -606,6 +609,6 @@ def encode_stream(
         audio=options.audio != "none",
         audio_mode=options.audio,  # type: ignore[arg-type]
         audio_bitrate=options.audio_bitrate,
-        threads=options.threads,
+        threads=beside(options.threads),
     ) as reader:
         return Encoder(reader, file, options).run(progress)

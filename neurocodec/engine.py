@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from neurocodec import models
+from neurocodec import threads as pools
 from neurocodec.errors import UnsupportedError, UsageError
 from neurocodec.models import ModelDescription
 from neurocodec.networks.fused import fuse_activations
@@ -42,14 +43,6 @@ def choose_device(name: str) -> torch.device:
     return torch.device("cuda" if available and name != "cpu" else "cpu")
 
 
-def use_threads(threads: int) -> None:
-    """Limit the networks to ``threads`` threads; 0 leaves PyTorch's choice."""
-    if threads < 0:
-        raise UsageError("threads must not be negative (0 chooses automatically)")
-    if threads:
-        torch.set_num_threads(threads)
-
-
 def fold_batch_norms(network: nn.Module) -> None:
     """Merge every batch norm that directly follows a convolution in a Sequential into it."""
     for module in network.modules():
@@ -62,7 +55,7 @@ def fold_batch_norms(network: nn.Module) -> None:
                 module[i + 1] = nn.Identity()
 
 
-def _has_fast_bfloat16() -> bool:
+def has_fast_bfloat16() -> bool:
     """Whether the CPU multiplies bfloat16 matrices in hardware (AMX), where it pays."""
     probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
     return bool(probe and probe())
@@ -91,12 +84,16 @@ class Engine:
     everywhere; rendering uses half precision where the device is made for it.
     """
 
-    def __init__(self, description: ModelDescription, device: str = "auto", threads: int = 0) -> None:
-        use_threads(threads)
+    def __init__(
+        self, description: ModelDescription, device: str = "auto", threads: int | None = None
+    ) -> None:
+        pools.use(threads)
         self.description = description
         self.device = choose_device(device)
         self.size, self.num_keypoints = description.size, description.keypoints
         network = models.load(description)
+        if getattr(network, "size", self.size) != self.size:
+            raise UnsupportedError(f"{description.path} contradicts itself about the size of pictures")
         fold_batch_norms(network)
         fuse_activations(network)
         self._network = cast(Any, network)
@@ -105,7 +102,7 @@ class Engine:
         basis = getattr(network, "landmark_basis", None)
         self.basis: NDArray[np.int16] | None = None if basis is None else basis.numpy().copy()
         talk = isinstance(network, Talk)
-        self._half = talk and (self.device.type == "cuda" or _has_fast_bfloat16())
+        self._half = talk and (self.device.type == "cuda" or has_fast_bfloat16())
         self._renderer: TalkRenderer | None = None
         if isinstance(network, Talk) and self.device.type == "cpu":
             self._renderer = TalkRenderer(network, torch.bfloat16 if self._half else torch.float32)
@@ -191,7 +188,7 @@ class DistanceEngine:
         fuse_activations(network)
         self._network = cast(Any, network)
         self._network.to(self.device, memory_format=torch.channels_last)
-        self._half = self.device.type == "cuda" or _has_fast_bfloat16()
+        self._half = self.device.type == "cuda" or has_fast_bfloat16()
         if self._half and self.device.type == "cpu":
             self._network.stages.to(torch.bfloat16)
         self._known: OrderedDict[int, tuple[Pictures, list[Features]]] = OrderedDict()

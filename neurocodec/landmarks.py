@@ -16,10 +16,9 @@ from neurocodec import transform
 from neurocodec.bits import BitReader, BitWriter
 from neurocodec.errors import DamagedFileError
 from neurocodec.golomb import MAX_MAGNITUDE, AdaptiveGolomb, read_original, write_original
+from neurocodec.limits import MAX_QUANTIZATION as MAX_QUANTIZATION
 from neurocodec.rangecode import RangeCode
 from neurocodec.rangecoder import RangeDecoder, RangeEncoder
-
-MAX_QUANTIZATION = 65535
 
 Symbols = NDArray[np.int32]
 Basis = NDArray[np.int16]

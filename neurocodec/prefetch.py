@@ -17,11 +17,15 @@ class Ahead(Generic[T]):
     """The items of ``source`` in their order, up to ``depth`` of them made before they are asked for.
 
     What ``source`` raises is raised where the item would have come.  Use as a context manager: leaving it
-    ends the thread, and closes ``source`` if it is a generator.
+    ends the thread, and closes ``source`` if it is a generator.  With a depth of 0 there is no thread: items
+    are made when they are asked for.
     """
 
     def __init__(self, source: Iterable[T], depth: int) -> None:
         self._source = source
+        self._thread: threading.Thread | None = None
+        if not depth:
+            return
         self._queue: queue.Queue[object] = queue.Queue(depth)
         self._stop = threading.Event()
         self._error: BaseException | None = None
@@ -36,10 +40,14 @@ class Ahead(Generic[T]):
         except BaseException as error:
             self._error = error
         finally:
-            close = getattr(self._source, "close", None)
-            if close is not None and self._stop.is_set():
-                close()
+            if self._stop.is_set():
+                self._close()
             self._put(_DONE)
+
+    def _close(self) -> None:
+        close = getattr(self._source, "close", None)
+        if close is not None:
+            close()
 
     def _put(self, item: object) -> bool:
         while not self._stop.is_set():
@@ -51,6 +59,9 @@ class Ahead(Generic[T]):
         return False
 
     def __iter__(self) -> Iterator[T]:
+        if self._thread is None:
+            yield from self._source
+            return
         while True:
             try:
                 item = self._queue.get(timeout=_PATIENCE)
@@ -71,5 +82,8 @@ class Ahead(Generic[T]):
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._thread is None:
+            self._close()
+            return
         self._stop.set()
         self._thread.join()

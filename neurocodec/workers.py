@@ -8,7 +8,6 @@ the same with daemons and an object store of its own, for ten times the installa
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from neurocodec.errors import UnsupportedError, UsageError
+from neurocodec.threads import cores
 
 CONNECT_SECONDS = 10
 RETRIES = 2
@@ -41,14 +41,16 @@ class Workers(Protocol):
         """Index and result, or :class:`Failure`, of every task."""
 
 
-def cores() -> int:
-    """The cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def threads_for(engine: str, jobs: int, tasks: int | None = None) -> int:
+    """Threads of each worker, so that all together fill the cores and no more.
 
-
-def threads_for(engine: str, jobs: int) -> int:
-    """Threads of each worker's networks, so that all together fill the cores."""
-    return max(1, cores() // (jobs or cores())) if engine == "processes" else 1
+    ``jobs`` (0: one for each core) processes at most work at a time, and no more than there are ``tasks``, if
+    that is known.  Of Dask's workers nothing is known: each has one thread.
+    """
+    if engine != "processes":
+        return 1
+    at_once = jobs or cores()
+    return max(1, cores() // max(1, at_once if tasks is None else min(at_once, tasks)))
 
 
 def workers(engine: str, jobs: int, scheduler: str | None) -> Workers:

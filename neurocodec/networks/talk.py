@@ -48,6 +48,10 @@ class TalkConfig:
     motion_width: int = 48
     generator_width: int = 32
 
+    def __post_init__(self) -> None:
+        if self.size < 8 or self.size % 8:
+            raise ValueError(f"the size must be a multiple of 8, not {self.size}")
+
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
 

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from neurocodec.networks.talk import MOTION_SIZE, POINTS_PER_TPS, Talk
+from neurocodec.networks.talk import MOTION_SIZE, POINTS_PER_TPS, Talk, _resize
 from neurocodec.networks.tps import coordinate_grid, fit_tps, keypoint_heatmaps
 
 _TILE = 4
@@ -128,7 +128,7 @@ class TalkRenderer:
     def encode_reference(self, image: Tensor, keypoints: Tensor) -> FlatReference:
         """Picture (1,3,S,S) in [0,1] and its keypoints (1,N,2) -> what rendering from it needs."""
         g, side = self._generator, MOTION_SIZE
-        small = F.avg_pool2d(image, image.shape[-1] // side) if image.shape[-1] > side else image
+        small = _resize(image, side)
         x = F.pixel_unshuffle(image - 0.5, 2).to(self._dtype, memory_format=torch.channels_last)
         x0 = g.encode0(x)
         x1 = g.encode1(x0)

@@ -1,0 +1,56 @@
+"""How a number of threads is shared out.
+
+The networks take most of the time and all the threads.  What runs beside them (reading, writing, scaling)
+gets half as many, which mostly wait.  With one thread nothing runs beside anything: stages take turns.
+"""
+
+from __future__ import annotations
+
+import os
+
+from neurocodec.errors import UsageError
+
+MOST = 256
+
+
+def cores() -> int:
+    """The cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def check(threads: int | None) -> None:
+    """None stands for every core.
+
+    Raises:
+        UsageError: a number that is none of threads.
+    """
+    if threads is not None and not 1 <= threads <= MOST:
+        raise UsageError(
+            f"threads must be 1 to {MOST}, not {threads}; leave them out to use every core ({cores()} here)"
+        )
+
+
+def beside(threads: int | None) -> int:
+    """Threads of a codec, or of scaling, that runs beside the networks."""
+    return max(1, (threads or cores()) // 2)
+
+
+def ahead(depth: int, threads: int | None) -> int:
+    """How far a stage may work ahead in a thread of its own, if ``depth`` is what pays; 0: not at all."""
+    return 0 if threads == 1 else depth
+
+
+def use(threads: int | None) -> None:
+    """Limit PyTorch and OpenCV, in the whole process; None leaves them as they are.
+
+    Raises:
+        UsageError: as :func:`check`.
+    """
+    check(threads)
+    if threads is None:
+        return
+    import cv2
+    import torch
+
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(beside(threads))

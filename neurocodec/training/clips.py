@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -173,4 +173,17 @@ def readable(path: Path, size: int, region: str, most: int) -> list[Picture]:
                 break
     except NeurocodecError:
         pass
+    return out
+
+
+def expanded(paths: Sequence[Path]) -> list[Path]:
+    """Files as they are; of folders, the clips in them (those a table calls validation).
+
+    Raises:
+        InputError: a folder without clips.
+    """
+    out: list[Path] = []
+    for path in paths:
+        many = path.is_dir() and not is_frame_folder(path)
+        out += [c.path for c in find_clips(path, split="val")] if many else [path]
     return out

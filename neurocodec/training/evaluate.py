@@ -34,7 +34,7 @@ from neurocodec.errors import NeurocodecError, OutputError, UsageError
 from neurocodec.fit import resize
 from neurocodec.options_text import encode_settings
 from neurocodec.still import decode_still, encode_still
-from neurocodec.training.clips import find_clips, is_frame_folder, read_squares
+from neurocodec.training.clips import expanded, read_squares
 
 Picture = NDArray[np.uint8]
 SHORT = {"psnr_rgb": "psnr"}
@@ -171,19 +171,6 @@ def points_of(sweeps: Sequence[str]) -> list[dict[str, Any]]:
             raise UsageError(f"{text!r} has no values; write NAME=VALUE,VALUE")
         ladders.append([encode_settings([f"{name}={v}"]) for v in values.split(",") if v])
     return [{k: v for one in chosen for k, v in one.items()} for chosen in itertools.product(*ladders)]
-
-
-def expanded(paths: Sequence[Path]) -> list[Path]:
-    """Files as they are; of folders, the clips in them (those a table calls validation).
-
-    Raises:
-        InputError: a folder without clips.
-    """
-    out: list[Path] = []
-    for path in paths:
-        many = path.is_dir() and not is_frame_folder(path)
-        out += [c.path for c in find_clips(path, split="val")] if many else [path]
-    return out
 
 
 class _Table:

@@ -142,7 +142,7 @@ def agreement(
     from neurocodec.engine import FeedbackEngine
     from neurocodec.threads import use as use_threads
     from neurocodec.training.agreement import measure
-    from neurocodec.training.evaluate import expanded
+    from neurocodec.training.clips import expanded
     from neurocodec.training.judge import distance
 
     use_threads(threads)

@@ -20,7 +20,7 @@ from neurocodec import models
 from neurocodec.engine import BATCH, Engine
 from neurocodec.landmarks import LandmarkCode, LandmarkEncoder, scaled
 from neurocodec.options import SMOOTHING
-from neurocodec.training.clips import read_squares
+from neurocodec.training.clips import expanded, read_squares
 from neurocodec.trajectory import smooth
 
 Integers = NDArray[np.int32]
@@ -64,7 +64,8 @@ def main(clips: tuple[Path, ...], quantization: int, seconds: float, model: str)
         raise click.ClickException(f"{model} has no landmark transform")
     plain, transformed, smoothed = [], [], []
     block = 0
-    for clip in clips:
+    files = expanded(clips)
+    for clip in files:
         frames, fps = read_squares(clip, engine.size, seconds)
         batches = [np.stack(frames[k : k + BATCH]) for k in range(0, len(frames), BATCH)]
         keypoints = np.concatenate([engine.keypoints(b) for b in batches])
@@ -82,7 +83,7 @@ def main(clips: tuple[Path, ...], quantization: int, seconds: float, model: str)
         click.echo(f"{name:<58}{bits:8.1f}{least}")
 
     click.echo(
-        f"{len(clips)} clips, {count} frames, {2 * engine.num_keypoints} values a frame, Q = {quantization}"
+        f"{len(files)} clips, {count} frames, {2 * engine.num_keypoints} values a frame, Q = {quantization}"
     )
     click.echo(f"{'bits a frame':>66}{'entropy':>12}")
     row("original's code", plain, lambda s: coded(LandmarkCode.ORIGINAL, s, whole), bound=False)

@@ -1,0 +1,1 @@
+"""How fast it is: ``python -m neurocodec.bench`` (``make bench``); see ``docs/performance.md``."""

@@ -1,0 +1,61 @@
+"""What this machine is, and how fast it multiplies at best."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from neurocodec import __version__
+from neurocodec.bench.timing import Spread, measure
+from neurocodec.engine import choose_device, has_fast_bfloat16
+from neurocodec.threads import cores
+
+_SIDE = 2048
+
+
+def processor() -> str:
+    """The processor's own name, where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def described(device: str) -> dict[str, Any]:
+    """What figures have to be read beside."""
+    where = choose_device(device).type
+    return {
+        "neurocodec": __version__,
+        "processor": processor(),
+        "cores": cores(),
+        "threads": torch.get_num_threads(),
+        "amx_bfloat16": has_fast_bfloat16(),
+        "device": torch.cuda.get_device_name() if where == "cuda" else "cpu",
+        "system": platform.platform(terse=True),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+def multiplying(seconds: float, device: str, side: int = _SIDE) -> dict[str, Spread]:
+    """GFLOP/s of a product of two matrices of ``side`` x ``side``, by type; an addition counts as one."""
+    out = {}
+    where = choose_device(device)
+    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
+        if dtype is torch.bfloat16 and where.type == "cpu" and not has_fast_bfloat16():
+            continue
+        a, b = (torch.rand(side, side, device=where).to(dtype) for _ in range(2))
+
+        def product(a: torch.Tensor = a, b: torch.Tensor = b) -> None:
+            torch.mm(a, b)
+            if a.is_cuda:
+                torch.cuda.synchronize()
+
+        with torch.inference_mode():
+            out[name] = measure(product, seconds).inverse(2 * side**3 / 1e9)
+    return out

@@ -1,0 +1,121 @@
+"""Whole processes: commands as a user runs them, from start to end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neurocodec.bench.timing import Spread
+from neurocodec.errors import NeurocodecError
+
+
+@dataclass(frozen=True)
+class Run:
+    """One process: ``wall`` seconds from its start to its end, what it printed, and what it noted."""
+
+    wall: float
+    printed: str
+    noted: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A command, repeated.
+
+    ``wall`` seconds from start to end; ``work`` seconds that the command itself reports (None: it does not),
+    without starting Python and loading networks; ``first`` seconds to the first frame; ``peak`` bytes.
+    """
+
+    name: str
+    frames: int
+    wall: Spread
+    work: Spread | None = None
+    first: Spread | None = None
+    peak: int | None = None
+    kbps: float | None = None
+
+    @property
+    def fps(self) -> Spread:
+        """Frames a second of the whole process."""
+        return self.wall.inverse(self.frames)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        parts = {"wall": self.wall, "work": self.work, "first": self.first}
+        spreads = {k: v.as_dict() if v else None for k, v in parts.items()}
+        fixed = {"frames": self.frames, "peak": self.peak, "kbps": self.kbps}
+        return {**fixed, "fps": self.fps.as_dict(), **spreads}
+
+
+def run(command: Sequence[str]) -> tuple[float, str]:
+    """Wall seconds of ``python ARGUMENTS...`` and what it printed.
+
+    Raises:
+        NeurocodecError: it failed.
+    """
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
+    wall = time.perf_counter() - began
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["no message"]
+        raise NeurocodecError(f"{' '.join(command)} failed: {last[0]}")
+    return wall, done.stdout
+
+
+def watched(command: Sequence[str], folder: Path) -> Run:
+    """A command of ``neurocodec`` in a process that is watched (:mod:`neurocodec.bench.child`)."""
+    notes = folder / "notes.json"
+    wall, printed = run(["-m", "neurocodec.bench.child", str(notes), repr(time.time()), *command])
+    return Run(wall, printed, json.loads(notes.read_text()))
+
+
+def repeated(name: str, command: Sequence[str], folder: Path, repeats: int) -> Row:
+    """A row of an encode or decode that prints a report as JSON."""
+    runs = [watched([*command, "-f", "-q", "--json"], folder) for _ in range(repeats)]
+    reports = [json.loads(r.printed) for r in runs]
+    return Row(
+        name,
+        reports[0]["frames"],
+        Spread.of([r.wall for r in runs]),
+        Spread.of([r["seconds"] for r in reports]),
+        Spread.of([r.noted["first"] for r in runs]),
+        max(r.noted["peak"] for r in runs),
+        reports[0].get("kbps", {}).get("total"),
+    )
+
+
+def codec_rows(clip: Path, folder: Path, repeats: int, extra: Sequence[str] = ()) -> list[Row]:
+    """Encode both ways and decode; ``extra`` options go to all three."""
+    ahead, schedule, out = folder / "ahead.nfc", folder / "schedule.nfc", folder / "out.mp4"
+    return [
+        repeated("encode, looking ahead", ["encode", str(clip), str(ahead), *extra], folder, repeats),
+        repeated(
+            "encode, on schedule",
+            ["encode", str(clip), str(schedule), "--refresh", "schedule", *extra], folder, repeats,
+        ),
+        repeated("decode", ["decode", str(ahead), str(out), *extra], folder, repeats),
+    ]  # fmt: skip
+
+
+def help_row(repeats: int) -> Spread:
+    """Seconds of ``neurocodec --help``."""
+    return Spread.of([run(["-m", "neurocodec", "--help"])[0] for _ in range(repeats)])
+
+
+def peer_rows(clip: Path, side: int, threads: int | None, repeats: int) -> list[Row]:
+    """x265 and SVT-AV1 on the same clip, each in a process of its own."""
+    rows = []
+    for name in ("x265", "svt-av1"):
+        command = ["-m", "neurocodec.bench.peer", name, str(clip), str(side), str(threads or 0)]
+        found = [run(command) for _ in range(repeats)]
+        report = json.loads(found[0][1])
+        work = Spread.of([json.loads(text)["seconds"] for _, text in found])
+        wall = Spread.of([w for w, _ in found])
+        rows.append(Row(report["title"], report["frames"], wall, work, kbps=report["kbps"]))
+    return rows

@@ -1,0 +1,29 @@
+"""Model files with random weights: to time shapes that nobody has trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from neurocodec import models
+from neurocodec.models import ModelDescription
+from neurocodec.networks.talk import Talk, TalkConfig
+
+
+def write(folder: Path, config: TalkConfig, seed: int = 0) -> ModelDescription:
+    """A motion model of this shape in ``folder``, named ``untrained`` and its size; the same for a seed."""
+    before = torch.get_rng_state()
+    torch.manual_seed(seed)
+    network = Talk(config)
+    torch.set_rng_state(before)
+    name = f"untrained{config.size}"
+    return models.save(
+        folder / f"{name}.safetensors", network.state_dict(), name=name, architecture="talk",
+        size=config.size, keypoints=network.num_keypoints, config=config.as_dict(), half=False,
+    )  # fmt: skip
+
+
+def like(model: ModelDescription, size: int, folder: Path) -> ModelDescription:
+    """``model``'s shape (of the architecture talk) for squares of ``size`` pixels, untrained."""
+    return write(folder, TalkConfig(**{**model.config, "size": size}))

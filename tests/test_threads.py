@@ -1,0 +1,100 @@
+"""--threads: what may be said, and that no more is used."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import SAMPLES, cut
+from small_models import small
+from test_cli import run
+
+import neurocodec
+from neurocodec import batch, threads, workers
+from neurocodec.errors import UsageError
+from neurocodec.options import DecodeOptions, EncodeOptions
+
+SHARE = """
+import sys, time
+import neurocodec
+source, target, model, threads = sys.argv[1:]
+neurocodec.decode(source, target, model=model, threads=int(threads), duration=0.1, force=True)
+process, main = time.process_time(), time.thread_time()
+neurocodec.decode(source, target, model=model, threads=int(threads), force=True)
+print((time.thread_time() - main) / (time.process_time() - process))
+"""
+"""The main thread's share of the work of a decode that is not the first."""
+
+
+@pytest.mark.parametrize("number", [0, -1, 257])
+@pytest.mark.parametrize("options", [EncodeOptions, DecodeOptions])
+def test_a_bad_number_is_refused_with_advice(number: int, options: type) -> None:
+    with pytest.raises(UsageError, match=f"1 to 256, not {number}; leave them out to use every core"):
+        options(threads=number).resolved()
+
+
+def test_the_command_refuses_none(tmp_path: Path) -> None:
+    done = run("decode", SAMPLES / "astronaut.mp4", tmp_path / "o.mp4", "--threads", "0")
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1 and b"leave them out to use every core" in done.stderr
+    assert run("call", SAMPLES / "astronaut.mp4", "--threads", "0").returncode == 2
+
+
+def test_none_leaves_everything_as_it_is() -> None:
+    before = torch.get_num_threads()
+    threads.use(None)
+    assert torch.get_num_threads() == before
+    assert EncodeOptions().resolved().threads is None
+
+
+def test_what_runs_beside_the_networks_gets_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [threads.beside(n) for n in (1, 2, 3, 8)] == [1, 1, 1, 4]
+    assert [threads.ahead(16, n) for n in (1, 2, None)] == [0, 16, 16]
+    monkeypatch.setattr(threads, "cores", lambda: 12)
+    assert threads.beside(None) == 6
+
+
+@pytest.mark.parametrize("there", [1, 2, 6, 16])
+def test_jobs_divide_the_cores(there: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "cores", lambda: there)
+    for jobs in (0, 1, 2, 5, 40):
+        for tasks in (None, 0, 1, 3, 100):
+            each = workers.threads_for("processes", jobs, tasks)
+            at_once = min(jobs or there, 100 if tasks is None else max(tasks, 1))
+            assert each >= 1
+            assert at_once * each <= max(there, at_once)
+            assert each == 1 or at_once * (each + 1) > there, "cores are left idle"
+    assert workers.threads_for("dask", 0) == 1
+
+
+def test_a_job_has_its_share_unless_the_user_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[int | None] = []
+
+    def encode(source: str, target: str, options: EncodeOptions, force: bool) -> None:
+        used.append(options.threads)
+
+    monkeypatch.setattr(neurocodec, "encode", encode, raising=False)
+    for options in (EncodeOptions(), EncodeOptions(threads=5)):
+        assert batch.run_job(batch.Job("encode", "a", "b", options, 3)) is None
+    assert used == [3, 5]
+
+
+def test_one_thread_is_one_thread(tmp_path: Path) -> None:
+    """Decoding with one thread, all work is done in the thread that asked for it."""
+    model = small(tmp_path / "models", 256)
+    clip = cut(SAMPLES / "astronaut.mp4", tmp_path / "clip.mp4", 60)
+    coded = tmp_path / "clip.nfc"
+    neurocodec.encode(clip, coded, model=str(model.path), refresh="schedule", gap=1000)
+    shares = {}
+    for number in (1, 2):
+        arguments = [str(coded), str(tmp_path / "o.mp4"), str(model.path), str(number)]
+        done = subprocess.run(
+            [sys.executable, "-c", SHARE, *arguments], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        shares[number] = float(done.stdout)
+    assert shares[1] > 0.97
+    assert shares[2] < 0.9

@@ -101,6 +101,8 @@ def run_export(
         OutputError: a graph exists and ``force`` is not set, or cannot be written.
         UnsupportedError: an architecture that is not exported, or packages are missing.
     """
+    import torch
+
     from neurocodec import onnx_export as ox
     from neurocodec.models import describe, installed
 
@@ -125,7 +127,7 @@ def run_export(
         if int8:
             ox.quantize_int8(plain, out / f"{graph.name}.int8.onnx", samples[graph.name])
         for file in files[graph.name]:
-            session = ox.open_session(out / file, threads)
+            session = ox.open_session(out / file, threads, flush=bool(runs))
             largest, mean = ox.differences(graph, session)
             result.append(
                 {
@@ -138,4 +140,5 @@ def run_export(
                     "milliseconds": ox.milliseconds(graph, session, runs) if runs else None,
                 }
             )
+    torch.set_flush_denormal(False)
     return result

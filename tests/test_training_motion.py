@@ -67,8 +67,11 @@ def same(a: Path, b: Path) -> bool:
     first, second = (torch.load(p / states.STATE, weights_only=True) for p in (a, b))
     assert first["step"] == second["step"]
     pairs = [(first[k][n], second[k][n]) for k in ("model", "ema") for n in first[k]]
-    for number, moments in first["optimizer"]["state"].items():
-        pairs += [(moments[n], second["optimizer"]["state"][number][n]) for n in moments]
+    held, other = first["optimizer"]["state"], second["optimizer"]["state"]
+    if held.keys() != other.keys():  # parameters that no step has touched yet have none
+        return False
+    for number, moments in held.items():
+        pairs += [(moments[n], other[number][n]) for n in moments]
     return all(torch.equal(x, y) for x, y in pairs)
 
 

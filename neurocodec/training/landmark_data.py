@@ -12,7 +12,7 @@ import csv
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -168,6 +168,20 @@ def landmarks_of_clip(stored: NDArray[np.uint16]) -> Landmarks:
     out: Landmarks = ((stored.astype(np.float32) - _UNIT) / _UNIT).astype(np.float32)
     out[(stored == NO_FACE).any((1, 2))] = np.nan
     return out
+
+
+def labelled_frames(
+    path: Path, landmarks: Landmarks, every: int
+) -> Iterator[tuple[NDArray[np.uint8], Landmarks]]:
+    """Pictures (H,W,3) RGB and landmarks (68,2) of every so many-th frame of a clip, where they are known."""
+    capture = cv2.VideoCapture(str(path))
+    for t, marks in enumerate(landmarks):
+        good, frame = capture.read()
+        if not good:
+            break
+        if t % every == 0 and np.isfinite(marks).all():
+            yield np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), np.uint8), marks
+    capture.release()
 
 
 def read_clip(path: Path, landmarks: Landmarks, side: int, stride: int) -> tuple[Pictures, Landmarks]:

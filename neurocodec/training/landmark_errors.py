@@ -17,6 +17,7 @@ from neurocodec.training.landmark_data import (
     Report,
     face_square,
     is_validation,
+    labelled_frames,
     landmarks_of_clip,
     read_picture,
     read_table,
@@ -94,18 +95,10 @@ def measure_clips(engine: LandmarkEngine, folder: Path, landmarks: Path, every: 
     for path in sorted(folder.glob("*.mp4")):
         if path.stem not in stored:
             continue
-        marks = landmarks_of_clip(stored[path.stem])
-        capture, tracker = cv2.VideoCapture(str(path)), FaceTracker(engine)
-        for t in range(len(marks)):
-            good, frame = capture.read()
-            if not good:
-                break
-            if t % every or not np.isfinite(marks[t]).all():
-                continue
-            picture = cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
-            truth = (marks[t] * picture.shape[1::-1]).astype(np.float32)
+        tracker = FaceTracker(engine)
+        for picture, marks in labelled_frames(path, landmarks_of_clip(stored[path.stem]), every):
+            truth = (marks * picture.shape[1::-1]).astype(np.float32)
             cases.append(_case(engine, tracker, f"clips/{path.stem}", picture, truth))
-        capture.release()
     return cases
 
 

@@ -20,7 +20,7 @@ from neurocodec.landmarks import LandmarkCode, LandmarkEncoder
 from neurocodec.metrics import Lpips, psnr
 from neurocodec.region import FaceRegion
 from neurocodec.training.evaluate import read_squares
-from neurocodec.training.landmark_data import landmarks_of_clip
+from neurocodec.training.landmark_data import labelled_frames, landmarks_of_clip
 from neurocodec.trajectory import smooth
 from neurocodec.transform import forward, train_basis
 
@@ -139,20 +139,12 @@ def region_lines(engine: LandmarkEngine, folder: Path, landmarks: Path, every: i
     for path in sorted(folder.glob("*.mp4")):
         if path.stem not in stored:
             continue
-        marks = landmarks_of_clip(stored[path.stem])
-        capture = cv2.VideoCapture(str(path))
         rows: dict[str, list[NDArray[np.float64]]] = {"box": [], "landmarks": []}
-        for t in range(len(marks)):
-            good, frame = capture.read()
-            if not good:
-                break
-            if t % every or not np.isfinite(marks[t]).all():
-                continue
+        for frame, marks in labelled_frames(path, landmarks_of_clip(stored[path.stem]), every):
             count += 1
-            picture = cv2.copyMakeBorder(
-                cv2.cvtColor(frame, cv2.COLOR_BGR2RGB), 128, 128, 192, 192, cv2.BORDER_REPLICATE
-            )
-            low, high = marks[t].min(0) * 256 + (192, 128), marks[t].max(0) * 256 + (192, 128)
+            wide = cv2.copyMakeBorder(frame, 128, 128, 192, 192, cv2.BORDER_REPLICATE)
+            picture = np.asarray(wide, np.uint8)
+            low, high = marks.min(0) * 256 + (192, 128), marks.max(0) * 256 + (192, 128)
             side = LANDMARK_MARGIN * float((high - low).max())
             for kind in rows:
                 region = _square(kind, picture, engine)
@@ -162,7 +154,6 @@ def region_lines(engine: LandmarkEngine, folder: Path, landmarks: Path, every: i
                 x, y, found_side = region
                 middle = np.array([x, y]) - (low + high) / 2
                 rows[kind].append(100 * np.array([*middle, found_side - side]) / side)
-        capture.release()
         for kind, some in rows.items():
             if some:
                 found[kind] += np.abs(np.stack(some) - np.mean(some, 0)).mean(1).tolist()

@@ -19,7 +19,6 @@ _METRICS: tuple[type[Metric], ...] = (
     LpipsAlex, Ssim, MsSsim, PsnrY, PsnrRgb, Vmaf, Xpsnr, LandmarkError, Identity, Flicker,
 )  # fmt: skip
 METRICS: dict[str, type[Metric]] = {m.name: m for m in _METRICS}
-DEFAULT_PEERS = ("hevc", "av1")
 
 T = TypeVar("T")
 

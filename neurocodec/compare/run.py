@@ -19,7 +19,6 @@ from neurocodec.workers import Failure, Workers
 
 Progress = Callable[[int, int], None]
 """Called with points done and points known so far."""
-SIZES = ("model", "source")
 
 
 @dataclass

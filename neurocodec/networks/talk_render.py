@@ -205,10 +205,9 @@ class TalkRenderer:
         confidence = motion[f"confidence{level}"]
         if len(confidence) == 1:
             return torch.ones(()).expand(1, confidence.shape[1], side, side)
-        if len(confidence) == 2:
-            first = torch.sigmoid(_bilinear(confidence[:1] - confidence[1:], side))
-            return torch.cat([first, 1 - first])[:, :, 0]
-        return _bilinear(confidence, side).softmax(0)[:, :, 0]
+        # the softmax over two
+        first = torch.sigmoid(_bilinear(confidence[:1] - confidence[1:], side))
+        return torch.cat([first, 1 - first])[:, :, 0]
 
     @staticmethod
     def _mean(x: Tensor, shares: Tensor) -> Tensor:
@@ -271,13 +270,8 @@ class TalkRenderer:
         grid = flow.permute(0, 1, 3, 4, 2).reshape(count, b * size, size, 2)
         warped = F.grid_sample(images, grid, padding_mode="border", align_corners=True)
         warped = warped.view(count, 3, b, size, size)
-        if count > 1:
-            weights = self._shares(motion, "128", size)
-            if count == 2:
-                mean = torch.lerp(warped[1], warped[0], weights[0])
-            else:
-                mean = (warped * weights[:, None]).sum(0)
-        else:
-            mean = warped[0]
+        mean = warped[0]
+        if count == 2:
+            mean = torch.lerp(warped[1], warped[0], self._shares(motion, "128", size)[0])
         h = size // 2
         return mean.view(3, b, h, 2, h, 2).permute(1, 2, 4, 0, 3, 5).reshape(b, h, h, 12)

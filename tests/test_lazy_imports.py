@@ -33,3 +33,17 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].split() == ["imported:"]
     assert "neurocodec" in done.stdout or "Usage" in done.stdout
+
+
+def test_loading_a_model_imports_no_compiler() -> None:
+    program = """
+import sys
+from neurocodec import models
+from neurocodec.engine import DistanceEngine, Engine
+Engine(models.find("talk256", "motion"), "cpu")
+DistanceEngine(models.find("likeness", "distance"), "cpu")
+print("imported:", *(m for m in ("torch._dynamo", "torch._inductor", "sympy", "scipy") if m in sys.modules))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["imported:"]

@@ -311,7 +311,9 @@ class Talk(nn.Module):
         self.keypoint_net = KeypointNet(self.num_keypoints, c.keypoint_width, c.temperature)
         self.motion_net = MotionNet(c.num_tps, c.motion_width, c.regularization, c.variance)
         self.generator = Generator(c.generator_width, c.motion_width)
-        plain = torch.eye(2 * self.num_keypoints, dtype=torch.int16) * BASIS_ONE
+        # not torch.eye, which on the meta device of models.load would import a second of torch's compiler
+        plain = torch.zeros((2 * self.num_keypoints,) * 2, dtype=torch.int16)
+        plain.diagonal().fill_(BASIS_ONE)
         self.register_buffer("landmark_basis", plain)
 
     def keypoints(self, images: Tensor) -> Tensor:

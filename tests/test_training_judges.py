@@ -153,6 +153,29 @@ def test_gauge_learns_what_is_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert untrained.validate(untrained.network)["spearman"] < spearman
 
 
+def test_pictures_of_a_sample_are_varied_alike() -> None:
+    """A picture of numbered places shows what became of each: the same in all pictures."""
+    places = np.arange(256, dtype=np.uint8)
+    map_of = np.stack([*np.meshgrid(places, places), np.full((256, 256), 128, np.uint8)], 2)
+    other = np.random.default_rng(3).integers(0, 256, (256, 256, 3)).astype(np.uint8)
+    rng = np.random.default_rng(5)
+    orders = set()
+    for _ in range(20):
+        state = rng.bit_generator.state
+        first, second, third = judged.varied([map_of, other, map_of], rng)
+        assert first.shape == second.shape == (256, 256, 3)
+        assert (first == third).all()
+        rng.bit_generator.state = state
+        alone = judged.varied([other], rng)[0]
+        assert (second == alone).all()
+        flat = [k for k in range(3) if np.ptp(first[..., k]) == 0]
+        assert len(flat) == 1
+        orders.add(flat[0])
+        sides = [len(np.unique(first[..., k])) for k in range(3) if k not in flat]
+        assert min(sides) > 60
+    assert len(orders) > 1
+
+
 def test_samples_are_renderings_of_the_model(tmp_path: Path) -> None:
     from neurocodec.engine import Engine
     from neurocodec.training.clips import find_clips
@@ -177,6 +200,14 @@ def test_samples_are_renderings_of_the_model(tmp_path: Path) -> None:
         assert 0 < error < np.abs(np.roll(b, 64, 1).astype(float) - b).mean()
     held = judged.make(FramePairs(tmp_path / "cache"), 2, engine, distance, 1, held=1.0)
     assert (held.renderings == held.references).all()
+    measured.clear()
+    other = judged.make(FramePairs(tmp_path / "cache"), 3, engine, distance, 1, vary=1.0)
+    assert other.distances.tolist() == [1, 2, 3]
+    for k, (a, b) in enumerate(measured):
+        assert (other.renderings[k] == a).all()
+        assert (other.originals[k] == b).all()
+        assert not (frames == b).all((1, 2, 3)).any()
+        assert (a != b).any()
     kept = [judged.kept(tmp_path / "kept", {"a": n}, lambda: made) for n in (1, 1)]
     assert (kept[1].renderings == made.renderings).all()
     again: list[int] = []

@@ -142,12 +142,15 @@ class Loss:
 class Samples:
     """Renderings that a judging network (feedback, distance) learns from.
 
-    ``count`` to learn from and ``test`` of the people held out; ``held``: share of references held still.
+    ``count`` to learn from and ``test`` of the people held out; ``held``: share of references held still;
+    ``vary``: share of samples in other light, other colours, enlarged
+    (:func:`neurocodec.training.judged.varied`).
     """
 
     count: int = 3000
     test: int = 400
     held: float = 0.0
+    vary: float = 0.0
 
 
 @dataclass

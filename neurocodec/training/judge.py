@@ -98,15 +98,15 @@ class _Maker:
         )
 
     def _part(self, part: str, cache: Path, count: int, people: set[str], seed: int) -> Judged:
-        held = self._config.samples.held
+        held, vary = self._config.samples.held, self._config.samples.vary
         recipe = {
             "part": part, "count": count, "people": sorted(people), "seed": seed, "model": self._model.hash,
-            "distance": self.name, "held": held, "cache": str(cache.resolve()),
+            "distance": self.name, "held": held, "vary": vary, "cache": str(cache.resolve()),
         }  # fmt: skip
 
         def build() -> Judged:
             engine = Engine(self._model, self._device, self._config.machine.threads or None)
-            return judged.make(FramePairs(cache, people), count, engine, self._distance, seed, held)
+            return judged.make(FramePairs(cache, people), count, engine, self._distance, seed, held, vary)
 
         return judged.kept(self._files.out / SAMPLES / part, recipe, build)
 

@@ -1,7 +1,9 @@
 """Renderings and how far they are from their originals: what judging networks learn from.
 
 They are made as the encoder makes them: from one or two references out of a chain of the reference coder, of
-keypoints with the error of a quantization step, for frames between those references.
+keypoints with the error of a quantization step, for frames between those references.  Few people teach whose
+picture it is rather than how far it is off; so light, colours and crops are varied before the distance is
+taken.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
@@ -28,6 +31,9 @@ _TOGETHER = 4
 _ALONE = 0.25
 """Share of frames with one reference, as at the end of what an encoder has seen."""
 _QUANTIZATION = 100
+_LARGEST_ZOOM = 1.7
+_OTHER_COLOURS = 0.3
+"""Share of varied samples whose channels are shuffled."""
 _SAID = 200
 """Renderings between lines of progress where there is no terminal."""
 
@@ -42,10 +48,37 @@ class Judged:
         return len(self.distances)
 
 
+def varied(pictures: list[Picture], rng: np.random.Generator) -> list[Picture]:
+    """Pictures (S,S,3) in one and the same other light, colours in another order, a part of them enlarged."""
+    size = pictures[0].shape[0]
+    side = round(size / rng.uniform(1, _LARGEST_ZOOM))
+    y, x = rng.integers(size - side + 1, size=2)
+    order = rng.permutation(3) if rng.random() < _OTHER_COLOURS else np.arange(3)
+    gain = rng.uniform(0.7, 1.2, 3) * rng.uniform(0.8, 1.1)
+    gamma = np.exp(rng.uniform(-0.35, 0.35))
+    levels = np.linspace(0, 1, 256)[:, None] ** gamma * gain * 255
+    table = np.clip(np.round(levels), 0, 255).astype(np.uint8)[None]
+    out = []
+    for picture in pictures:
+        part = cv2.resize(picture[y : y + side, x : x + side], (size, size), interpolation=cv2.INTER_LINEAR)
+        out.append(np.ascontiguousarray(cv2.LUT(part, table)[..., order]))
+    return out
+
+
 def make(
-    pairs: FramePairs, count: int, engine: Engine, distance: Distance, seed: int, held: float = 0.0
+    pairs: FramePairs,
+    count: int,
+    engine: Engine,
+    distance: Distance,
+    seed: int,
+    held: float = 0.0,
+    vary: float = 0.0,
 ) -> Judged:
-    """``count`` samples; a share ``held`` of them is a reference held still instead of a rendering."""
+    """``count`` samples.
+
+    A share ``held`` of them is a reference held still instead of a rendering, a share ``vary`` is
+    :func:`varied`.
+    """
     rng = np.random.default_rng(seed)
     size = engine.size
     pictures = {name: np.empty((count, size, size, 3), np.uint8) for name in ARRAYS[:3]}
@@ -64,9 +97,12 @@ def make(
                 points = engine.keypoints(targets) + noise
                 renderings = engine.render(used, points.astype(np.float32))
             for rendering, target in zip(renderings, targets, strict=True):
-                for name, picture in zip(ARRAYS, (rendering, before, target), strict=False):
+                shown = [rendering, before, target]
+                if rng.random() < vary:
+                    shown = varied(shown, rng)
+                for name, picture in zip(ARRAYS, shown, strict=False):
                     pictures[name][k] = picture
-                distances[k] = distance(rendering, target)
+                distances[k] = distance(shown[0], shown[2])
                 k += 1
             bar.update(len(targets))
             if bar.disable and k // _SAID > (k - len(targets)) // _SAID:

@@ -164,6 +164,26 @@ def test_what_a_training_leaves(place: Path) -> None:
     assert sheet[:, 2 * 64 : 3 * 64].std() > 10
 
 
+def test_validation_codes_other_peoples_clips(place: Path, tmp_path: Path) -> None:
+    people(tmp_path / "others", 2, 10)
+    settings = [
+        "--data", str(place / "data"), "--validate", str(tmp_path / "others"), "--validate-every", "2",
+        "--set", "optimizer.steps=4", "--set", "watch.validate_seconds=0.3",
+    ]  # fmt: skip
+    arguments = [*command(place, "validated"), *settings]
+    arguments[arguments.index("--steps") + 1] = "4"
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert not stop.value.code
+    noted = [json.loads(x) for x in (place / "validated" / "validation.jsonl").read_text().splitlines()]
+    assert [x["step"] for x in noted] == [2, 4]
+    for figures in noted:
+        assert 1 < figures["kbps"] < 1000
+        assert 5 < figures["psnr"] < 60
+        assert 0 < figures["likeness"] < 1
+    assert noted[0]["psnr"] != noted[1]["psnr"]  # of the weights as they were then
+
+
 def test_exported_model_codes_a_clip(place: Path) -> None:
     source = io.BytesIO()
     from fractions import Fraction

@@ -91,6 +91,8 @@ def network_stages(
         return Stage(name, unit, measure(call, seconds).scaled(1 / n), macs[key] if key else None)
 
     yield stage("keypoints", "frame", lambda: engine.keypoints(some), "keypoints")
+    if engine.quick:
+        yield stage("keypoints, to be coded", "frame", lambda: engine.measure(some), "keypoints")
     yield stage("reference", "reference", lambda: engine.reference(some[0]), "reference", 1)
     used = [engine.prepare(some[k], points[k]) for k in (0, -1)]
     for count in range(1, engine.max_references + 1):
@@ -121,7 +123,7 @@ def _in_float32(
 
 def distance_stage(pictures: Picture, seconds: float, device: str) -> Stage:
     """The verdict of an encode: renderings of originals that were seen before."""
-    model = models.find(models.DEFAULT_DISTANCE, "distance")
+    model = models.find(models.DEFAULT_FEEDBACK, "feedback")
     meter = DistanceEngine(model, device)
     originals = list(pictures[:BATCH])
     others = np.ascontiguousarray(pictures[::-1][: len(originals)])

@@ -117,7 +117,8 @@ class KeypointNet(nn.Module):
 
     def heatmaps(self, images: Tensor) -> Tensor:
         """(B,3,S,S) in [0,1] -> unnormalised heat maps (B,N,64,64)."""
-        x0 = self.stem(F.pixel_unshuffle(_resize(images, KEYPOINT_INPUT) - 0.5, 2))
+        x = F.pixel_unshuffle(_resize(images, KEYPOINT_INPUT) - 0.5, 2)
+        x0 = self.stem(x.to(self.head.weight.dtype, memory_format=torch.channels_last))
         x1 = self.down1(x0)
         x2 = self.down2(x1)
         x = self.down3(x2)

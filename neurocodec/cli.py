@@ -30,7 +30,6 @@ from neurocodec.errors import (
 from neurocodec.limits import CHUNK, FRAMES, PIXELS
 from neurocodec.options import (
     AUDIO_MODES,
-    FEEDBACKS,
     FIRST_REFERENCES,
     LANDMARK_CODES,
     LANDMARKS,
@@ -311,9 +310,9 @@ SIZE = _Size()
 @click.option("--model", metavar="NAME|FILE", help="Motion model.  [default: talk256; original: vox256]")
 @click.option(
     "--feedback",
-    metavar="|".join(FEEDBACKS) + "|NAME|FILE",
-    help="Who gives the verdict: the measurement against the original picture, or a network.  "
-    "[default: measured; original: network]",
+    metavar="NAME|FILE",
+    help="Network that gives the verdict on renderings.  "
+    "[default: likeness; original: classic-feedback, where imported]",
 )
 @click.option(
     "--audio",
@@ -633,9 +632,7 @@ def models_show(name: str, device: str, threads: int | None, as_json: bool) -> N
     use_threads(threads)
     cost = cost_of(model, 0.2, device)
     result = {**model.as_dict(), **cost.as_dict()}
-    _emit(
-        result, as_json, lambda: [*(f"{k:<13} {v}" for k, v in model.as_dict().items()), *cost.lines()]
-    )
+    _emit(result, as_json, lambda: [*(f"{k:<13} {v}" for k, v in model.as_dict().items()), *cost.lines()])
 
 
 @models.command("benchmark")

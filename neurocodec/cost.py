@@ -2,7 +2,7 @@
 
 Operations are counted by running an untrained network of that shape once: convolutions and matrix products
 only, one multiplication and one addition as one.  Times are those of the runtime that
-encode and decode use, medians over calls with eight pictures at a time, as there.
+encode and decode use, medians over calls with eight pictures at a time, as there (verdicts: with one).
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numpy as np
 import torch
 
 from neurocodec import models
-from neurocodec.engine import BATCH, DistanceEngine, Engine, FeedbackEngine
+from neurocodec.engine import BATCH, Engine
+from neurocodec.feedback import open_feedback
 from neurocodec.models import ModelDescription
 
 WHAT = {
@@ -24,7 +25,7 @@ WHAT = {
     "reference": "a reference (keypoints and features)",
     "frame": "rendering a frame",
     "verdict": "a verdict",
-    "distance": "a distance",
+    "verdict_known": "a further one on the same original",
     "picture": "a picture",
 }
 
@@ -71,10 +72,15 @@ def operations(model: ModelDescription) -> dict[str, int]:
     """Multiply-accumulates by part; a frame is rendered from as many references as the model can use."""
     network = cast(Any, models.build(model.architecture, model.config)).eval()
     picture = torch.zeros(1, 3, model.size, model.size)
+    if model.architecture == "likeness":
+        with torch.no_grad():
+            known = network.features(picture)
+        return {
+            "verdict": counted(lambda: network(picture, picture)),
+            "verdict_known": counted(lambda: network.compare(network.features(picture), known)),
+        }
     if model.kind == "feedback":
-        return {"verdict": counted(lambda: network.verdict(picture, picture))}
-    if model.kind == "distance":
-        return {"distance": counted(lambda: network(picture, picture))}
+        return {"verdict": counted(lambda: network.verdict(picture))}
     if model.kind != "motion":
         return {"picture": counted(lambda: network(picture))}
     points = torch.rand(1, model.keypoints, 2)
@@ -108,11 +114,11 @@ def times(model: ModelDescription, seconds: float, device: str = "auto") -> dict
     pictures = rng.integers(0, 256, (BATCH, model.size, model.size, 3), np.uint8)
     one = pictures[0]
     if model.kind == "feedback":
-        judge = FeedbackEngine(model, device)
-        return {"verdict": _milliseconds(lambda: judge.verdict(one, one), seconds)}
-    if model.kind == "distance":
-        meter = DistanceEngine(model, device)
-        return {"distance": _milliseconds(lambda: meter(pictures, list(pictures)), seconds) / BATCH}
+        judge = open_feedback(model, device)
+        out = {"verdict": _milliseconds(lambda: judge(pictures[:1], [one.copy()]), seconds)}
+        if model.architecture == "likeness":
+            out["verdict_known"] = _milliseconds(lambda: judge(pictures[:1], [one]), seconds)
+        return out
     if model.kind != "motion":
         network = models.load(model)
         some = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255

@@ -32,9 +32,10 @@ from neurocodec.block import (
 from neurocodec.choice import best_frame
 from neurocodec.container import NfcWriter
 from neurocodec.driven import DrivenEngine
-from neurocodec.engine import BATCH, DistanceEngine, Engine, FeedbackEngine, Pictures, Reference
+from neurocodec.engine import BATCH, Engine, Pictures, Reference
 from neurocodec.errors import InputError, UnsupportedError
 from neurocodec.faces import default_engine
+from neurocodec.feedback import open_feedback
 from neurocodec.fit import cut, pad
 from neurocodec.header import FINEST_TIME_BASE, HASH_BYTES, AudioTrack, Colour, Fit, Header, LatentModel
 from neurocodec.landmarks import LandmarkCode, LandmarkEncoder, dequantize, quantize, scaled
@@ -50,7 +51,7 @@ from neurocodec.region import FaceRegion
 from neurocodec.schedule import PERFECT, RefreshSchedule
 from neurocodec.threads import ahead, beside
 from neurocodec.trajectory import smooth
-from neurocodec.verdict import is_cut, measured_verdict
+from neurocodec.verdict import is_cut
 
 Progress = Callable[[int, int | None], None]
 _MAX_PENDING_SOUND = 2000
@@ -94,36 +95,26 @@ class Frame:
 
 
 class _Judge:
-    """Gives the verdict on a rendering by the chosen feedback."""
+    """Gives the verdict by the chosen feedback network (None: the original's, where it has been imported)."""
 
     def __init__(self, options: EncodeOptions, notes: list[str]) -> None:
-        self._network: FeedbackEngine | None = None
-        self.name = options.feedback or "measured"
-        if self.name == "measured":
-            self._meter = DistanceEngine(models.find(models.DEFAULT_DISTANCE, "distance"), options.device)
-            return
-        name = self.name
-        if name == "network":
-            name = models.DEFAULT_FEEDBACK
-            if options.profile == "original":
-                if any(m.name == models.ORIGINAL_FEEDBACK for m in models.installed()):
-                    name = models.ORIGINAL_FEEDBACK
-                else:
-                    notes.append(
-                        "the original's feedback network is not imported; using neurocodec's own "
-                        "(see 'neurocodec models import')"
-                    )
-        description = models.find(name, "feedback")
-        self.name = description.name
-        self._network = FeedbackEngine(description, options.device)
+        name = options.feedback
+        if name is None:
+            name = models.ORIGINAL_FEEDBACK
+            if all(m.name != name for m in models.installed()):
+                name = models.DEFAULT_FEEDBACK
+                notes.append(
+                    "the original's feedback network is not imported; using neurocodec's own "
+                    "(see 'neurocodec models import')"
+                )
+        self._feedback = open_feedback(models.find(name, "feedback"), options.device)
+        self.name = self._feedback.description.name
 
     def __call__(
         self, renderings: Pictures, originals: Sequence[Pictures], reference: NDArray[np.uint8]
     ) -> NDArray[np.float64]:
         """Verdicts (B,) on renderings (B,S,S,3) and as many originals (S,S,3)."""
-        if self._network is None:
-            return measured_verdict(self._meter(renderings, originals))
-        return np.array([self._network.verdict(r, reference) for r in renderings])
+        return self._feedback(renderings, originals)
 
 
 @dataclass
@@ -468,7 +459,13 @@ class Encoder:
             forced = [best, *(k for k in forced if k)]
         oldest = self._oldest_chain(frames[0].pts, first)
         stretches = self._lookahead.place(
-            [f.square for f in frames], self.engine.points(values), forced, cuts, current, oldest, code,
+            [f.square for f in frames],
+            self.engine.points(values),
+            forced,
+            cuts,
+            current,
+            oldest,
+            code,
             self._coder.preview,
         )
         used = [p for p in (current, *(s.before for s in stretches)) if p is not None and p.number < first]

@@ -31,17 +31,15 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 DEFAULT_MOTION = "talk256"
-DEFAULT_FEEDBACK = "gauge256"
+DEFAULT_FEEDBACK = "likeness"
 ORIGINAL_FEEDBACK = "classic-feedback"
 MODELS_VARIABLE = "NEUROCODEC_MODELS"
-DEFAULT_DISTANCE = "likeness"
 DEFAULT_LANDMARKS = "face68"
 KINDS = {
     "talk": "motion",
     "vox256": "motion",
-    "gauge": "feedback",
+    "likeness": "feedback",
     "classic-feedback": "feedback",
-    "likeness": "distance",
     "face68": "landmarks",
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
@@ -189,10 +187,6 @@ def build(architecture: str, config: dict[str, Any]) -> nn.Module:
             from neurocodec.networks.vox256 import Vox256
 
             return Vox256()
-        if architecture == "gauge":
-            from neurocodec.networks.gauge import Gauge
-
-            return Gauge(**config)
         if architecture == "likeness":
             from neurocodec.networks.likeness import Likeness
 

@@ -20,7 +20,6 @@ def _range(name: str, value: float, low: float, high: float) -> None:
 
 
 PROFILES = ("default", "original")
-FEEDBACKS = ("measured", "network")
 AUDIO_MODES = ("opus", "copy", "none")
 REGIONS = ("full", "face")
 REFERENCE_CODECS = ("av1", "hevc", "jpeg")
@@ -56,14 +55,14 @@ class EncodeOptions:
     differences before rounding, ``smoothing`` is the strength of rate-distortion optimized rounding
     (:mod:`neurocodec.trajectory`).  ``refresh`` is ``lookahead`` (:mod:`neurocodec.lookahead`) or
     ``schedule`` (:mod:`neurocodec.schedule`); ``gap`` and ``alpha`` steer both, ``price`` is what a byte of
-    reference costs in the former.  ``feedback`` is ``measured``, ``network`` or a feedback model's name or
-    file; ``audio_bitrate`` is in bit/s; ``reference_quality`` is 0 to 100; ``reference_period`` (seconds)
-    bounds how far apart independent references lie, ``first_reference`` is the ``first`` frame or the
-    ``best`` one of its block (:mod:`neurocodec.choice`).  ``landmarks`` says what is coded of a frame:
-    ``learned`` keypoints, or ``68`` facial landmarks as a latent of ``landmark_model`` (default: face68).  Of
-    the targets, ``target_kbps`` (kbit/s) and ``max_size`` (bytes) count the whole file, ``target_lpips`` is
-    the mean distance of the renderings.  ``threads`` (None: every core) is what networks may use;
-    codecs beside them get half as many.
+    reference costs in the former.  ``feedback`` is a feedback network's name or file (the original's profile
+    takes the original's where it has been imported); ``audio_bitrate`` is in bit/s; ``reference_quality`` is
+    0 to 100; ``reference_period`` (seconds) bounds how far apart independent references lie,
+    ``first_reference`` is the ``first`` frame or the ``best`` one of its block (:mod:`neurocodec.choice`).
+    ``landmarks`` says what is coded of a frame: ``learned`` keypoints, or ``68`` facial landmarks as a latent
+    of ``landmark_model`` (default: face68).  Of the targets, ``target_kbps`` (kbit/s) and ``max_size``
+    (bytes) count the whole file, ``target_lpips`` is the mean distance of the renderings.  ``threads`` (None:
+    every core) is what networks may use; codecs beside them get half as many.
     """
 
     profile: str = "default"
@@ -112,7 +111,7 @@ class EncodeOptions:
             quality=quality,
             quantization=self.quantization or (100 if original else quantization_at(quality)),
             model=self.model or ("vox256" if original else "talk256"),
-            feedback=self.feedback or ("network" if original else "measured"),
+            feedback=self.feedback or (None if original else "likeness"),
             reference_codec=self.reference_codec or ("jpeg" if original else "av1"),
             landmark_code=self.landmark_code or ("original" if original else "range"),
             refresh=self.refresh or ("schedule" if original else "lookahead"),

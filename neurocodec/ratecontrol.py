@@ -90,7 +90,7 @@ def mean_distance(source: Any, coded: IO[bytes], options: EncodeOptions) -> floa
     """
     from neurocodec.api import pictures
 
-    meter = DistanceEngine(models.find(models.DEFAULT_DISTANCE, "distance"), options.device)
+    meter = DistanceEngine(models.find(models.DEFAULT_FEEDBACK, "feedback"), options.device)
     originals = fitted_pictures(source, options)
     renderings = pictures(cast(BinaryIO, coded), model=options.model, device=options.device)
     distances: list[float] = []

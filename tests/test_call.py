@@ -29,10 +29,11 @@ from neurocodec.call.payload import (
 from neurocodec.call.receiver import Receiver
 from neurocodec.call.rtp import LANDMARKS, Counter, RtpPacket
 from neurocodec.call.sender import SenderOptions
-from neurocodec.call.simulate import ComputeTimes, simulate
+from neurocodec.call.simulate import CallResult, ComputeTimes, measured_times, simulate
 from neurocodec.cli import main
 from neurocodec.engine import Engine
 from neurocodec.errors import DamagedFileError, InputError, OutputError, UsageError
+from neurocodec.feedback import MeasuredFeedback
 
 LINK = LinkOptions(bandwidth=40_000, loss=0.02, delay=0.08, jitter=0.02)
 
@@ -116,7 +117,7 @@ def test_payloads_survive() -> None:
     assert unpack_entries(pack_entries(entries)) == entries
     fragment = Fragment(3, 70, 1, 4, b"data")
     assert Fragment.unpack(fragment.pack()) == fragment
-    report = Feedback(10, 9, 1234, 0.05, 2, None, 1.0, True, ((2, 1), (3, 0)))
+    report = Feedback(10, 9, 1234, 0.05, 2, None, True, ((2, 1), (3, 0)))
     assert Feedback.unpack(report.pack()) == report
 
 
@@ -166,8 +167,33 @@ def test_losses_are_concealed_and_a_reference_comes_again(engine: Engine, pictur
     assert result.lost > 5
 
 
+def test_the_sender_judges_what_the_receiver_shows(engine: Engine, pictures: list[np.ndarray]) -> None:
+    def called(verdict: float, times: ComputeTimes) -> tuple[CallResult, list[tuple[np.ndarray, int]]]:
+        looks = []
+
+        def judge(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
+            looks.append((renderings[0], next(k for k, p in enumerate(pictures) if p is originals[0])))
+            return np.array([verdict])
+
+        link, options = LinkOptions(delay=0.02), SenderOptions(rate=200_000)
+        return simulate(engine, judge, pictures, 25.0, link, 1, options, times), looks
+
+    good, looks = called(1.0, ComputeTimes())
+    assert good.sent.references == 1
+    assert len(looks) == 3
+    for rendering, frame in looks:
+        shown = next(s for s in good.shown if s.frame == frame)
+        assert shown.how == "received"
+        assert np.abs(rendering.astype(int) - shown.picture).mean() < 0.1
+    bad, _ = called(0.0, ComputeTimes())
+    assert bad.sent.references == 2
+    assert not good.sent.skipped
+    slow, looks = called(1.0, ComputeTimes(judge=0.3))
+    assert slow.sent.skipped >= 5 * len(looks) > 0
+
+
 def test_damaged_packets_are_counted(engine: Engine) -> None:
-    receiver = Receiver(engine, None, 25.0)
+    receiver = Receiver(engine, 25.0)
     good = RtpPacket(LANDMARKS, 1, 0, 7, pack_entries([Entry(0, 0, None, 100, b"\x01" * 40)])).pack()
     for data in (b"", b"garbage" * 5, good, RtpPacket(33, 2, 0, 7, b"").pack()):
         receiver.packet(data, 0.1)
@@ -194,6 +220,11 @@ def test_bad_settings(tmp_path: Path) -> None:
             command.sweep_values(text)
     with pytest.raises(UsageError, match="100 %"):
         command.run_call(tmp_path / "x.mp4", loss="150%")
+    for text in ("12,30", "fast", "12,30,-1"):
+        with pytest.raises(UsageError, match=r"milliseconds|computing"):
+            command.run_call(
+                Path(__file__).parents[1] / "samples" / "astronaut.mp4", seconds=0.1, compute=text
+            )
     with pytest.raises(UsageError, match="sweep"):
         command.run_call(tmp_path / "x.mp4", sweep="loss=1", realtime=True)
     (tmp_path / "there.png").write_bytes(b"")
@@ -201,6 +232,14 @@ def test_bad_settings(tmp_path: Path) -> None:
         command.run_call(tmp_path / "x.mp4", plot_path=tmp_path / "there.png")
     with pytest.raises(InputError):
         command.run_call(tmp_path / "x.mp4")
+
+
+def test_times_of_this_machine(engine: Engine, pictures: list[np.ndarray]) -> None:
+    judge = MeasuredFeedback(models.find(models.DEFAULT_FEEDBACK, "feedback"))
+    times = measured_times(engine, judge, pictures[:3])
+    assert 0 < times.measure < 10
+    assert 0 < times.render < 10
+    assert 0 < times.judge < 10
 
 
 def test_command(clip: Path, tmp_path: Path) -> None:

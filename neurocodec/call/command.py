@@ -77,8 +77,8 @@ class NothingShown(NeurocodecError):
 @click.option("--landmarks", type=click.Choice(["learned", "68"]), default="learned", show_default=True)
 @click.option("--seconds", type=float, default=10.0, show_default=True, help="Of the video that are sent.")
 @click.option(
-    "--compute", default="12,30", show_default=True, metavar="MS,MS|measured",
-    help="Milliseconds for measuring a frame and for rendering one, or this machine's.",
+    "--compute", default="12,30,40", show_default=True, metavar="MS,MS,MS|measured",
+    help="Milliseconds for measuring a frame, for rendering one, for judging one, or this machine's.",
 )  # fmt: skip
 @click.option("--realtime", is_flag=True, help="Two processes over UDP on this machine, in real time.")
 @click.option("--sweep", metavar="NAME=VALUES", help="Try several values: loss=0,1,2,5,10%")
@@ -118,7 +118,7 @@ def call(video: Path, as_json: bool, **settings: Any) -> None:
 def run_call(
     video: Path, *, bandwidth: str = "40kbps", loss: str = "0%", delay: str = "80ms", jitter: str = "20ms",
     trace: Path | None = None, seed: int = 1, buffer: str | None = None, landmarks: str = "learned",
-    seconds: float = 10.0, compute: str = "12,30", realtime: bool = False, sweep: str | None = None,
+    seconds: float = 10.0, compute: str = "12,30,40", realtime: bool = False, sweep: str | None = None,
     out: Path | None = None, plot_path: Path | None = None, model: str | None = None,
     threads: int | None = None, force: bool = False,
 ) -> tuple[str | None, list[tuple[str, dict[str, Any]]]]:  # fmt: skip
@@ -134,7 +134,8 @@ def run_call(
     from neurocodec.call.simulate import ComputeTimes, measured_times, simulate
     from neurocodec.compare.plots import rendered
     from neurocodec.driven import DrivenEngine
-    from neurocodec.engine import DistanceEngine, Engine, FeedbackEngine
+    from neurocodec.engine import Engine
+    from neurocodec.feedback import MeasuredFeedback
     from neurocodec.media.atomic import AtomicFile
 
     if not 0 < seconds <= MOST_SECONDS:
@@ -154,7 +155,7 @@ def run_call(
     pictures, fps = read_squares(video, description.size, seconds)
     chosen = models.find(models.DEFAULT_LANDMARKS, "landmarks") if landmarks == "68" else None
     rows = []
-    meter = DistanceEngine(models.find(models.DEFAULT_DISTANCE, "distance"))
+    judge = MeasuredFeedback(models.find(models.DEFAULT_FEEDBACK, "feedback"))
     if realtime:
         from neurocodec.call.realtime import run_realtime
 
@@ -166,8 +167,11 @@ def run_call(
             if chosen
             else Engine(description, threads=threads)
         )
-        judge = FeedbackEngine(models.find(models.DEFAULT_FEEDBACK, "feedback"))
-        times = measured_times(engine, pictures) if compute == "measured" else _compute(compute, ComputeTimes)
+        times = (
+            measured_times(engine, judge, pictures)
+            if compute == "measured"
+            else _compute(compute, ComputeTimes)
+        )
         results = []
         for value in values:
             changed: dict[str, Any] = {name: quantity(name, value)} if name else {}
@@ -175,7 +179,7 @@ def run_call(
             options: SenderOptions = _sender(tried)
             results.append(simulate(engine, judge, pictures, fps, tried, seed, options, times, margin))
     for value, result in zip(values, results, strict=True):
-        rows.append((value, summary.summarize(result, pictures, fps, meter)))
+        rows.append((value, summary.summarize(result, pictures, fps, judge.meter)))
     if plot_path:
         figure = (
             summary.sweep_plot(name, rows)
@@ -202,14 +206,14 @@ def _words(link: LinkOptions) -> str:
 
 
 def _compute(text: str, times: Any) -> Any:
-    """Two numbers of milliseconds."""
+    """Three numbers of milliseconds."""
     try:
-        first, second = (float(v) / 1000 for v in text.split(","))
+        first, second, third = (float(v) / 1000 for v in text.split(","))
     except ValueError:
-        raise UsageError(f"{text!r} is neither two numbers of milliseconds nor 'measured'") from None
-    if not (0 <= first <= 10 and 0 <= second <= 10):
+        raise UsageError(f"{text!r} is neither three numbers of milliseconds nor 'measured'") from None
+    if not all(0 <= v <= 10 for v in (first, second, third)):
         raise UsageError("computing times must lie between 0 and 10000 ms")
-    return times(first, second)
+    return times(first, second, third)
 
 
 def read_squares(video: Path, side: int, seconds: float) -> tuple[list[Any], float]:

@@ -21,7 +21,6 @@ from neurocodec.rangecoder import RangeDecoder, RangeEncoder
 LIMIT = 1 << 24
 _MOST_FRAGMENTS, _MOST_ENTRIES, _MOST_NACKS = 4096, 64, 64
 _COUNT = 1 << 32
-NO_VERDICT = 255
 
 
 @dataclass(frozen=True)
@@ -120,9 +119,8 @@ class Feedback:
     """What a receiver tells: all numbers are totals or the newest, so that lost feedback does no harm.
 
     ``expected`` and ``received`` packets, ``octets`` received, ``delay`` the queueing seen lately (seconds),
-    ``reference`` and ``frame`` the newest that were decoded (None: none yet), ``verdict`` on the last
-    rendering that was judged (None: none), ``refresh``: a new reference is asked for, ``missing`` fragments
-    as (reference, index).
+    ``reference`` and ``frame`` the newest that were decoded (None: none yet), ``refresh``: a new reference is
+    asked for, ``missing`` fragments as (reference, index).
     """
 
     expected: int
@@ -131,16 +129,14 @@ class Feedback:
     delay: float
     reference: int | None
     frame: int | None
-    verdict: float | None
     refresh: bool
     missing: tuple[tuple[int, int], ...] = field(default=())
 
     def pack(self) -> bytes:
         """The payload of a feedback packet."""
-        verdict = NO_VERDICT if self.verdict is None else round(254 * min(max(self.verdict, 0.0), 1.0))
         numbers = [self.expected, self.received, self.octets, max(0, round(1000 * self.delay))]
         numbers += [0 if v is None else v + 1 for v in (self.reference, self.frame)]
-        numbers += [2 * verdict + self.refresh, len(self.missing)]
+        numbers += [int(self.refresh), len(self.missing)]
         numbers += [v for pair in self.missing for v in pair]
         return b"".join(varint(v) for v in numbers)
 
@@ -154,11 +150,8 @@ class Feedback:
         source = ByteReader(payload)
         expected, received, octets, delay = (source.varint() for _ in range(4))
         newest = [source.varint(_COUNT) for _ in range(2)]
-        flags = source.varint(2 * NO_VERDICT + 1)
+        refresh = bool(source.varint(1))
         count = source.varint(_MOST_NACKS)
         missing = tuple((source.varint(_COUNT), source.varint(_MOST_FRAGMENTS)) for _ in range(count))
         reference, frame = (None if v == 0 else v - 1 for v in newest)
-        verdict = None if flags >> 1 == NO_VERDICT else (flags >> 1) / 254
-        return Feedback(
-            expected, received, octets, delay / 1000, reference, frame, verdict, bool(flags & 1), missing
-        )
+        return Feedback(expected, received, octets, delay / 1000, reference, frame, refresh, missing)

@@ -20,12 +20,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurocodec import models
 from neurocodec.call.link import Link, LinkOptions
 from neurocodec.call.receiver import FEEDBACK_SECONDS, Receiver, Shown
 from neurocodec.call.rtp import UDP_IP
 from neurocodec.call.sender import Sender, SenderOptions
 from neurocodec.call.simulate import POLL_SECONDS, TAIL_SECONDS, CallResult, ComputeTimes, take_feedback
+from neurocodec.driven import DrivenEngine
+from neurocodec.engine import Engine
 from neurocodec.errors import DamagedFileError, NeurocodecError
+from neurocodec.feedback import open_feedback
 from neurocodec.models import ModelDescription
 
 Picture = NDArray[np.uint8]
@@ -90,13 +94,14 @@ class _Wire:
         self._socket.close()
 
 
-def _engine(setup: _Setup) -> Any:
-    from neurocodec.driven import DrivenEngine
-    from neurocodec.engine import Engine
-
+def _engine(setup: _Setup) -> Engine:
     if setup.landmarks:
         return DrivenEngine(setup.model, setup.landmarks, threads=setup.threads)
     return Engine(setup.model, threads=setup.threads)
+
+
+def _median(seconds: list[float]) -> float:
+    return float(np.median(seconds)) if seconds else 0.0
 
 
 def _meet(wire: _Wire, pipe: Any) -> float:
@@ -115,10 +120,15 @@ def _send(setup: _Setup, pipe: Any) -> None:
         wire = _Wire(link)
         engine = _engine(setup)
         engine.measure(np.array(pictures[:1]))
-        sender = Sender(engine, setup.sender, setup.fps)
+        judge = open_feedback(models.find(models.DEFAULT_FEEDBACK, "feedback"))
+        warm = engine.reference(np.array(pictures[0]))
+        judge(engine.render([warm], warm.keypoints[None]), [warm.picture])
+        sender = Sender(engine, judge, setup.sender, setup.fps)
         zero = _meet(wire, pipe)
         end = len(pictures) / setup.fps + setup.link.delay + TAIL_SECONDS
-        k, spent = 0, []
+        k = 0
+        spent: list[float] = []
+        judging: list[float] = []
         while (now := time.monotonic() - zero) < end:
             for data in wire.receive():
                 try:
@@ -133,6 +143,11 @@ def _send(setup: _Setup, pipe: Any) -> None:
                     now = time.monotonic() - zero
                     for packet in packets:
                         wire.send(packet, now)
+                    wire.flush(now)
+                    began = time.perf_counter()
+                    if sender.judge(k, np.array(pictures[k])):
+                        judging.append(time.perf_counter() - began)
+                    now = time.monotonic() - zero
                 else:
                     sender.report.skipped += 1
                 k += 1
@@ -141,7 +156,7 @@ def _send(setup: _Setup, pipe: Any) -> None:
             wire.flush(now)
             time.sleep(POLL_SECONDS / 5)
         wire.close()
-        pipe.send(("done", (sender.report, link.counts, float(np.median(spent)) if spent else 0.0)))
+        pipe.send(("done", (sender.report, link.counts, _median(spent), _median(judging))))
     except NeurocodecError as error:
         pipe.send(("failed", str(error)))
 
@@ -149,17 +164,13 @@ def _send(setup: _Setup, pipe: Any) -> None:
 def _receive(setup: _Setup, pipe: Any) -> None:
     """The receiving process."""
     try:
-        from neurocodec import models
-        from neurocodec.engine import FeedbackEngine
-
         count = len(np.load(setup.folder / "pictures.npy", mmap_mode="r"))
         back = LinkOptions(0.0, setup.link.loss, setup.link.delay, setup.link.jitter)
         wire = _Wire(Link(back, setup.seed + 1))
         engine = _engine(setup)
         warm = engine.reference(np.zeros((engine.size, engine.size, 3), np.uint8))
         engine.render([warm], warm.keypoints[None])
-        judge = FeedbackEngine(models.find(models.DEFAULT_FEEDBACK, "feedback"))
-        receiver = Receiver(engine, judge, setup.fps, setup.buffer)
+        receiver = Receiver(engine, setup.fps, setup.buffer)
         zero = _meet(wire, pipe)
         end = count / setup.fps + setup.link.delay + TAIL_SECONDS
         shown: list[Shown] = []
@@ -190,8 +201,7 @@ def _receive(setup: _Setup, pipe: Any) -> None:
         if known:
             np.save(setup.folder / "shown.npy", np.stack([s.picture for s in known if s.picture is not None]))
         rows = [(s.frame, s.time, s.how, s.picture is not None) for s in shown]
-        spent_on = float(np.median(spent)) if spent else 0.0
-        pipe.send(("done", (rows, receiver.feedback_bytes, receiver.damaged, spent_on)))
+        pipe.send(("done", (rows, receiver.feedback_bytes, receiver.damaged, _median(spent))))
     except NeurocodecError as error:
         pipe.send(("failed", str(error)))
 
@@ -231,7 +241,7 @@ def run_realtime(
             for pipe, port in zip(pipes, reversed(ports), strict=True):
                 pipe.send((port, zero))
             wait = len(pictures) / fps + link.delay + TAIL_SECONDS + _READY_SECONDS
-            report, counts, measure = _answer(pipes[0], "done", wait)
+            report, counts, measure, judge = _answer(pipes[0], "done", wait)
             rows, feedback_bytes, damaged, render = _answer(pipes[1], "done", wait)
         finally:
             for process in processes:
@@ -243,7 +253,7 @@ def run_realtime(
         shown = [Shown(k, t, how, next(known) if there else None) for k, t, how, there in rows]
     return CallResult(
         shown, report, feedback_bytes, counts.sent, counts.dropped, counts.lost, damaged,
-        ComputeTimes(measure, render),
+        ComputeTimes(measure, render, judge),
     )  # fmt: skip
 
 

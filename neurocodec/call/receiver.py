@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from neurocodec.block import StillCodec
 from neurocodec.call.payload import Entry, Feedback, Fragment, decode_symbols, unpack_entries
 from neurocodec.call.rtp import CLOCK, FEEDBACK, LANDMARKS, REFERENCE, UDP_IP, Counter, RtpPacket
-from neurocodec.engine import Engine, FeedbackEngine, Reference
+from neurocodec.engine import Engine, Reference
 from neurocodec.errors import DamagedFileError
 from neurocodec.landmarks import Symbols, dequantize
 from neurocodec.still import decode_still
@@ -28,8 +28,6 @@ PREDICTED_SECONDS = 0.2
 """How long a missing face is predicted before it stands still."""
 _DAMPING = 0.8
 _LEAST_MARGIN, _MOST_MARGIN = 0.02, 0.5
-_JUDGED = 12
-"""Every how many shown frames the feedback network is asked."""
 _KEPT_FRAMES, _KEPT_REFERENCES = 256, 4
 _MISSING = 0.3
 """Seconds without a further fragment after which the missing ones count as lost."""
@@ -59,10 +57,8 @@ class _Arriving:
 class Receiver:
     """Packets in, pictures and feedback out; driven from outside with the time."""
 
-    def __init__(
-        self, engine: Engine, judge: FeedbackEngine | None, fps: float, buffer: float | None = None
-    ) -> None:
-        self._engine, self._judge, self._fps = engine, judge, fps
+    def __init__(self, engine: Engine, fps: float, buffer: float | None = None) -> None:
+        self._engine, self._fps = engine, fps
         self._coordinates = engine.coordinates
         self._fixed = buffer
         self._references: OrderedDict[int, Reference] = OrderedDict()
@@ -72,11 +68,9 @@ class Receiver:
         self._numbers: tuple[int, int] | None = None
         self._received = self._octets = 0
         self._transit: deque[float] = deque(maxlen=100)
-        self._shown = 0
         self._last: tuple[int, int, NDArray[np.float32]] | None = None
         self._velocity: NDArray[np.float32] | None = None
         self._picture: Picture | None = None
-        self._verdict: float | None = None
         self._newest_reference: int | None = None
         self._newest_frame: int | None = None
         self._refresh = False
@@ -167,11 +161,7 @@ class Receiver:
         """The picture for a frame, whose time has come."""
         how, points, name = self._points(frame)
         if points is not None and name is not None:
-            reference = self._references[name]
-            self._picture = self._engine.render([reference], points[None])[0]
-            self._shown += 1
-            if self._judge and self._shown % _JUDGED == 1:
-                self._verdict = self._judge.verdict(self._picture, reference.picture)
+            self._picture = self._engine.render([self._references[name]], points[None])[0]
         return Shown(frame, now, how, self._picture)
 
     def _decoded(self, frame: int) -> tuple[int, NDArray[np.float32]] | None:
@@ -228,7 +218,7 @@ class Receiver:
                 missing += [(number, k) for k in range(some.count) if k not in some.parts]
         report = Feedback(
             high - low + 1, self._received, self._octets, queueing, self._newest_reference,
-            self._newest_frame, self._verdict, self._refresh, tuple(missing[:32]),
+            self._newest_frame, self._refresh, tuple(missing[:32]),
         )  # fmt: skip
         packet = RtpPacket(FEEDBACK, self._sequence, round(now * CLOCK), 1, report.pack()).pack()
         self._sequence += 1

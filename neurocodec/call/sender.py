@@ -2,8 +2,9 @@
 
 Frames are only ever predicted from what the receiver has acknowledged, so that a lost packet costs its own
 frame and no other.  A new reference is used as soon as it is acknowledged; until then the old one serves.
-The rate follows what comes back: it falls when packets queue up or are lost in numbers, and rises slowly
-otherwise.
+The sender knows what the receiver will show and holds the original: now and then it renders a frame that it
+has sent, and where the verdict on that is bad, it makes a new reference.  The rate follows what comes back:
+it falls when packets queue up or are lost in numbers, and rises slowly otherwise.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from neurocodec.block import StillCodec
 from neurocodec.call.payload import Entry, Feedback, Fragment, code_symbols, pack_entries
 from neurocodec.call.rtp import CLOCK, LANDMARKS, LARGEST_PAYLOAD, REFERENCE, UDP_IP, RtpPacket
 from neurocodec.engine import Engine, Reference
-from neurocodec.landmarks import Symbols, quantize
+from neurocodec.feedback import FeedbackNetwork
+from neurocodec.landmarks import Symbols, dequantize, quantize
 from neurocodec.still import decode_still, encode_still
 
 Picture = NDArray[np.uint8]
@@ -34,6 +36,8 @@ _REDUNDANT_LOSS = 0.015
 """Loss from which on a packet carries the frame before as well."""
 _FRAGMENT_SECONDS, _LEAST_FRAGMENT = 0.05, 250
 """How long a fragment of a reference may keep landmarks waiting, and its least size in bytes."""
+_JUDGED = 12
+"""Every how many frames that are sent one is judged."""
 _HISTORY = 256
 _HEADERS = UDP_IP + 12
 _PATIENCE = 1.0
@@ -71,10 +75,15 @@ class SenderReport:
 
 
 class Sender:
-    """Pictures in, packets out; driven from outside with the time."""
+    """Pictures in, packets out; driven from outside with the time.
 
-    def __init__(self, engine: Engine, options: SenderOptions, fps: float) -> None:
-        self._engine, self._options, self._fps = engine, options, fps
+    ``judge`` gives the verdicts on which new references are made; without it, only the receiver asks for one.
+    """
+
+    def __init__(
+        self, engine: Engine, judge: FeedbackNetwork | None, options: SenderOptions, fps: float
+    ) -> None:
+        self._engine, self._judge, self._options, self._fps = engine, judge, options, fps
         self.report = SenderReport()
         self.target = options.rate
         self._sequence = 0
@@ -85,7 +94,8 @@ class Sender:
         self._sent: OrderedDict[int, _Sent] = OrderedDict()
         self._newest_decoded: int | None = None
         self._before: Entry | None = None
-        self._wanted = True
+        self._unjudged = 0
+        self._bad = self._asked = False
         self._last_reference = -1e9
         self._packet_bytes = 40.0
         self._loss = 0.0
@@ -108,7 +118,7 @@ class Sender:
         """Packets for a picture (S,S,3), which was taken and measured by ``now``."""
         out: list[bytes] = []
         due = now - self._last_reference >= self._options.interval
-        if not self._references or (self._wanted and due and not self._queue):
+        if not self._references or ((self._bad or self._asked) and due and not self._queue):
             self._new_reference(number, picture, now)
         if number % self.stride == 0:
             out.append(self._landmarks(number, picture))
@@ -116,6 +126,23 @@ class Sender:
             self.report.skipped += 1
         self.report.rates.append((now, self.target))
         return out + self.poll(now)
+
+    def judge(self, number: int, picture: Picture) -> bool:
+        """Render and judge the frame (S,S,3) just sent, if it is time; whether that was done.
+
+        Not before the receiver has the newest reference: one that is on its way may already help.
+        """
+        newest = next(reversed(self._references), None)
+        due = self._unjudged >= _JUDGED and newest is not None and newest == self._acknowledged
+        sent = self._sent.get(number)
+        if self._judge is None or sent is None or sent.reference != newest or not due:
+            return False
+        reference = self._references[sent.reference][0]
+        values = dequantize(sent.symbols, reference.coded, sent.quantization, self._engine.basis)
+        rendering = self._engine.render([reference], self._engine.points(values[None]))
+        self._bad = float(self._judge(rendering, [picture])[0]) <= self._options.alpha
+        self._unjudged = 0
+        return True
 
     def poll(self, now: float) -> list[bytes]:
         """Packets of references that may go out by now."""
@@ -151,8 +178,7 @@ class Sender:
             self._acknowledged = max(report.reference, self._acknowledged or 0)
         if report.frame is not None:
             self._newest_decoded = max(report.frame, self._newest_decoded or 0)
-        bad = report.verdict is not None and report.verdict <= self._options.alpha
-        self._wanted = bad or report.refresh
+        self._asked = report.refresh
         queued = {(r, index) for _, r, index, _ in self._waiting()}
         for reference, index in report.missing:
             known = self._references.get(reference)
@@ -182,7 +208,7 @@ class Sender:
         self._queue.clear()
         self._enqueue(fragments, "references", now)
         self.report.references += 1
-        self._last_reference, self._wanted = now, False
+        self._last_reference, self._bad, self._asked = now, False, False
 
     def _enqueue(self, fragments: list[Fragment], kind: str, now: float) -> None:
         for fragment in fragments:
@@ -204,6 +230,7 @@ class Sender:
         base = None if predicted is None else base
         entry = Entry(number, name, base, steps, code_symbols(symbols, predicted))
         self._sent[number] = _Sent(name, steps, symbols)
+        self._unjudged += 1
         while len(self._sent) > _HISTORY:
             self._sent.popitem(last=False)
         entries = [entry]

@@ -17,7 +17,8 @@ from neurocodec.call.payload import Feedback
 from neurocodec.call.receiver import FEEDBACK_SECONDS, Receiver, Shown
 from neurocodec.call.rtp import UDP_IP, RtpPacket
 from neurocodec.call.sender import Sender, SenderOptions, SenderReport
-from neurocodec.engine import Engine, FeedbackEngine
+from neurocodec.engine import Engine
+from neurocodec.feedback import FeedbackNetwork
 
 Picture = NDArray[np.uint8]
 POLL_SECONDS = 0.01
@@ -27,10 +28,11 @@ TAIL_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class ComputeTimes:
-    """Seconds that measuring a frame takes the sender, and rendering one the receiver."""
+    """Seconds that measuring a frame takes the sender, rendering one the receiver, judging one the sender."""
 
     measure: float = 0.012
     render: float = 0.030
+    judge: float = 0.040
 
 
 @dataclass
@@ -47,7 +49,7 @@ class CallResult:
     compute: ComputeTimes = field(default_factory=ComputeTimes)
 
 
-def measured_times(engine: Engine, pictures: list[Picture]) -> ComputeTimes:
+def measured_times(engine: Engine, judge: FeedbackNetwork, pictures: list[Picture]) -> ComputeTimes:
     """Medians of this machine, over a few pictures."""
 
     def median(action: Callable[[Picture], Any]) -> float:
@@ -62,6 +64,7 @@ def measured_times(engine: Engine, pictures: list[Picture]) -> ComputeTimes:
     return ComputeTimes(
         median(lambda p: engine.measure(p[None])),
         median(lambda p: engine.render([reference], reference.keypoints[None])),
+        median(lambda p: judge(engine.render([reference], reference.keypoints[None]), [p])),
     )
 
 
@@ -72,7 +75,7 @@ def take_feedback(sender: Sender, data: bytes, now: float) -> None:
 
 def simulate(
     engine: Engine,
-    judge: FeedbackEngine | None,
+    judge: FeedbackNetwork | None,
     pictures: list[Picture],
     fps: float,
     link: LinkOptions,
@@ -82,9 +85,12 @@ def simulate(
     buffer: float | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> CallResult:
-    """Send the pictures (S,S,3) through a link; the way back has the same delay, jitter and loss."""
-    sender = Sender(engine, sender_options, fps)
-    receiver = Receiver(engine, judge, fps, buffer)
+    """Send the pictures (S,S,3) through a link; the way back has the same delay, jitter and loss.
+
+    The sender does one thing at a time; a frame for which it is two frames late is left out.
+    """
+    sender = Sender(engine, judge, sender_options, fps)
+    receiver = Receiver(engine, fps, buffer)
     there = Link(link, seed)
     back = Link(LinkOptions(0.0, link.loss, link.delay, link.jitter), seed + 1)
     result = CallResult(sent=sender.report, compute=compute)
@@ -101,8 +107,15 @@ def simulate(
             if arrival is not None:
                 at(arrival, "packet", packet)
 
-    for k in range(len(pictures)):
-        at(k / fps + compute.measure, "frame", k)
+    def take(k: int, free: float) -> None:
+        """The first picture from ``k`` on for which the sender, free from then on, is in time."""
+        while k < len(pictures) and free >= (k + 2) / fps:
+            sender.report.skipped += 1
+            k += 1
+        if k < len(pictures):
+            at(max(k / fps, free) + compute.measure, "frame", k)
+
+    take(0, 0.0)
     at(POLL_SECONDS, "poll")
     at(FEEDBACK_SECONDS, "feedback")
     at(0.0, "show", 0)
@@ -113,6 +126,8 @@ def simulate(
             break
         if what == "frame":
             send(sender.frame(data, pictures[data], now), now)
+            judged = sender.judge(data, pictures[data])
+            take(data + 1, now + compute.judge if judged else now)
             if progress:
                 progress(data + 1)
         elif what == "poll":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -56,7 +57,7 @@ def summarize(
         "packets_lost": result.lost,
         "packets_dropped_by_the_queue": result.dropped,
         "packets_damaged": result.damaged,
-        "compute_seconds": {"measure": result.compute.measure, "render": result.compute.render},
+        "compute_seconds": dataclasses.asdict(result.compute),
         "over_time": [{"time": t, "distance": d, "psnr": p, "how": kind} for t, d, p, kind in over_time],
     }
 

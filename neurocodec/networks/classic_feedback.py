@@ -35,10 +35,10 @@ class ClassicFeedback(nn.Module):
         features = F.max_pool2d(F.relu(self.bn1(self.conv1(bgr))), kernel_size=2)
         return self.fc(features.flatten(1)).squeeze(1).sigmoid()
 
-    def verdict(self, rgb: Tensor, reference: Tensor | None = None) -> Tensor:
+    def verdict(self, rgb: Tensor) -> Tensor:
         """Score pictures (B, 3, 256, 256) in [0, 1] in red, green, blue order; (B,) in [0, 1].
 
-        ``reference`` is not looked at.  Raises ValueError for another shape.
+        Raises ValueError for another shape.
         """
         _require_pictures(rgb)
         return self(rgb.flip(1))

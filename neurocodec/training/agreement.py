@@ -1,8 +1,8 @@
 """How well a feedback network's verdict agrees with the true distance, on what the encoder really makes.
 
-Clips are encoded and decoded; on every n-th rendered frame the network sees the rendering and the reference
-before it, as an encoder would show them, and its verdict is compared with the distance (LPIPS, or the shipped
-``likeness``) between the rendering and the original.
+Clips are encoded and decoded; on every n-th rendered frame the network sees what an encoder shows it (the
+rendering, and the original if it looks at that), and its verdict is compared with the LPIPS distance of
+the two.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from neurocodec import models
 from neurocodec.api import encode
 from neurocodec.compare.ours import lossless
 from neurocodec.container import Loss, NfcReader
-from neurocodec.decoder import Decoder, ReferenceStore
-from neurocodec.engine import Engine, FeedbackEngine
+from neurocodec.decoder import Decoder
+from neurocodec.engine import Engine
 from neurocodec.errors import InputError
+from neurocodec.feedback import FeedbackNetwork
 from neurocodec.metrics import Picture
-from neurocodec.options import DecodeOptions
+from neurocodec.options import DecodeOptions, EncodeOptions
 from neurocodec.packets import parse_frames
 from neurocodec.training.clips import read_squares
 
@@ -36,9 +37,10 @@ _TIMED = 40
 
 @dataclass
 class Agreement:
-    """Rank correlation of verdicts with (minus) distances; ``share`` is the network's part of decoding.
+    """Rank correlation of verdicts with (minus) distances, and what a verdict costs.
 
-    ``clips`` holds each clip's own rank correlation, ``milliseconds`` those of one verdict and of one frame.
+    ``clips`` holds each clip's own rank correlation; ``verdict_ms`` are the milliseconds of one verdict on an
+    original that is new, ``frame_ms`` those of one decoded frame, ``gap`` the frames to a verdict.
     """
 
     spearman: float
@@ -47,48 +49,51 @@ class Agreement:
     clips: dict[str, float]
     verdict_ms: float = 0.0
     frame_ms: float = 0.0
+    gap: int = EncodeOptions.gap
 
     @property
     def share(self) -> float:
         """One verdict's part of the time of one decoded frame."""
         return self.verdict_ms / self.frame_ms if self.frame_ms else 0.0
 
+    @property
+    def share_per_frame(self) -> float:
+        """The same per frame, where every ``gap``-th is judged."""
+        return self.share / self.gap
+
 
 def renderings(
     data: io.BytesIO, model: str | None = None, device: str = "auto"
-) -> Iterator[tuple[int, Picture, Picture]]:
-    """Index, rendering (S,S,3) and reference before it of every rendered frame of an ``.nfc`` file.
+) -> Iterator[tuple[int, Picture]]:
+    """Index and rendering (S,S,3) of every rendered frame of an ``.nfc`` file.
 
     Frames that are references themselves are left out.
     """
     reader = NfcReader(data, "clip")
     decoder = Decoder(reader.header, DecodeOptions(model=model, device=device))
-    store = ReferenceStore(reader.header.model_size)
     index = 0
     for item in reader:
         if isinstance(item, Loss):
             continue
         block = item[0]
-        for k, reference in enumerate(block.references):
-            store.add(block.first_reference + k, reference)
         frames = parse_frames(block, reader.header)
         for frame, (_, picture) in zip(frames, decoder.pictures(block), strict=True):
             if frame.symbols is not None:
-                yield index, picture, store.picture(frame.uses[0])
+                yield index, picture
             index += 1
 
 
 def judged_frames(
     path: Path, seconds: float, every: int, size: int, **settings: Any
-) -> Iterator[tuple[Picture, Picture, Picture]]:
-    """Rendering, reference before it and original of every ``every``-th rendered frame of a clip."""
+) -> Iterator[tuple[Picture, Picture]]:
+    """Rendering and original of every ``every``-th rendered frame of a clip."""
     originals, fps = read_squares(path, size, seconds)
     out = io.BytesIO()
     encode(lossless(np.stack(originals), fps), out, **settings)
     out.seek(0)
-    for k, picture, reference in renderings(out, settings.get("model")):
+    for k, picture in renderings(out, settings.get("model")):
         if k % every == 0:
-            yield picture, reference, originals[k]
+            yield picture, originals[k]
 
 
 def agreement(
@@ -125,20 +130,21 @@ def _median_ms(call: Any, count: int = _TIMED) -> float:
     return 1000 * float(np.median(times[3:]))
 
 
-def cost(feedback: FeedbackEngine, engine: Engine, picture: Picture) -> tuple[float, float]:
-    """Milliseconds of one verdict, and of one frame of a decoder (rendered from two references)."""
+def cost(feedback: FeedbackNetwork, engine: Engine, picture: Picture) -> tuple[float, float]:
+    """Milliseconds of one verdict whose original is new, and of a decoder's frame, from two references."""
     reference = engine.reference(picture)
     points = np.repeat(engine.keypoints(picture[None]), 8, 0)
     used = [reference] * min(2, engine.max_references)
-    verdict = _median_ms(lambda: feedback.verdict(picture, picture))
+    # a copy is another picture to a network that remembers originals
+    verdict = _median_ms(lambda: feedback(picture[None], [picture.copy()]))
     return verdict, _median_ms(lambda: engine.render(used, points), 10) / len(points)
 
 
 def measure(
-    paths: Sequence[Path], feedback: FeedbackEngine, distance: Distance, *, seconds: float, every: int,
+    paths: Sequence[Path], feedback: FeedbackNetwork, distance: Distance, *, seconds: float, every: int,
     model: str | None = None, progress: Callable[[str, int], None] | None = None,
 ) -> Agreement:  # fmt: skip
-    """Encode clips at the default options and compare the network's verdicts with ``distance``.
+    """Encode clips at the default options and compare the network's verdicts with ``distance`` (LPIPS).
 
     ``progress`` is called with each clip's name and how many of its frames were judged.
 
@@ -151,8 +157,8 @@ def measure(
     for name, path in names(paths).items():
         guesses, truths = [], []
         made = judged_frames(path, seconds, every, description.size, **settings)
-        for rendering, reference, original in made:
-            guesses.append(feedback.verdict(rendering, reference))
+        for rendering, original in made:
+            guesses.append(float(feedback(rendering[None], [original])[0]))
             truths.append(distance(rendering, original))
         verdicts[name], distances[name] = np.array(guesses), np.array(truths)
         if progress:

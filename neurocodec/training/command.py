@@ -10,7 +10,6 @@ import click
 COMMANDS = {
     "motion": ("neurocodec.training.motion_command:motion", "Train a motion model on talking heads."),
     "feedback": ("neurocodec.training.feedback_command:feedback", "Train a feedback network."),
-    "likeness": ("neurocodec.training.feedback_command:likeness", "Train the perceptual distance."),
     "export": ("neurocodec.training.motion_command:export", "Write a training's state as a model."),
     "agreement": ("neurocodec.training.feedback_command:agreement", "A feedback network beside LPIPS."),
     "evaluate": ("neurocodec.training.evaluate:main", "Figures of the codec, and of a held still."),
@@ -48,6 +47,6 @@ def train() -> None:
     \b
     Examples:
       neurocodec train motion --data clips/ --out run/ --export mymodel.safetensors
-      neurocodec train feedback --data clips/ --out gauge/ --export mygauge.safetensors
+      neurocodec train feedback --data clips/ --out likeness/ --lpips lpips_alex.safetensors
       neurocodec train evaluate val/*.mp4 --model mymodel.safetensors
     """

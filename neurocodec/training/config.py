@@ -140,7 +140,7 @@ class Loss:
 
 @dataclass
 class Samples:
-    """Renderings that a judging network (feedback, distance) learns from.
+    """Renderings that the feedback network learns from.
 
     ``count`` to learn from and ``test`` of the people held out; ``held``: share of references held still;
     ``vary``: share of samples in other light, other colours, enlarged
@@ -168,24 +168,32 @@ class MotionConfig:
 
 
 @dataclass
-class JudgeConfig:
-    """Training of a feedback network or of a distance; ``model`` are the arguments of its network."""
+class FeedbackConfig:
+    """Training of our own feedback network; ``model`` are the arguments of
+    :class:`neurocodec.networks.likeness.Likeness`."""
 
-    name: str = "mygauge"
+    name: str = "mylikeness"
     model: dict[str, Any] = field(default_factory=dict)
     data: Data = field(default_factory=lambda: Data(held_out=12))
     samples: Samples = field(default_factory=Samples)
     optimizer: Optimizer = field(
         default_factory=lambda: Optimizer(
-            steps=3000, batch=32, rate=2e-3, warmup=50, floor=0.005, weight_decay=1e-2, beta=0.999
+            steps=1000,
+            batch=16,
+            rate=2e-3,
+            warmup=50,
+            floor=0.01,
+            weight_decay=1e-3,
+            beta=0.999,
+            average=0.99,
         )
     )
-    machine: Machine = field(default_factory=lambda: Machine(precision="32-true"))
-    watch: Watch = field(default_factory=lambda: Watch(sheet=0, save=500))
+    machine: Machine = field(default_factory=Machine)
+    watch: Watch = field(default_factory=lambda: Watch(sheet=0, save=250))
 
 
 @dataclass
-class ClassicConfig(JudgeConfig):
+class ClassicConfig(FeedbackConfig):
     """Training of the original's feedback network, whose one linear layer wants smaller steps."""
 
     name: str = "myclassic"
@@ -194,6 +202,7 @@ class ClassicConfig(JudgeConfig):
             steps=2000, batch=16, rate=1e-4, warmup=10, weight_decay=1e-2, beta=0.999, average=0.99
         )
     )
+    machine: Machine = field(default_factory=lambda: Machine(precision="32-true"))
 
 
 def read(kind: type[T], file: Path | None, overrides: Iterable[tuple[str, Any]] = ()) -> T:

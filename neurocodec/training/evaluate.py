@@ -68,7 +68,7 @@ class Measure:
             LpipsAlex(files), LandmarkError(files), Identity(files),
         ]  # fmt: skip
         self._metrics = {SHORT.get(m.name, m.name): m for m in every if m.missing(256, 256) is None}
-        self._likeness = DistanceEngine(models.find(models.DEFAULT_DISTANCE, "distance"))
+        self._likeness = DistanceEngine(models.find(models.DEFAULT_FEEDBACK, "feedback"))
         self.names = [*self._metrics, "likeness"]
 
     def __call__(

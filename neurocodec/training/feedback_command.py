@@ -1,4 +1,4 @@
-"""``neurocodec train feedback``, ``likeness`` and ``agreement``: arguments only."""
+"""``neurocodec train feedback`` and ``agreement``: arguments only."""
 
 from __future__ import annotations
 
@@ -9,26 +9,13 @@ from typing import Any
 import click
 
 from neurocodec.errors import NeurocodecError, UsageError
-from neurocodec.training.config import ClassicConfig, JudgeConfig
+from neurocodec.training.config import ClassicConfig, FeedbackConfig
 from neurocodec.training.settings_options import PATH, check_export, common, configuration
 
 LEAST = 0.8
 """Rank correlation with the true distance that a feedback network should have."""
 MOST = 0.05
-"""Part of a frame's decoding that it may take."""
-
-
-def _judge(command: Any) -> Any:
-    """Options of both networks that learn from renderings."""
-    for option in reversed(
-        (
-            click.option("--model", metavar="NAME|FILE", help="Whose renderings.  [default: talk256]"),
-            click.option("--samples", type=int, help="Renderings to learn from."),
-            click.option("--init", type=PATH, help="Weights to start from: a state, or a model."),
-        )
-    ):
-        command = option(command)
-    return command
+"""Part of a frame's decoding that it may take, at one verdict in so many frames as are the default."""
 
 
 def _configured(
@@ -36,8 +23,8 @@ def _configured(
     settings: tuple[str, ...],
     samples: int | None,
     given: dict[str, Any],
-    kind: type[JudgeConfig] = JudgeConfig,
-) -> JudgeConfig:
+    kind: type[FeedbackConfig],
+) -> FeedbackConfig:
     chosen = settings if samples is None else (*settings, f"samples.count={samples}")
     config = configuration(kind, config_file, chosen, given)
     if config.optimizer.batch < 1:
@@ -49,8 +36,10 @@ def _configured(
 
 @click.command()
 @common
-@_judge
-@click.option("--lpips", type=PATH, help="AlexNet LPIPS, the true distance.  [default: our own likeness]")
+@click.option("--model", metavar="NAME|FILE", help="Whose renderings.  [default: talk256]")
+@click.option("--samples", type=int, help="Renderings to learn from.")
+@click.option("--init", type=PATH, help="Weights to start from: a state, or a model.")
+@click.option("--lpips", type=PATH, help="AlexNet LPIPS, which it learns (required with clips).")
 @click.option("--train_path", "--train-path", type=PATH, help="The original's layout: a folder per class.")
 @click.option("--test_path", "--test-path", type=PATH, help="The same, to test on.")
 def feedback(
@@ -59,17 +48,17 @@ def feedback(
 ) -> None:  # fmt: skip
     """Train a feedback network, or go on with the training in OUT.
 
-    With --data or --cache: neurocodec's own, which sees a rendering and its reference, on renderings of the
-    motion model and their true distance.  With --train_path and --test_path: the original codec's, which
-    tells distorted pictures from real ones (folders in order of name: distorted, real).
+    With --data or --cache: neurocodec's own, the distance that the encoder steers by.  It learns LPIPS from
+    renderings of the motion model and their originals.  With --train_path and --test_path: the original
+    codec's, which tells distorted pictures from real ones (folders in order of name: distorted, real).
 
     \b
     Examples:
-      neurocodec train feedback --data clips/ --out gauge/ --lpips lpips_alex.safetensors \\
-          --export mygauge.safetensors
+      neurocodec train feedback --data clips/ --out likeness/ --config configs/likeness.toml \\
+          --lpips lpips_alex.safetensors --export mylikeness.safetensors
       neurocodec train feedback --train_path faces/train --test_path faces/test --out classic/
     """
-    kind = JudgeConfig if train_path is None else ClassicConfig
+    kind = FeedbackConfig if train_path is None else ClassicConfig
     config = _configured(config_file, settings, samples, given, kind)
     check_export(export_to, force)
     if (train_path is None) != (test_path is None):
@@ -87,36 +76,13 @@ def feedback(
 
 
 @click.command()
-@common
-@_judge
-@click.option("--lpips", type=PATH, help="AlexNet LPIPS, which it learns (required).")
-def likeness(
-    config_file: Path | None, settings: tuple[str, ...], export_to: Path | None, force: bool, quiet: bool,
-    samples: int | None, init: Path | None, **given: Any,
-) -> None:  # fmt: skip
-    """Train the perceptual distance that the encoder steers by, or go on with the training in OUT.
-
-    \b
-    Example:
-      neurocodec train likeness --data clips/ --out likeness/ --config configs/likeness.toml \\
-          --lpips lpips_alex.safetensors --export mylikeness.safetensors
-    """
-    config = _configured(config_file, settings, samples, given)
-    check_export(export_to, force)
-    from neurocodec.training import judge
-
-    for line in judge.run_likeness(config, judge.Files(**given), init, export_to, quiet):
-        click.echo(line)
-
-
-@click.command()
 @click.argument("clips", nargs=-1, type=PATH, required=True)
-@click.option("--feedback", "feedback_name", metavar="NAME|FILE", help="[default: gauge256]")
+@click.option("--feedback", "feedback_name", metavar="NAME|FILE", help="[default: likeness]")
 @click.option("--model", metavar="NAME|FILE", help="Motion model.  [default: talk256]")
-@click.option("--lpips", metavar="FILE", help="AlexNet LPIPS (or NEUROCODEC_LPIPS); else our own likeness.")
+@click.option("--lpips", metavar="FILE", help="AlexNet LPIPS, the truth (or NEUROCODEC_LPIPS).")
 @click.option("--seconds", default=10.0, show_default=True, help="Of each clip, from its beginning.")
 @click.option("--every", default=5, show_default=True, help="Judge every n-th frame.")
-@click.option("--check", is_flag=True, help=f"Fail below {LEAST}, or above {MOST:.0%} of a frame's time.")
+@click.option("--check", is_flag=True, help=f"Fail below {LEAST}, or above {MOST:.0%} of decoding.")
 @click.option("--threads", type=int, metavar="N", help="CPU threads, 1 to 256.  [default: all cores]")
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
@@ -124,10 +90,10 @@ def agreement(
     clips: tuple[Path, ...], feedback_name: str | None, model: str | None, lpips: str | None, seconds: float,
     every: int, check: bool, threads: int | None, quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
-    """How a feedback network's verdicts rank renderings, beside their true distance, and what it costs.
+    """How a feedback network's verdicts rank renderings, beside their LPIPS, and what they cost.
 
     CLIPS (files or folders, of people it was not trained on) are encoded at the default options and decoded;
-    every n-th rendered frame is judged from what a decoder has.
+    every n-th rendered frame is judged as an encoder judges it.
 
     \b
     Example:
@@ -139,15 +105,16 @@ def agreement(
 
     from neurocodec import models
     from neurocodec.compare.weights import VARIABLES
-    from neurocodec.engine import FeedbackEngine
+    from neurocodec.feedback import open_feedback
+    from neurocodec.metrics import Lpips
     from neurocodec.threads import use as use_threads
     from neurocodec.training.agreement import measure
     from neurocodec.training.clips import expanded
-    from neurocodec.training.judge import distance
 
     use_threads(threads)
     file = lpips or os.environ.get(VARIABLES["lpips"])
-    name, truth = distance(Path(file) if file else None)
+    if not file:
+        raise UsageError(f"the truth is LPIPS: give its weights with --lpips or {VARIABLES['lpips']}")
     network = models.find(feedback_name or models.DEFAULT_FEEDBACK, "feedback")
 
     def progress(clip: str, count: int) -> None:
@@ -155,24 +122,25 @@ def agreement(
             click.echo(f"neurocodec: {clip}: {count} renderings", err=True)
 
     found = measure(
-        expanded(clips), FeedbackEngine(network), truth, seconds=seconds, every=every, model=model,
+        expanded(clips), open_feedback(network), Lpips(Path(file)), seconds=seconds, every=every, model=model,
         progress=progress,
     )  # fmt: skip
     result = {
-        "feedback": network.name, "distance": name, "frames": found.frames, "spearman": found.spearman,
+        "feedback": network.name, "frames": found.frames, "spearman": found.spearman,
         "pearson": found.pearson, "clips": found.clips, "verdict_ms": found.verdict_ms,
-        "frame_ms": found.frame_ms, "share": found.share,
+        "frame_ms": found.frame_ms, "gap": found.gap, "share": found.share,
+        "share_per_frame": found.share_per_frame,
     }  # fmt: skip
     if as_json:
         click.echo(json.dumps(result, indent=2))
     else:
         own = sorted(found.clips.values())
         middle = f"; clip by clip, median {own[len(own) // 2]:.3f}, least {own[0]:.3f}" if own else ""
-        click.echo(f"{network.name} beside {name} on {found.frames} renderings of {len(clips)} arguments")
+        click.echo(f"{network.name} beside LPIPS on {found.frames} renderings of {len(clips)} arguments")
         click.echo(f"Spearman {found.spearman:.3f}, Pearson {found.pearson:.3f}{middle}")
         click.echo(
             f"a verdict takes {found.verdict_ms:.2f} ms, a rendered frame {found.frame_ms:.2f} ms: "
-            f"{found.share:.1%}"
+            f"{found.share:.1%}; per frame, one in {found.gap} being judged: {found.share_per_frame:.1%}"
         )
-    if check and (found.spearman < LEAST or found.share > MOST):
+    if check and (found.spearman < LEAST or found.share_per_frame > MOST):
         raise NeurocodecError(f"{network.name} does not reach {LEAST} at {MOST:.0%} of a frame's time")

@@ -1,4 +1,4 @@
-"""Trainings of networks that judge renderings: feedback (gauge, or the original's) and distance."""
+"""Trainings of feedback networks: our own, which learns LPIPS from renderings, and the original's."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ import torch
 from torch import nn
 
 from neurocodec import models
-from neurocodec.engine import DistanceEngine, Engine
+from neurocodec.engine import Engine
 from neurocodec.errors import UsageError
 from neurocodec.metrics import Lpips
 from neurocodec.training import judged, loop, machine
 from neurocodec.training.clips import find_clips
-from neurocodec.training.config import JudgeConfig
+from neurocodec.training.config import FeedbackConfig
 from neurocodec.training.data import FramePairs, build_cache, split_people
-from neurocodec.training.judged import Distance, Judged, Picture
+from neurocodec.training.judged import Judged
 
 SAMPLES, CACHE = "samples", "cache"
+TRUTH = "LPIPS (AlexNet)"
+_FIRST = 5
+"""Place in the list of people of the first one that is held out."""
 
 
 @dataclass
 class Files:
     """``data``, ``clips``, ``cache``, ``landmarks`` as in :class:`neurocodec.training.motion.Files`.
 
-    ``lpips``: the true distance's weights (None: our own ``likeness`` stands for it); ``model``: whose
-    renderings are judged.
+    ``lpips``: the true distance's weights; ``model``: whose renderings are judged.
     """
 
     out: Path
@@ -39,58 +41,47 @@ class Files:
     model: str | None = None
 
 
-def distance(weights: Path | None) -> tuple[str, Distance]:
-    """Name and function of the distance between two pictures (S,S,3).
-
-    Raises:
-        InputError: ``weights`` is no file of LPIPS.
-    """
-    if weights is not None:
-        return "LPIPS (AlexNet)", Lpips(weights)
-    meter = DistanceEngine(models.find(models.DEFAULT_DISTANCE, "distance"))
-
-    def ours(a: Picture, b: Picture) -> float:
-        return float(meter(a[None], [b])[0])
-
-    return f"{models.DEFAULT_DISTANCE} (ours)", ours
-
-
-def samples(config: JudgeConfig, files: Files, fabric: Any, offset: int) -> tuple[str, Judged, Judged]:
-    """What the distance is called, samples to learn from, and those of people held out.
+def samples(config: FeedbackConfig, files: Files, fabric: Any) -> tuple[Judged, Judged]:
+    """Samples to learn from, and those of people held out.
 
     Every process but the first reads what the first has made.
+
+    Raises:
+        UsageError: clips or LPIPS are missing, or there would be too few samples.
+        InputError: the file of LPIPS is none.
     """
     if files.data is None and files.cache is None:
         raise UsageError("give --data DIR (clips) or --cache DIR (decoded ones)")
     if config.samples.count < 1 or config.samples.test < 3:
         raise UsageError("[samples] count must be at least 1, test at least 3")
-    maker = _Maker(config, files, fabric.device.type)
+    if files.lpips is None:
+        raise UsageError("the feedback network learns LPIPS: give its weights with --lpips")
+    maker = _Maker(config, files, Lpips(files.lpips), fabric.device.type)
     result = None
     for turn in (True, False):
         if machine.is_first(fabric) is turn:
-            result = maker.both(offset)
+            result = maker.both()
         fabric.barrier()
     assert result
-    return maker.name, *result
+    return result
 
 
 class _Maker:
     """Makes samples, or finds those made before, in ``out``/samples."""
 
-    def __init__(self, config: JudgeConfig, files: Files, device: str) -> None:
-        self._config, self._files, self._device = config, files, device
-        self.name, self._distance = distance(files.lpips)
+    def __init__(self, config: FeedbackConfig, files: Files, distance: Lpips, device: str) -> None:
+        self._config, self._files, self._distance, self._device = config, files, distance, device
         self._model = models.find(files.model or models.DEFAULT_MOTION, "motion")
 
-    def both(self, offset: int) -> tuple[Judged, Judged]:
-        """Of people to learn from, and of people held out (every so manieth from the ``offset``-th on)."""
+    def both(self) -> tuple[Judged, Judged]:
+        """Of people to learn from, and of people held out (every so manieth from the _FIRST-th on)."""
         config, files = self._config, self._files
         cache = files.cache or files.out / CACHE
         if files.cache is None and files.data is not None:
             config.data.size = self._model.size
             clips = find_clips(files.data, config.data.min_face, table=files.clips)
             build_cache(clips, cache, config.data)
-        people, held_out = split_people(cache, config.data.held_out, offset)
+        people, held_out = split_people(cache, config.data.held_out, _FIRST)
         seed = config.optimizer.seed
         return (
             self._part("train", cache, config.samples.count, people, seed),
@@ -101,7 +92,7 @@ class _Maker:
         held, vary = self._config.samples.held, self._config.samples.vary
         recipe = {
             "part": part, "count": count, "people": sorted(people), "seed": seed, "model": self._model.hash,
-            "distance": self.name, "held": held, "vary": vary, "cache": str(cache.resolve()),
+            "distance": TRUTH, "held": held, "vary": vary, "cache": str(cache.resolve()),
         }  # fmt: skip
 
         def build() -> Judged:
@@ -128,7 +119,7 @@ def _written(path: Path | None, average: nn.Module, name: str, architecture: str
 
 
 def _trained(
-    task: loop.Task, config: JudgeConfig, out: Path, fabric: Any, init: Path | None, quiet: bool
+    task: loop.Task, config: FeedbackConfig, out: Path, fabric: Any, init: Path | None, quiet: bool
 ) -> nn.Module:
     return loop.train(
         task, config.optimizer, config.machine, config.watch, out, fabric, init=init, quiet=quiet
@@ -136,27 +127,28 @@ def _trained(
 
 
 def run_feedback(
-    config: JudgeConfig, files: Files, init: Path | None, export_to: Path | None, quiet: bool
+    config: FeedbackConfig, files: Files, init: Path | None, export_to: Path | None, quiet: bool
 ) -> list[str]:
-    """Train a gauge on renderings; lines to print."""
-    from neurocodec.training.feedback import GaugeTask
+    """Train a likeness on renderings, their originals and LPIPS; lines to print."""
+    from neurocodec.training.likeness import LikenessTask
 
     fabric = machine.start(config.machine, config.optimizer.seed)
-    name, train, test = samples(config, files, fabric, 3)
+    train, test = samples(config, files, fabric)
     try:
-        task = GaugeTask(config.model, train, test, config.optimizer.batch, fabric.device)
-    except TypeError as error:
-        raise UsageError(f"[model] makes no gauge: {error}") from None
+        task = LikenessTask(config.model, train, test, config.optimizer.batch, fabric.device)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"[model] makes no likeness: {error}") from None
     average = _trained(task, config, files.out, fabric, init, quiet)
     if not machine.is_first(fabric):
         return []
-    lines = [f"{len(train)} renderings judged by {name}, mean distance {np.mean(train.distances):.3f}"]
-    lines += _report(GaugeTask(config.model, test, test, 1, torch.device("cpu")), average, "people held out")
-    return lines + _written(export_to, average, config.name, "gauge", config.model)
+    lines = [f"{len(train)} renderings judged by {TRUTH}, mean distance {np.mean(train.distances):.3f}"]
+    alone = LikenessTask(config.model, test, test, 1, torch.device("cpu"))
+    lines += _report(alone, average, "people held out")
+    return lines + _written(export_to, average, config.name, "likeness", config.model)
 
 
 def run_classic(
-    config: JudgeConfig, train: Path, test: Path, out: Path, init: Path | None, export_to: Path | None,
+    config: FeedbackConfig, train: Path, test: Path, out: Path, init: Path | None, export_to: Path | None,
     quiet: bool,
 ) -> list[str]:  # fmt: skip
     """Train the original's feedback network from class folders; lines to print."""
@@ -170,22 +162,3 @@ def run_classic(
     lines = [f"distorted (0): {task.classes[0]!r}, real (1): {task.classes[1]!r}"]
     lines += _report(ClassicTask(train, test, 1, torch.device("cpu")), average, "test pictures")
     return lines + _written(export_to, average, config.name, "classic-feedback", {})
-
-
-def run_likeness(
-    config: JudgeConfig, files: Files, init: Path | None, export_to: Path | None, quiet: bool
-) -> list[str]:
-    """Train the perceptual distance on LPIPS; lines to print."""
-    from neurocodec.training.likeness import LikenessTask
-
-    if files.lpips is None:
-        raise UsageError("the distance learns LPIPS: give its weights with --lpips")
-    fabric = machine.start(config.machine, config.optimizer.seed)
-    name, train, test = samples(config, files, fabric, 5)
-    task = LikenessTask(train, test, config.optimizer.batch, fabric.device)
-    average = _trained(task, config, files.out, fabric, init, quiet)
-    if not machine.is_first(fabric):
-        return []
-    lines = [f"{len(train)} renderings judged by {name}"]
-    lines += _report(LikenessTask(test, test, 1, torch.device("cpu")), average, "people held out")
-    return lines + _written(export_to, average, config.name, "likeness", {})

@@ -1,4 +1,4 @@
-"""Renderings and how far they are from their originals: what judging networks learn from.
+"""Renderings and how far they are from their originals: what the feedback network learns from.
 
 They are made as the encoder makes them: from one or two references out of a chain of the reference coder, of
 keypoints with the error of a quantization step, for frames between those references.  Few people teach whose
@@ -25,7 +25,7 @@ from neurocodec.training.data import FramePairs
 
 Picture = NDArray[np.uint8]
 Distance = Callable[[Picture, Picture], float]
-ARRAYS = ("renderings", "references", "originals", "distances")
+ARRAYS = ("renderings", "originals", "distances")
 _TOGETHER = 4
 """Frames rendered from the same references."""
 _ALONE = 0.25
@@ -39,10 +39,10 @@ _SAID = 200
 
 
 class Judged:
-    """Renderings, references before them and originals (count,S,S,3) uint8, and distances (count,)."""
+    """Renderings and originals (count,S,S,3) uint8, and distances (count,)."""
 
     def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
-        self.renderings, self.references, self.originals, self.distances = (arrays[k] for k in ARRAYS)
+        self.renderings, self.originals, self.distances = (arrays[k] for k in ARRAYS)
 
     def __len__(self) -> int:
         return len(self.distances)
@@ -81,7 +81,7 @@ def make(
     """
     rng = np.random.default_rng(seed)
     size = engine.size
-    pictures = {name: np.empty((count, size, size, 3), np.uint8) for name in ARRAYS[:3]}
+    pictures = {name: np.empty((count, size, size, 3), np.uint8) for name in ARRAYS[:2]}
     distances = np.empty(count, np.float32)
     with tqdm(total=count, desc="rendering", unit=" frames", disable=None, leave=False) as bar:
         k = 0
@@ -97,12 +97,12 @@ def make(
                 points = engine.keypoints(targets) + noise
                 renderings = engine.render(used, points.astype(np.float32))
             for rendering, target in zip(renderings, targets, strict=True):
-                shown = [rendering, before, target]
+                shown = [rendering, target]
                 if rng.random() < vary:
                     shown = varied(shown, rng)
                 for name, picture in zip(ARRAYS, shown, strict=False):
                     pictures[name][k] = picture
-                distances[k] = distance(shown[0], shown[2])
+                distances[k] = distance(*shown)
                 k += 1
             bar.update(len(targets))
             if bar.disable and k // _SAID > (k - len(targets)) // _SAID:
@@ -133,14 +133,3 @@ def kept(folder: Path, recipe: dict[str, Any], build: Callable[[], Judged]) -> J
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from None
     return made
-
-
-def halved(pictures: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """(B,S,S,3) -> (B,side,side,3) by the mean of blocks; S is a multiple of ``side``."""
-    b, s = pictures.shape[:2]
-    factor = s // side
-    out = np.empty((b, side, side, 3), np.uint8)
-    for k, picture in enumerate(pictures):
-        blocks = picture.reshape(side, factor, side, factor, 3).astype(np.float32).mean((1, 3))
-        out[k] = (blocks + 0.5).astype(np.uint8)
-    return out

@@ -63,7 +63,7 @@ def compare_modes(
     """Both kinds of landmarks on a clip at the same qualities."""
     frames, fps = read_squares(path, 256, seconds)
     engine = LandmarkEngine(models.find(models.DEFAULT_LANDMARKS, "landmarks"), "cpu")
-    meter = DistanceEngine(models.find(models.DEFAULT_DISTANCE, "distance"))
+    meter = DistanceEngine(models.find(models.DEFAULT_FEEDBACK, "feedback"))
     costs = coding_costs(engine, frames, 100)
     rows = []
     for quality in qualities:

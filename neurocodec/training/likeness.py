@@ -1,4 +1,4 @@
-"""Training of the perceptual distance: it learns LPIPS from renderings and their originals."""
+"""Training of our own feedback network, a perceptual distance: it learns LPIPS from renderings."""
 
 from __future__ import annotations
 
@@ -31,10 +31,13 @@ class LikenessObjective(nn.Module):
 class LikenessTask:
     """As :class:`neurocodec.training.loop.Task`."""
 
-    def __init__(self, train: Judged, test: Judged, batch: int, device: torch.device) -> None:
-        self.network = Likeness()
+    def __init__(
+        self, fields: dict[str, Any], train: Judged, test: Judged, batch: int, device: torch.device
+    ) -> None:
+        self.network = Likeness(**fields)
         self.objective = LikenessObjective(self.network)
-        self._train, self._test, self._batch, self._device = train, test, batch, device
+        self._fields, self._batch, self._device = fields, batch, device
+        self._train, self._test = train, test
 
     def _tensors(self, judged: Judged, rows: NDArray[np.integer]) -> tuple[Tensor, Tensor, Tensor]:
         a, b = (
@@ -55,7 +58,7 @@ class LikenessTask:
         return None
 
     def recipe(self) -> dict[str, Any]:
-        return {"architecture": "likeness"}
+        return {"architecture": "likeness", **self._fields}
 
     def validate(self, average: nn.Module) -> dict[str, float]:
         """Agreement with LPIPS on people never trained on."""

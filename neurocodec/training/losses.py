@@ -66,7 +66,7 @@ class LikenessDistance(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = models.load(models.find(models.DEFAULT_DISTANCE, "distance"))
+        self.network = models.load(models.find(models.DEFAULT_FEEDBACK, "feedback"))
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return self.network(a, b).mean()

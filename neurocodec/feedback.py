@@ -1,0 +1,69 @@
+"""The feedback network: how good is a rendering?
+
+Two architectures can say.  ``likeness`` measures the perceptual distance to the original, which an encoder
+holds; ``classic-feedback``, the original codec's, looks at the rendering alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from neurocodec import models
+from neurocodec.engine import DistanceEngine, Pictures, choose_device, fold_batch_norms
+from neurocodec.models import ModelDescription
+from neurocodec.verdict import measured_verdict
+
+
+class FeedbackNetwork(Protocol):
+    """Renderings (B,S,S,3) and as many originals (S,S,3) -> verdicts (B,), 1 = perfect."""
+
+    @property
+    def description(self) -> ModelDescription:
+        """Whose verdicts these are."""
+
+    def __call__(self, renderings: Pictures, originals: Sequence[Pictures]) -> NDArray[np.float64]:
+        """Verdicts, at most 1."""
+
+
+class MeasuredFeedback:
+    """Verdicts by the distance to the original (:func:`neurocodec.verdict.measured_verdict`)."""
+
+    def __init__(self, description: ModelDescription, device: str = "auto") -> None:
+        self.description = description
+        self.meter = DistanceEngine(description, device)
+
+    def __call__(self, renderings: Pictures, originals: Sequence[Pictures]) -> NDArray[np.float64]:
+        return measured_verdict(self.meter(renderings, originals))
+
+
+class UnaidedFeedback:
+    """Verdicts of the original codec's network, in [0,1]; originals are not looked at."""
+
+    def __init__(self, description: ModelDescription, device: str = "auto") -> None:
+        self.description = description
+        self.device = choose_device(device)
+        network = models.load(description)
+        fold_batch_norms(network)
+        self._network: Any = network.to(self.device)
+
+    def __call__(self, renderings: Pictures, originals: Sequence[Pictures]) -> NDArray[np.float64]:
+        with torch.inference_mode():
+            batch = torch.from_numpy(renderings).to(self.device).permute(0, 3, 1, 2).float().div_(255)
+            return self._network.verdict(batch).double().cpu().numpy()
+
+
+def open_feedback(description: ModelDescription, device: str = "auto") -> FeedbackNetwork:
+    """A model of kind ``feedback``, ready to judge renderings.
+
+    Raises:
+        InputError: its weights are damaged.
+        UnsupportedError: there is no such device.
+    """
+    if description.architecture == "classic-feedback":
+        return UnaidedFeedback(description, device)
+    return MeasuredFeedback(description, device)

@@ -129,7 +129,7 @@ def test_shell_completion(shell: str) -> None:
 
 def test_models(tmp_path: Path) -> None:
     listed = json.loads(run("models", "list", "--json", NEUROCODEC_MODELS=str(tmp_path)).stdout)["models"]
-    assert {m["name"] for m in listed} >= {"talk256", "gauge256"}
+    assert {m["name"] for m in listed} >= {"talk256", "likeness"}
     shown = json.loads(run("models", "show", "talk256", "--json").stdout)
     assert shown["architecture"] == "talk"
     assert shown["parameters"] < 8_000_000

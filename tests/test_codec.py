@@ -221,7 +221,7 @@ def test_sparse_frames_do_not_flatter_the_rate(tmp_path: Path) -> None:
 
 def test_original_profile(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.nfc"
-    report = neurocodec.encode(clip, out, profile="original", model="talk256", feedback="measured")
+    report = neurocodec.encode(clip, out, profile="original", model="talk256", feedback="likeness")
     info = neurocodec.probe(out)
     assert info.landmark_code == "original"
     assert info.fit == "squash"
@@ -246,10 +246,31 @@ def test_other_reference_codecs(clip: Path, tmp_path: Path, codec: str) -> None:
     assert len(list(neurocodec.pictures(out))) == 40
 
 
-def test_network_feedback_runs(clip: Path, tmp_path: Path) -> None:
-    report = neurocodec.encode(clip, tmp_path / "n.nfc", feedback="network")
-    assert report.feedback == "gauge256"
-    assert report.references >= 1
+def test_feedback_by_name_and_by_file(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The feedback decides about references and is not named in the file."""
+    monkeypatch.setenv("NEUROCODEC_MODELS", str(tmp_path))
+    usual = neurocodec.encode(clip, tmp_path / "a.nfc")
+    assert usual.feedback == "likeness"
+    shipped = find("likeness", "feedback").path
+    named = neurocodec.encode(clip, tmp_path / "b.nfc", feedback=str(shipped))
+    assert named.feedback == "likeness"
+    assert (tmp_path / "a.nfc").read_bytes() == (tmp_path / "b.nfc").read_bytes()
+    for name, said in (("measured", "no feedback model named 'measured'"), ("talk256", "no feedback model")):
+        with pytest.raises(InputError, match=said):
+            neurocodec.encode(clip, tmp_path / "c.nfc", feedback=name)
+    talk = find("talk256", "motion").path
+    with pytest.raises(UsageError, match="is a motion model"):
+        neurocodec.encode(clip, tmp_path / "c.nfc", feedback=str(talk))
+    assert not (tmp_path / "c.nfc").exists()
+
+
+def test_original_profile_takes_our_feedback_where_its_own_is_missing(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEUROCODEC_MODELS", str(tmp_path))
+    report = neurocodec.encode(clip, tmp_path / "o.nfc", profile="original", model="talk256")
+    assert report.feedback == "likeness"
+    assert [n for n in report.notes if "not imported" in n]
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ import sys
 from neurocodec import models
 from neurocodec.engine import DistanceEngine, Engine
 Engine(models.find("talk256", "motion"), "cpu")
-DistanceEngine(models.find("likeness", "distance"), "cpu")
+DistanceEngine(models.find("likeness", "feedback"), "cpu")
 print("imported:", *(m for m in ("torch._dynamo", "torch._inductor", "sympy", "scipy") if m in sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -12,7 +12,7 @@ from training_clips import TINY, frame_folder, people
 from neurocodec.errors import InputError, UsageError
 from neurocodec.networks.talk import TalkConfig
 from neurocodec.training.clips import find_clips, frames_of, read_squares
-from neurocodec.training.config import JudgeConfig, MotionConfig, parse, read
+from neurocodec.training.config import FeedbackConfig, MotionConfig, parse, read
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -53,10 +53,9 @@ def test_shipped_configurations_are_those_of_the_shipped_models() -> None:
     described = describe(ROOT / "checkpoints" / "talk256.safetensors")
     assert TalkConfig(**motion.model).as_dict() == described.config
     assert motion.name == described.name
-    for name in ("gauge256", "likeness"):
-        judge = read(JudgeConfig, ROOT / "configs" / f"{name}.toml")
-        described = describe(ROOT / "checkpoints" / f"{name}.safetensors")
-        assert (judge.name, judge.model) == (described.name, described.config)
+    feedback = read(FeedbackConfig, ROOT / "configs" / "likeness.toml")
+    described = describe(ROOT / "checkpoints" / "likeness.safetensors")
+    assert (feedback.name, feedback.model) == (described.name, described.config)
 
 
 def test_people_are_folders_or_files(tmp_path: Path) -> None:

@@ -7,17 +7,19 @@ import torch
 from neurocodec.engine import fold_batch_norms
 from neurocodec.networks.fused import FusedConvolution, FusedResidual, fuse_activations
 from neurocodec.networks.likeness import Likeness
-from neurocodec.networks.talk import Residual, Talk, TalkConfig
+from neurocodec.networks.talk import Residual, Talk, TalkConfig, sharpened
 from neurocodec.networks.talk_render import TalkRenderer
 
 SIZE, FRAMES = 128, 5
 
 
-def network() -> Talk:
+def network(detail: bool = False) -> Talk:
     """A small one whose every branch does something: weights and batch norms drawn at random."""
     torch.manual_seed(5)
-    config = TalkConfig(size=SIZE, num_tps=3, keypoint_width=8, motion_width=16, generator_width=8)
-    talk = Talk(config).eval()
+    widths = {"keypoint_width": 8, "motion_width": 16, "generator_width": 8}
+    talk = Talk(TalkConfig(size=SIZE, num_tps=3, detail=detail, **widths)).eval()
+    if talk.generator.detail is not None:
+        torch.nn.init.normal_(talk.generator.detail.weight, 0, 0.3)
     for module in talk.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.1)  # type: ignore[union-attr]
@@ -36,17 +38,23 @@ def scene() -> tuple[torch.Tensor, torch.Tensor]:
     return smooth, torch.rand(FRAMES, 15, 2) * 2.2 - 1.1
 
 
+@pytest.mark.parametrize("detail", [False, True])
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize(("dtype", "worst", "mean"), [(torch.float32, 1, 0.01), (torch.bfloat16, 24, 1.0)])
 def test_renders_as_the_network(
-    scene: tuple[torch.Tensor, torch.Tensor], count: int, dtype: torch.dtype, worst: int, mean: float
+    scene: tuple[torch.Tensor, torch.Tensor],
+    count: int,
+    dtype: torch.dtype,
+    worst: int,
+    mean: float,
+    detail: bool,
 ) -> None:
     pictures, keypoints = scene
-    talk = network()
+    talk = network(detail)
     with torch.inference_mode():
         points = talk.keypoints(pictures)
         plain = [talk.encode_reference(pictures[k : k + 1], points[k : k + 1]) for k in range(count)]
-        wanted = (talk.render(plain, keypoints) * 255).round().permute(0, 2, 3, 1)
+        wanted = (talk.render(plain, keypoints) * 255).round().clamp(0, 255).permute(0, 2, 3, 1)
         fuse_activations(talk)
         renderer = TalkRenderer(talk, dtype)
         flat = [renderer.encode_reference(pictures[k : k + 1], points[k : k + 1]) for k in range(count)]
@@ -90,3 +98,16 @@ def test_likeness_of_features_is_that_of_normalized_ones() -> None:
             total += ((ua - ub).square().mean(1) * torch.nn.functional.softplus(weight)).sum(1)
         np.testing.assert_allclose(likeness(a, b).numpy(), total.numpy(), rtol=1e-4)
         np.testing.assert_allclose(likeness(a, a).numpy(), 0, atol=1e-5)
+
+
+def test_sharpening_leaves_what_is_smooth_and_lifts_what_is_not() -> None:
+    ramp = torch.linspace(0.2, 0.8, 32).expand(1, 3, 32, 32)
+    lines = ramp + 0.1 * (torch.arange(32) % 2)
+    amount = torch.full((1, 1, 32, 32), 0.5)
+    inside = (..., slice(4, -4), slice(4, -4))
+    assert torch.allclose(sharpened(ramp, amount)[inside], ramp[inside], atol=1e-5)
+    assert torch.equal(sharpened(lines, 0 * amount), lines)
+    steps = [x[inside].diff(dim=-1).abs().mean() for x in (lines, sharpened(lines, amount))]
+    assert 1.3 * steps[0] < steps[1] < 1.6 * steps[0]
+    half = amount * (torch.arange(32) < 16)
+    assert torch.equal(sharpened(lines, half)[..., 16:], lines[..., 16:])

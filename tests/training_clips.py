@@ -16,6 +16,7 @@ num_tps = 2
 keypoint_width = 4
 motion_width = 8
 generator_width = 4
+detail = true
 [data]
 size = 64
 stride = 3

@@ -27,6 +27,11 @@ from neurocodec.transform import BASIS_ONE
 POINTS_PER_TPS = 5
 KEYPOINT_INPUT = 128
 MOTION_SIZE = 64
+BLUR_TAPS, BLUR_SIGMA = 5, 0.8
+"""The Gaussian of unsharp masking, in pixels."""
+MOST_SHARPENED = 1.2
+_FIRST_SHARPNESS = -0.887
+"""Before training, everything is sharpened by 0.35."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class TalkConfig:
     ``size`` is the side of the picture in pixels (a multiple of 8), ``num_tps`` the number of thin-plate
     splines of five keypoints each, ``temperature`` divides the heat maps before the softmax,
     ``regularization`` is added to the diagonal of the TPS system, ``variance`` is that of the Gaussians
-    shown to the motion network (in units of half a picture, squared).
+    shown to the motion network (in units of half a picture, squared).  With ``detail``, the generator also
+    says how much every pixel is to be sharpened (:func:`sharpened`).
     """
 
     size: int = 256
@@ -47,6 +53,7 @@ class TalkConfig:
     keypoint_width: int = 32
     motion_width: int = 48
     generator_width: int = 32
+    detail: bool = False
 
     def __post_init__(self) -> None:
         if self.size < 8 or self.size % 8:
@@ -227,10 +234,26 @@ def warp(features: Tensor, flow: Tensor) -> Tensor:
     return F.grid_sample(features, flow.to(features.dtype), padding_mode="border", align_corners=True)
 
 
+def sharpened(pictures: Tensor, amount: Tensor) -> Tensor:
+    """Unsharp masking of pictures (B,3,H,W) by amounts (B,1,H,W): what a Gaussian takes away, that much more.
+
+    A warped reference is soft: it was coded, resampled, and averaged with another one.
+    """
+    with torch.autocast(pictures.device.type, enabled=False):
+        x = pictures.float()
+        offsets = torch.arange(BLUR_TAPS, device=x.device, dtype=torch.float32) - BLUR_TAPS // 2
+        taps = torch.exp(-0.5 * (offsets / BLUR_SIGMA) ** 2)
+        taps = (taps / taps.sum()).repeat(3, 1, 1, 1)
+        edge = BLUR_TAPS // 2
+        blurred = F.conv2d(F.pad(x, (edge,) * 4, mode="reflect"), taps, groups=3)
+        blurred = F.conv2d(blurred, taps.mT.contiguous(), groups=3)
+        return x + amount.float() * (x - blurred)
+
+
 class Generator(nn.Module):
     """Paints the frame from the warped reference's features."""
 
-    def __init__(self, width: int, motion_width: int) -> None:
+    def __init__(self, width: int, motion_width: int, detail: bool = False) -> None:
         super().__init__()
         w = width
         self.encode0 = nn.Sequential(_conv(12, w), _conv(w, w))
@@ -243,6 +266,11 @@ class Generator(nn.Module):
         self.reduce0 = nn.Conv2d(2 * w, w, 1)
         self.merge0 = nn.Sequential(_conv(2 * w + 12, w), _conv(w, w))
         self.head = nn.Conv2d(w, 16, 3, 1, 1)
+        self.detail: nn.Conv2d | None = None
+        if detail:
+            self.detail = nn.Conv2d(w, 4, 3, 1, 1)
+            nn.init.zeros_(self.detail.weight)
+            nn.init.constant_(self.detail.bias, _FIRST_SHARPNESS)  # type: ignore[arg-type]
 
     def encode(self, reference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B,3,S,S) -> features at S/2, S/4, S/8."""
@@ -260,7 +288,8 @@ class Generator(nn.Module):
         """Paint B frames from ``count`` references each.
 
         All inputs have batch count*B, the references of one place in the list after those of another.
-        Returns ``painted`` and ``deformed`` (B,3,S,S), ``mask`` (B,1,S,S) and their blend ``prediction``.
+        Returns ``painted`` and ``deformed`` (B,3,S,S), ``mask`` (B,1,S,S), with a head of detail ``amount``
+        (B,1,S,S), and ``prediction``: the blend, sharpened by the amount.
         """
         f0, f1, f2 = features
         flow = motion["flow"]
@@ -291,11 +320,19 @@ class Generator(nn.Module):
         x = self.merge1(x)
         deformed = average(warp(references.float(), flow), "128")
         x = torch.cat([_up(self.reduce0(x)), seen(f0, "128"), F.pixel_unshuffle(deformed - 0.5, 2)], 1)
-        out = F.pixel_shuffle(self.head(self.merge0(x)).float(), 2)
-        painted = torch.sigmoid(out[:, :3])
-        mask = torch.sigmoid(out[:, 3:])
-        blend = painted + mask * (deformed - painted)
-        return {"painted": painted, "deformed": deformed, "mask": mask, "prediction": blend}
+        x = self.merge0(x)
+        out = F.pixel_shuffle(self.head(x).float(), 2)
+        made = {"painted": torch.sigmoid(out[:, :3]), "deformed": deformed, "mask": torch.sigmoid(out[:, 3:])}
+        if self.detail is not None:
+            made["amount"] = MOST_SHARPENED * torch.sigmoid(F.pixel_shuffle(self.detail(x).float(), 2))
+        return {**made, "prediction": blended(made, 1.0)}
+
+
+def blended(made: dict[str, Tensor], share: Tensor | float) -> Tensor:
+    """Pictures (B,3,S,S) of what a generator has made, with a ``share`` (B,1,1,1) of blend and sharpening."""
+    painted = made["painted"]
+    picture = painted + made["mask"] * share * (made["deformed"] - painted)
+    return sharpened(picture, made["amount"] * share) if "amount" in made else picture
 
 
 class Talk(nn.Module):
@@ -311,7 +348,7 @@ class Talk(nn.Module):
         self.num_keypoints = c.num_tps * POINTS_PER_TPS
         self.keypoint_net = KeypointNet(self.num_keypoints, c.keypoint_width, c.temperature)
         self.motion_net = MotionNet(c.num_tps, c.motion_width, c.regularization, c.variance)
-        self.generator = Generator(c.generator_width, c.motion_width)
+        self.generator = Generator(c.generator_width, c.motion_width, c.detail)
         # not torch.eye, which on the meta device of models.load would import a second of torch's compiler
         plain = torch.zeros((2 * self.num_keypoints,) * 2, dtype=torch.int16)
         plain.diagonal().fill_(BASIS_ONE)

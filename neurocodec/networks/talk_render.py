@@ -16,11 +16,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from neurocodec.networks.talk import MOTION_SIZE, POINTS_PER_TPS, Talk, _resize
+from neurocodec.networks.talk import (
+    BLUR_SIGMA,
+    BLUR_TAPS,
+    MOST_SHARPENED,
+    MOTION_SIZE,
+    POINTS_PER_TPS,
+    Generator,
+    Talk,
+    _resize,
+)
 from neurocodec.networks.tps import coordinate_grid, fit_tps, keypoint_heatmaps
 
 _TILE = 4
@@ -109,6 +121,31 @@ def _bilinear(x: Tensor, side: int, corners: bool = False) -> Tensor:
     )
 
 
+def _opened(x: Tensor) -> Tensor:
+    """Four pixels to a place (B,h,h,C,4) -> (B,2h,2h,C)."""
+    b, h, _, c, _ = x.shape
+    return x.view(b, h, h, c, 2, 2).permute(0, 1, 4, 2, 5, 3).reshape(b, 2 * h, 2 * h, c)
+
+
+def _detail(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What a Gaussian takes away from a picture (S,S,3), as :func:`~neurocodec.networks.talk.sharpened`."""
+    size = (BLUR_TAPS, BLUR_TAPS)
+    blurred = cv2.GaussianBlur(picture, size, BLUR_SIGMA, borderType=cv2.BORDER_REFLECT_101)
+    return np.subtract(picture, blurred, out=blurred)
+
+
+def _one_head(generator: Generator) -> nn.Conv2d:
+    """The heads of pictures and detail as one convolution."""
+    head, detail = generator.head, generator.detail
+    if detail is None:
+        return head
+    joined = nn.Conv2d(head.in_channels, head.out_channels + detail.out_channels, 3, 1, 1)
+    for name in ("weight", "bias"):
+        both = torch.cat([getattr(head, name), getattr(detail, name)])
+        setattr(joined, name, nn.Parameter(both, requires_grad=False))
+    return joined.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
 class TalkRenderer:
     """Renders with a :class:`Talk` whose batch norms are folded, on the CPU.
 
@@ -123,6 +160,7 @@ class TalkRenderer:
             for module in part.modules():
                 if isinstance(module, nn.Conv2d):
                     module.to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._head = _one_head(network.generator)
         self._tied: tuple[tuple[FlatReference, ...], list[Tensor]] = ((), [])
 
     def encode_reference(self, image: Tensor, keypoints: Tensor) -> FlatReference:
@@ -256,11 +294,14 @@ class TalkRenderer:
         _put_up(merged, x)
         _rows(merged)[..., c : c + f0.shape[-1]] = f0
         _rows(merged)[..., c + f0.shape[-1] :] = deformed - 0.5
-        out = _rows(g.head(g.merge0(merged))).float().sigmoid_()
-        painted, mask = out[..., :12].unflatten(-1, (3, 4)), out[..., None, 12:]
-        blend = torch.lerp(painted, deformed.unflatten(-1, (3, 4)), mask)
-        picture = blend.mul_(255).round_().to(torch.uint8)
-        return picture.view(b, half, half, 3, 2, 2).permute(0, 1, 4, 2, 5, 3).reshape(b, size, size, 3)
+        out = _rows(self._head(g.merge0(merged))).float().sigmoid_()
+        painted, mask, amount = out[..., :12].unflatten(-1, (3, 4)), out[..., None, 12:16], out[..., 16:]
+        blend = torch.lerp(painted, deformed.unflatten(-1, (3, 4)), mask).mul_(255)
+        if g.detail is None:
+            return _opened(blend.round_().to(torch.uint8))
+        picture, amount = _opened(blend), _opened(amount[..., None, :]).mul_(MOST_SHARPENED)
+        detail = torch.from_numpy(np.stack([_detail(p) for p in picture.numpy()]))
+        return picture.addcmul_(detail, amount).round_().clamp_(0, 255).to(torch.uint8)
 
     def _deformed(self, references: Sequence[FlatReference], motion: dict[str, Tensor], size: int) -> Tensor:
         """The references' pictures, warped and averaged, (B,S/2,S/2,12)."""

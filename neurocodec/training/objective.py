@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from neurocodec.networks.talk import Talk
+from neurocodec.networks.talk import Talk, blended
 from neurocodec.training.augment import moved, similarities, transform
 from neurocodec.training.config import Augment, Loss
 from neurocodec.training.losses import (
@@ -81,7 +81,7 @@ class MotionObjective(nn.Module):
 
         # without the blend in half of the samples: the generator has to learn to paint
         keep = (torch.rand(b, 1, 1, 1, generator=rng) < 0.5).float().to(device)
-        prediction = out["painted"] + out["mask"] * keep * (out["deformed"] - out["painted"])
+        prediction = blended(out, keep)
         weight = attention(landmarks, size, self.factors.attention)
         parts = self._pictures(prediction, target, weight, rng)
         parts["painted"] = (out["painted"] - target).abs().mean()
@@ -99,7 +99,8 @@ class MotionObjective(nn.Module):
         parts["rate"] = torch.log2(1 + 100 * (kp_next - kp).abs()).mean()
         total = torch.stack([getattr(self.factors, k) * v.float() for k, v in parts.items()]).sum()
         figures = {k: v.detach().float() for k, v in parts.items()}
-        figures["mask"] = out["mask"].detach().float().mean()
+        for name in {"mask", "amount"} & out.keys():
+            figures[name] = out[name].detach().float().mean()
         return total, figures
 
     def _pictures(

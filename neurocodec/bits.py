@@ -128,6 +128,10 @@ class ByteReader:
         """Bytes left."""
         return len(self._data) - self.position
 
+    def since(self, start: int) -> bytes:
+        """The bytes from the place ``start`` to here."""
+        return self._data[start : self.position]
+
     def take(self, count: int) -> bytes:
         """The next ``count`` bytes."""
         if count > self.remaining:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import pairwise
 
 from neurocodec.bits import BitReader, BitWriter, ByteReader, svarint, varint
-from neurocodec.errors import DamagedFileError, UnsupportedError
+from neurocodec.errors import DamagedFileError, NeurocodecError, UnsupportedError
 from neurocodec.golomb import AdaptiveGolomb
 from neurocodec.header import MAX_DIMENSION, MAX_PTS, MAX_TERM, Fit, Header
+from neurocodec.parts import CHECK_BYTES, Part, check, crc16
 
 BLOCK_SECONDS = 5
 MAX_FRAMES = 5000
@@ -36,9 +37,10 @@ class _Flag(IntEnum):
     RUNS = 8
     PAIRS = 16
     GOLOMB = 32
+    GUARDED = 64
 
 
-_KNOWN_FLAGS = {1: 0x07, 2: 0x3F, 3: 0x3F}
+_KNOWN_FLAGS = {1: 0x07, 2: 0x3F, 3: 0x3F, 4: 0x7F}
 
 
 class StillCodec(IntEnum):
@@ -112,6 +114,8 @@ class Block:
     pairs: bool = False
     runs: tuple[Run, ...] | None = None
     golomb: bool = False
+    guarded: bool = False
+    lost: frozenset[Part] = frozenset()
 
     @property
     def payload_bytes(self) -> dict[str, int]:
@@ -143,8 +147,12 @@ def write_block(block: Block, header: Header) -> bytes:
     """Payload of a block chunk (``docs/format.md``, "Block").
 
     Raises:
-        ValueError: the block has what the header's version of the format lacks.
+        ValueError: the block has what the header's version of the format lacks, or lost a part.
     """
+    if block.lost:
+        raise ValueError("a block that lost a part cannot be written")
+    if block.guarded and header.version < 4:
+        raise ValueError("guarded blocks need version 4 of the format")
     lateness = [t - header.regular_pts(block.first_frame + i) for i, t in enumerate(block.pts)]
     irregular = any(lateness)
     if header.version == 1:
@@ -158,6 +166,7 @@ def write_block(block: Block, header: Header) -> bytes:
         | _Flag.RUNS * (block.runs is not None)
         | _Flag.PAIRS * block.pairs
         | _Flag.GOLOMB * block.golomb
+        | _Flag.GUARDED * block.guarded
     )
     if irregular:
         bits = BitWriter()
@@ -169,9 +178,14 @@ def write_block(block: Block, header: Header) -> bytes:
         out += varint(block.region.x) + varint(block.region.y) + varint(block.region.side)
     out += varint(block.first_reference)
     out += _references_v1(block, continues) if header.version == 1 else _references_v2(block)
-    out += varint(len(block.landmarks)) + block.landmarks
-    if block.audio:
-        out += _audio_bytes(block.audio, header)
+    sound = _audio_bytes(block.audio, header) if block.audio else b""
+    if sound or not block.guarded:
+        out += varint(len(block.landmarks))
+    if not block.guarded:
+        return bytes(out + block.landmarks + sound)
+    out += crc16(bytes(out)) + block.landmarks
+    if sound:
+        out += crc16(block.landmarks) + sound + crc16(sound)
     return bytes(out)
 
 
@@ -238,13 +252,13 @@ def _audio_bytes(packets: tuple[SoundPacket, ...], header: Header) -> bytes:
     )
 
 
-def _read_timing(source: ByteReader, header: Header, first: int, count: int) -> list[int]:
+def _read_lateness(source: ByteReader, count: int) -> list[int]:
     lateness = [source.svarint()]
     bits = BitReader(source.take(source.varint()))
     for change in AdaptiveGolomb(TIMING_BITS).read(bits, count - 1):
         lateness.append(lateness[-1] + change)
     bits.finish("timestamps")
-    return [header.regular_pts(first + i) + late for i, late in enumerate(lateness)]
+    return lateness
 
 
 def _read_needed(source: ByteReader, first_reference: int) -> tuple[int, ...]:
@@ -335,27 +349,24 @@ def _read_audio(source: ByteReader, header: Header) -> tuple[SoundPacket, ...]:
     return tuple(packets)
 
 
-def read_block(payload: bytes, header: Header) -> Block:
-    """Inverse of :func:`write_block`; landmark packets stay bit-packed.
+@dataclass(frozen=True)
+class _Head:
+    """All of a block up to its landmarks, which have ``size`` bytes (None: all that follow)."""
 
-    Raises:
-        DamagedFileError: for truncated fields and impossible values.
-        UnsupportedError: for flags or a reference codec this version does not know.
-    """
-    source = ByteReader(payload)
+    block: Block
+    size: int | None
+    sound: bool
+
+
+def _read_head(source: ByteReader, header: Header) -> _Head:
+    """The part of a block that all others need; in a guarded block, its checksum too."""
     first, frames = source.varint(MAX_COUNT), source.varint(MAX_FRAMES)
     flags = source.byte()
     if flags & ~_KNOWN_FLAGS[header.version]:
         raise UnsupportedError("the file uses a feature this version does not know (block flags)")
     if flags & _Flag.IRREGULAR and not frames:
         raise DamagedFileError("a block without frames has timestamps")
-    pts = (
-        _read_timing(source, header, first, frames)
-        if flags & _Flag.IRREGULAR
-        else [header.regular_pts(first + i) for i in range(frames)]
-    )
-    if any(b <= a for a, b in pairwise(pts)) or any(abs(t) > MAX_PTS for t in pts):
-        raise DamagedFileError("the timestamps of a block are impossible")
+    lateness = _read_lateness(source, frames) if flags & _Flag.IRREGULAR else [0] * frames
     region = None
     if header.fit is Fit.REGION:
         region = Region(
@@ -385,16 +396,84 @@ def read_block(payload: bytes, header: Header) -> Block:
             runs = _read_runs(source, frames - len(references), low, last)
     if (needed and min(needed) < 0) or (continues and not needed):
         raise DamagedFileError("a block names a reference that cannot be")
-    landmarks = source.take(source.varint())
-    audio = _read_audio(source, header) if flags & _Flag.AUDIO else ()
-    if source.remaining:
-        raise DamagedFileError("a block is longer than its contents")
     if frames and not needed and not any(r.offset == 0 for r in references) and runs is None:
         raise DamagedFileError("a block starts without a reference")
-    return Block(
-        first, tuple(pts), number, needed, references, landmarks, audio, region,
-        current, bool(flags & _Flag.PAIRS), runs, bool(flags & _Flag.GOLOMB),
+    guarded, sound = bool(flags & _Flag.GUARDED), bool(flags & _Flag.AUDIO)
+    size = source.varint() if sound or not guarded else None
+    if guarded:
+        check(source, 0, "head")
+    pts = [header.regular_pts(first + i) + late for i, late in enumerate(lateness)]
+    if any(b <= a for a, b in pairwise(pts)) or any(abs(t) > MAX_PTS for t in pts):
+        raise DamagedFileError("the timestamps of a block are impossible")
+    block = Block(
+        first, tuple(pts), number, needed, references, b"", (), region,
+        current, bool(flags & _Flag.PAIRS), runs, bool(flags & _Flag.GOLOMB), guarded,
     )  # fmt: skip
+    return _Head(block, size, sound)
+
+
+def _read_landmarks(source: ByteReader, head: _Head) -> bytes:
+    start = source.position
+    data = source.take(source.remaining if head.size is None else head.size)
+    if head.block.guarded and head.sound:
+        check(source, start, Part.LANDMARKS.value)
+    return data
+
+
+def _read_sound(source: ByteReader, head: _Head, header: Header) -> tuple[SoundPacket, ...]:
+    if not head.sound:
+        return ()
+    start = source.position
+    packets = _read_audio(source, header)
+    if head.block.guarded:
+        check(source, start, Part.SOUND.value)
+    return packets
+
+
+def read_block(payload: bytes, header: Header) -> Block:
+    """Inverse of :func:`write_block`; landmark packets stay bit-packed.
+
+    Raises:
+        DamagedFileError: for truncated fields, impossible values, and checksums that do not match.
+        UnsupportedError: for flags or a reference codec this version does not know.
+    """
+    source = ByteReader(payload)
+    head = _read_head(source, header)
+    landmarks, audio = _read_landmarks(source, head), _read_sound(source, head, header)
+    if source.remaining:
+        raise DamagedFileError("a block is longer than its contents")
+    return replace(head.block, landmarks=landmarks, audio=audio)
+
+
+def read_left(payload: bytes, header: Header) -> tuple[Block, int] | None:
+    """What is left of a guarded block of which something is damaged, and how many bytes its head has.
+
+    ``payload`` is what there is of it; parts whose checksum does not match are ``lost``.  None if the head
+    is damaged, or if the block is not guarded.
+    """
+    source = ByteReader(payload)
+    try:
+        head = _read_head(source, header)
+    except NeurocodecError:
+        return None
+    block, end = head.block, source.position
+    if not block.guarded:
+        return None
+    lost: set[Part] = set()
+    landmarks, audio = b"", tuple[SoundPacket, ...]()
+    if head.size is None:  # then nothing tells that they are whole
+        if len(block.pts) > len(block.references):
+            lost.add(Part.LANDMARKS)
+        return replace(block, lost=frozenset(lost)), end
+    try:
+        landmarks = _read_landmarks(source, head)
+    except DamagedFileError:
+        lost.add(Part.LANDMARKS)
+    try:
+        audio = _read_sound(ByteReader(payload[end + head.size + CHECK_BYTES :]), head, header)
+    except DamagedFileError:
+        lost.add(Part.SOUND)
+    return replace(block, landmarks=landmarks, audio=audio, lost=frozenset(lost)), end
 
 
 def read_block_start(payload_start: bytes, version: int) -> tuple[int, int] | None:

@@ -468,11 +468,12 @@ def decode(source: str, target: str, force: bool, quiet: bool, as_json: bool, **
         _note(note)
     _emit(report.as_dict(), as_json, lambda: _decode_lines(report), err=target == "-")
     if report.losses:
-        raise DecodedWithLosses("; ".join([*_listed(report.losses), *_lost_line(report.lost)]))
+        raise DecodedWithLosses("; ".join([*_listed(report.losses), *_lost_lines(report)]))
 
 
 def _decode_lines(r: DecodeReport) -> list[str]:
-    held = f", {r.held} held in place of lost ones" if r.held else ""
+    held = f", {r.concealed} of them concealed" if r.concealed else ""
+    held += f", {r.held} held in place of lost ones" if r.held else ""
     return [
         f"{r.frames} frames of {r.width}x{r.height}{held}, {r.seconds:.2f} s, "
         f"{r.frames / r.seconds:.1f} frames/s"
@@ -484,12 +485,17 @@ def _listed(lines: list[str], most: int = 8) -> list[str]:
     return lines if len(lines) <= most else [*lines[:most], f"and {len(lines) - most} more"]
 
 
-def _lost_line(lost: list[list[float]]) -> list[str]:
-    """Which seconds are lost, in words, if any are."""
-    if not lost:
-        return []
-    stretches = _listed([f"{start:.2f} to {end:.2f} s" for start, end in lost])
-    return [f"lost in time: {', '.join(stretches)}"]
+def _lost_lines(found: DecodeReport | FileInfo) -> list[str]:
+    """Which seconds are lost, in words, if any are: of everything or the picture, of landmarks, of sound."""
+    return [
+        f"{what}: {', '.join(_listed([f'{start:.2f} to {end:.2f} s' for start, end in stretches]))}"
+        for what, stretches in (
+            ("lost in time", found.lost),
+            ("landmarks lost and concealed", found.lost_landmarks),
+            ("sound lost", found.lost_sound),
+        )
+        if stretches
+    ]
 
 
 @main.command(epilog=EXIT_CODES)
@@ -513,7 +519,7 @@ def info(source: str, packets: bool, frame_limit: int, chunk_limit: int, as_json
     found = probe(_input(source), packets=packets, limits=limits)
     _emit(found.as_dict(), as_json, lambda: _info_lines(found))
     if found.losses:
-        raise DecodedWithLosses("; ".join([*_listed(found.losses), *_lost_line(found.lost)]))
+        raise DecodedWithLosses("; ".join([*_listed(found.losses), *_lost_lines(found)]))
 
 
 def _latent_line(i: FileInfo) -> str:

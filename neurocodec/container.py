@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from neurocodec.bits import ByteReader, svarint, varint
-from neurocodec.block import MAX_FRAMES, Block, read_block, read_block_start, write_block
+from neurocodec.block import MAX_FRAMES, Block, read_block, read_block_start, read_left, write_block
 from neurocodec.errors import DamagedFileError, InputError, NeurocodecError, UnsupportedError
 from neurocodec.header import Header, read_header, write_header
 from neurocodec.limits import Limits
 
 SIGNATURE = b"NFC\x1a"
-VERSION = 3
+VERSION = 4
 """The newest version of the format; :data:`VERSIONS` are read."""
-VERSIONS = (1, 2, 3)
+VERSIONS = (1, 2, 3, 4)
 HEADER_CHUNK, BLOCK_CHUNK, INDEX_CHUNK = 0xF1, 0xF2, 0xF3
 OPTIONAL_CHUNKS = range(0xE0, 0xF0)
 MAX_CHUNK = 1 << 26
@@ -33,6 +33,8 @@ _SEARCH_BUDGET = 1 << 31
 """Bytes worth checksumming in the search for whole blocks in damaged stretches of one file."""
 _CANDIDATE_COST = 1 << 14
 """What looking at one candidate counts for."""
+_MOST_HEADS = 1000
+"""Places in that search at which the head of a damaged block is looked for."""
 _CORRECTABLE = 4096
 """Bytes of a header chunk in which one flipped bit is looked for (a CRC-32 tells all pairs apart there)."""
 _LIMITS = {HEADER_CHUNK: MAX_HEADER, INDEX_CHUNK: MAX_INDEX}
@@ -251,11 +253,21 @@ def _with_bit_put_right(data: bytes) -> tuple[bytes, int] | None:
 
 @dataclass(frozen=True)
 class Loss:
-    """A stretch of the file that could not be read; ``truncated`` when the file simply ends there."""
+    """A stretch of the file that could not be read; ``truncated`` when the file simply ends there.
+
+    ``left`` is the block that was there without the parts that are damaged, if its head is whole.
+    """
 
     offset: int
     reason: str
     truncated: bool = False
+    left: Block | None = None
+
+
+def loss_of_parts(offset: int, block: Block) -> Loss:
+    """The loss of parts of a block; it may have lost none, if nothing but a checksum is damaged."""
+    parts = sorted(part.value for part in block.lost)
+    return Loss(offset, f"the {' and '.join(parts) or 'checksum'} of a block", left=block)
 
 
 class NfcReader:
@@ -278,10 +290,11 @@ class NfcReader:
         self.limits = limits or Limits()
         self.corrected: str | None = None
         self.promised: int | None = None
+        self._frames = 0
         self.optional: Callable[[int, bytes], None] | None = None
         self._window = _Window(file)
         self._order = _Order()
-        self._budget = _SEARCH_BUDGET
+        self._budget, self._heads = _SEARCH_BUDGET, _MOST_HEADS
         self.header_bytes = 0
         self._read_header()
 
@@ -348,10 +361,42 @@ class NfcReader:
             self._budget -= _CANDIDATE_COST
             if not isinstance(outline, str) and self._plausible(outline[0], outline[1]):
                 self._budget -= outline[2]
-                if not isinstance(self._chunk_here(), str):
+                if not isinstance(self._chunk_here(), str) or self._may_be_left():
                     return True
             self._window.skip(1)
         return False
+
+    def _may_be_left(self) -> bool:
+        """In the search: whether a damaged block begins here whose head is whole."""
+        self._heads -= 1
+        return self._heads >= 0 and self._left_here() is not None
+
+    def _left_here(self) -> tuple[Block, int, bool] | None:
+        """What is left of the damaged block here, its length, and whether a chunk may follow that.
+
+        If none does, the length is that of what is known to belong to the block.
+        """
+        outline = self._outline()
+        if self.header.version < 4 or isinstance(outline, str) or outline[0] != BLOCK_CHUNK:
+            return None
+        _, start, length = outline
+        there = self._window.fill(length)
+        found = read_left(self._window.peek(length - 4 - start, start), self.header)
+        if found is None or not self._order.follows(found[0], gap=True):
+            return None
+        block, end = found
+        if there and self._may_follow(block, length):
+            return block, length, True
+        return block, start + end, False
+
+    def _may_follow(self, block: Block, distance: int) -> bool:
+        """Whether at that distance the file ends, or a block that comes after ``block`` may begin."""
+        head = self._window.peek(_LARGEST_HEAD + 24, distance)
+        outline = _outline(head, self.limits.chunk)
+        if isinstance(outline, str) or outline[0] != BLOCK_CHUNK:
+            return not head
+        found = read_block_start(head[outline[1] :], self.header.version)
+        return found is not None and found[0] >= block.first_frame + len(block.pts)
 
     def _plausible(self, kind: int, start: int) -> bool:
         """Whether what may be a chunk is an index, or begins like a block that is still to come."""
@@ -365,7 +410,6 @@ class NfcReader:
 
         A file that was cut off ends with a Loss of ``truncated``.
         """
-        frames = 0
         while True:
             offset = self._window.offset
             found = self._chunk_here()
@@ -373,6 +417,16 @@ class NfcReader:
                 if not self._window.peek(1):
                     yield Loss(offset, "the file ends without an index", truncated=True)
                     return
+                left = self._left_here()
+                if left:
+                    self._note(left[0])
+                    yield loss_of_parts(offset, left[0])
+                    self._window.skip(left[1] - 1)
+                    if left[2]:
+                        self._window.skip(1)
+                    else:
+                        self._resynchronize()
+                    continue
                 if self._resynchronize():
                     yield Loss(offset, found)
                     continue
@@ -394,8 +448,6 @@ class NfcReader:
             except DamagedFileError as error:
                 yield Loss(offset, str(error))
                 continue
-            frames += len(block.pts)
-            self.limits.check_frames(frames, self.name)
             yield block, length
 
     def _note_promise(self, index: bytes) -> None:
@@ -418,8 +470,14 @@ class NfcReader:
         block = read_block(payload, self.header)
         if not self._order.follows(block, gap=True):
             raise DamagedFileError("a block is out of order")
-        self._order.advance(block)
+        self._note(block)
         return block
+
+    def _note(self, block: Block) -> None:
+        """This block has come."""
+        self._order.advance(block)
+        self._frames += len(block.pts)
+        self.limits.check_frames(self._frames, self.name)
 
     def finish(self) -> int:
         """Read what is left of the stream and return how many bytes it had in all."""
@@ -468,10 +526,10 @@ class NfcReader:
         """Continue reading chunks at ``offset`` of a seekable file."""
         self._file.seek(offset)
         self._window = _Window(self._file, offset)
-        self._order = _Order()
+        self._order, self._frames = _Order(), 0
 
     def block_at(self, entry: IndexEntry) -> Block:
-        """The block an index entry names.
+        """The block an index entry names, which may have ``lost`` parts.
 
         Raises:
             DamagedFileError: when it is not there as the index says.
@@ -480,12 +538,16 @@ class NfcReader:
         while True:
             found = self._chunk_here()
             if isinstance(found, str):
-                break
-            kind, payload, length = found
-            self._window.skip(length)
-            if kind in OPTIONAL_CHUNKS:
-                continue
-            block = self._parse(kind, payload)
+                left = self._left_here()
+                if left is None:
+                    break
+                block = left[0]
+            else:
+                kind, payload, length = found
+                self._window.skip(length)
+                if kind in OPTIONAL_CHUNKS:
+                    continue
+                block = self._parse(kind, payload)
             if (block.first_frame, len(block.pts)) != (entry.first_frame, entry.frames):
                 break
             if (block.first_reference, len(block.references)) != (entry.first_reference, entry.references):

@@ -25,7 +25,8 @@ from neurocodec.block import (
     StillCodec,
 )
 from neurocodec.chain import ChainDecoder
-from neurocodec.container import IndexEntry, Loss, NfcReader
+from neurocodec.conceal import Anchors, between
+from neurocodec.container import IndexEntry, Loss, NfcReader, loss_of_parts
 from neurocodec.driven import engine_of
 from neurocodec.engine import BATCH, Engine, Reference
 from neurocodec.errors import DamagedFileError, UnsupportedError, UsageError
@@ -38,7 +39,8 @@ from neurocodec.media.color import ColorInfo
 from neurocodec.media.types import AudioInfo, AudioPacket
 from neurocodec.media.writer import MediaWriter
 from neurocodec.options import DecodeOptions
-from neurocodec.packets import FrameSymbols, SymbolDigest, parse_frames
+from neurocodec.packets import FrameSymbols, SymbolDigest, outline_frames, parse_frames
+from neurocodec.parts import Part
 from neurocodec.prefetch import Ahead
 from neurocodec.still import decode_still
 from neurocodec.threads import ahead, beside
@@ -63,9 +65,10 @@ COMMENT = (
 class DecodeReport:
     """What a decode did; times in seconds.
 
-    ``frames`` were rendered, ``held`` are pictures that stand in for lost ones.  ``losses`` are readable
-    lines, empty for a whole file, ``lost`` the stretches of time that they cost (from and to, since the
-    first frame).  ``notes`` are lines about what cost nothing.
+    ``frames`` were rendered, ``concealed`` of them from guessed landmarks; ``held`` are pictures that stand
+    in for lost ones.  ``losses`` are readable lines, empty for a whole file; the stretches of time that they
+    cost (from and to, since the first frame) are ``lost`` for pictures, ``lost_landmarks`` and
+    ``lost_sound``.  ``notes`` are lines about what cost nothing.
     """
 
     frames: int = 0
@@ -75,7 +78,10 @@ class DecodeReport:
     symbols_sha256: str = ""
     losses: list[str] = field(default_factory=list)
     held: int = 0
+    concealed: int = 0
     lost: list[list[float]] = field(default_factory=list)
+    lost_landmarks: list[list[float]] = field(default_factory=list)
+    lost_sound: list[list[float]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
@@ -187,12 +193,14 @@ class Decoder:
         self.header = header
         self.basis = basis_of(header, self.engine)
         self._references = ReferenceStore(self.engine.size, self.engine.reference)
+        self._anchors = Anchors()
         self.digest = SymbolDigest()
 
     def learn(self, block: Block) -> None:
         """Remember a block's references without rendering it."""
         for k, reference in enumerate(block.references):
             self._references.add(block.first_reference + k, reference)
+        self._anchors.add(block)
 
     def can_decode(self, block: Block) -> bool:
         """Whether the earlier references it names are at hand."""
@@ -204,11 +212,13 @@ class Decoder:
         """Timestamps and pictures (S,S,3) of a block's frames from ``first`` to before ``last``.
 
         Frames are rendered in groups that do not depend on ``first``, so that random access gives the
-        same pictures as linear decoding.
+        same pictures as linear decoding.  Where the landmarks are lost, guessed ones take their place.
         """
-        frames = parse_frames(block, self.header)
+        guessed = Part.LANDMARKS in block.lost
+        frames = outline_frames(block) if guessed else parse_frames(block, self.header)
         last = len(frames) if last is None else last
         self.learn(block)
+        anchors = self._anchors.of(block) if guessed else []
         for frame in frames:
             if frame.reference:
                 self.digest.reference(frame.reference.data)
@@ -217,17 +227,17 @@ class Decoder:
         group: list[tuple[int, FrameSymbols]] = []
         for k, frame in enumerate(frames):
             if group and (len(group) == BATCH or frame.uses != group[0][1].uses or self._alone(group[0][1])):
-                yield from self._render(group, first, last)
+                yield from self._render(group, first, last, anchors)
                 group = []
             group.append((k, frame))
-        yield from self._render(group, first, last)
+        yield from self._render(group, first, last, anchors)
 
     def _alone(self, frame: FrameSymbols) -> bool:
         """Whether a frame shows the still itself."""
         return self.header.version == 1 and frame.reference is not None
 
     def _render(
-        self, group: list[tuple[int, FrameSymbols]], first: int, last: int
+        self, group: list[tuple[int, FrameSymbols]], first: int, last: int, anchors: list[tuple[int, int]]
     ) -> Iterator[tuple[int, Picture]]:
         if not any(first <= k < last for k, _ in group):
             return
@@ -239,6 +249,9 @@ class Decoder:
             still = np.zeros(self.header.coordinates, np.int32)
             u = np.stack([still if f.symbols is None else f.symbols for _, f in group])
             values = dequantize(u, references[0].coded, self.header.quantization, self.basis)
+            for row, (_, frame) in enumerate(group):
+                if anchors and frame.reference is None:
+                    values[row] = between(frame.pts, anchors, lambda n: self._references.get(n).coded)
             pictures = self.engine.render(references, self.engine.points(values))
         for (k, frame), picture in zip(group, pictures, strict=True):
             if first <= k < last:
@@ -311,7 +324,7 @@ def _blocks_by_index(
                     yield reader.block_at(lender), 0
                 except DamagedFileError as error:
                     yield Loss(lender.offset, str(error))
-        yield block, 0
+        yield loss_of_parts(entry.offset, block) if block.lost else (block, 0)
         if span.end is not None and entry.frames and entry.pts >= span.end:
             return
     reader.promised = sum(e.frames for e in entries)
@@ -361,7 +374,7 @@ class _Losses:
 
     def __init__(self, reader: NfcReader, report: DecodeReport, strict: bool) -> None:
         self._reader, self._report, self._strict = reader, report, strict
-        self._seconds = LostSeconds()
+        self._seconds, self._landmarks, self._sound = LostSeconds(), LostSeconds(), LostSeconds()
         self._count = 0
         if reader.corrected and strict:
             raise DamagedFileError(f"{reader.name} is damaged: {reader.corrected}")
@@ -377,10 +390,31 @@ class _Losses:
         else:
             losses[MOST_LISTED:] = [f"and {self._count - MOST_LISTED} more"]
 
+    def note(self, text: str) -> None:
+        """Damage that costs nothing."""
+        if self._strict:
+            raise DamagedFileError(f"{self._reader.name} is damaged: {text}")
+        if len(self._report.notes) < MOST_LISTED:
+            self._report.notes.append(text)
+
+    def landmarks(self, stretch: Gap) -> None:
+        """Frames are concealed."""
+        self._landmarks.add(*self._between(stretch))
+        self._report.lost_landmarks = self._landmarks.rounded()
+
+    def sound(self, stretch: Gap) -> None:
+        """The sound is missing of a block that lasts for so long."""
+        if self._reader.header.audio:
+            self._sound.add(*self._between(stretch))
+            self._report.lost_sound = self._sound.rounded()
+
+    def _between(self, stretch: Gap) -> tuple[float, float]:
+        header = self._reader.header
+        return seconds_of(stretch.start, header), seconds_of(stretch.end, header)
+
     def gap(self, gap: Gap) -> Gap:
         """Frames are missing."""
-        header = self._reader.header
-        start, end = seconds_of(gap.start, header), seconds_of(gap.end, header)
+        start, end = self._between(gap)
         if not self._report.losses:
             self.say(f"the blocks from {start:.2f} s to {end:.2f} s are missing")
         self._seconds.add(start, end)
@@ -399,16 +433,24 @@ def decode_items(
     expected, blocks = _plan(reader, span)
     timeline = Timeline(header, expected, span.start, span.end)
     for item in blocks:
-        if isinstance(item, Loss):
+        if not isinstance(item, Loss):
+            block = item[0]
+        elif item.left is None:
             losses.say(_say(item, report, header))
             continue
-        block = item[0]
+        else:
+            block = item.left
         inside = span.shows(block, header)
+        if isinstance(item, Loss):
+            tell = losses.say if block.lost and (inside or not block.pts) else losses.note
+            tell(_say(item, report, header))
         if block.first_frame + len(block.pts) > timeline.expected:  # else it only lends references
             for gap in timeline.until(block.first_frame, block.pts[0] if block.pts else None):
+                losses.sound(gap)
                 yield losses.gap(gap)
         timeline.seen(block.first_frame, block.pts)
         if inside:
+            stretch = Gap((), block.pts[inside[0]], end_of(block, inside[-1], header))
             done = 0
             if not decoder.can_decode(block):
                 decoder.learn(block)
@@ -417,16 +459,23 @@ def decode_items(
                     "their reference is"
                 )
             else:
+                shown = {r.offset for r in block.references}
                 try:
                     for pts, picture in decoder.pictures(block, inside[0], inside[-1] + 1):
                         report.frames += 1
+                        report.concealed += Part.LANDMARKS in block.lost and inside[done] not in shown
                         done += 1
                         yield max(pts, span.start or pts), picture
                 except DamagedFileError as error:
                     losses.say(f"frames from {seconds_of(block.pts[0], header):.2f} s on are lost: {error}")
+            if done and Part.LANDMARKS in block.lost:
+                losses.landmarks(stretch)
             if done < len(inside):
                 times = [max(block.pts[k], span.start or block.pts[k]) for k in inside[done:]]
-                yield losses.gap(Gap(times, times[0], _end_of(block, inside[-1], header)))
+                yield losses.gap(Gap(times, times[0], stretch.end))
+            if Part.SOUND in block.lost:
+                losses.sound(stretch)
+                yield stretch
         else:
             decoder.learn(block)
         yield from (p for p in block.audio if _heard(p, span, header))
@@ -440,8 +489,9 @@ def decode_items(
         raise UsageError(f"{reader.name} has no frame in the chosen part")
 
 
-def _end_of(block: Block, k: int, header: Header) -> int:
-    """When frame ``k`` of a block ends."""
+def end_of(block: Block, k: int, header: Header) -> int:
+    """When frame ``k`` (or, from the end, -1) of a block ends."""
+    k %= len(block.pts)
     if k + 1 < len(block.pts):
         return block.pts[k + 1]
     number = block.first_frame + k

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 from neurocodec.block import Block
 from neurocodec.container import Loss, NfcReader
-from neurocodec.decoder import MOST_LISTED, seconds_of
+from neurocodec.decoder import MOST_LISTED, end_of, seconds_of
 from neurocodec.encoder import playing_time, rates
 from neurocodec.errors import DamagedFileError, UnsupportedError
 from neurocodec.gaps import LostSeconds, Timeline
@@ -15,6 +15,7 @@ from neurocodec.header import Header
 from neurocodec.landmarks import LandmarkEncoder
 from neurocodec.limits import LISTED, MOST_REFRESHES, Limits
 from neurocodec.packets import code_of, parse_frames
+from neurocodec.parts import Part
 
 
 @dataclass
@@ -23,8 +24,8 @@ class FileInfo:
 
     ``bytes`` has total, references, landmarks, audio and overhead, ``kbps`` total and video,
     ``refreshes`` a list of ``{"time", "frame", "codec", "bytes"}``, ``packets`` (when asked for) one
-    entry a frame, ``losses`` what could not be read, ``lost`` the stretches of time (from and to, in
-    seconds) of which frames are missing.
+    entry a frame, ``losses`` what could not be read; the stretches of time (from and to, in seconds) of
+    which something is missing are ``lost`` for frames, ``lost_landmarks`` and ``lost_sound``.
     """
 
     format_version: int
@@ -55,6 +56,8 @@ class FileInfo:
     packets: list[dict[str, Any]] | None = None
     losses: list[str] = field(default_factory=list)
     lost: list[list[float]] = field(default_factory=list)
+    lost_landmarks: list[list[float]] = field(default_factory=list)
+    lost_sound: list[list[float]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``; ``packets`` only when they were asked for."""
@@ -116,20 +119,28 @@ def read_info(
     losses: list[str] = []
     frames = blocks = landmark_frames = references = 0
     timeline, lost = Timeline(h), LostSeconds()
+    lost_parts = {part: LostSeconds() for part in Part}
     first: int | None = None
     last: int | None = None
     before: int | None = None
     for item in reader:
         if isinstance(item, Loss):
             _add(losses, f"byte {item.offset}: {item.reason}")
-            continue
-        block = item[0]
+            if item.left is None:
+                continue
+            block = item.left
+        else:
+            block = item[0]
         blocks += 1
         for gap in timeline.until(block.first_frame, block.pts[0] if block.pts else None):
             lost.add(seconds_of(gap.start, h), seconds_of(gap.end, h))
         timeline.seen(block.first_frame, block.pts)
+        if block.pts:
+            for part in block.lost:
+                lost_parts[part].add(seconds_of(block.pts[0], h), seconds_of(end_of(block, -1, h), h))
         frames += len(block.pts)
-        landmark_frames += len(block.pts) - len(block.references)
+        if Part.LANDMARKS not in block.lost:
+            landmark_frames += len(block.pts) - len(block.references)
         for kind, count in block.payload_bytes.items():
             sizes[kind] += count
         if block.pts:
@@ -182,4 +193,5 @@ def read_info(
         bytes=sizes, kbps=rates(sizes, duration) if duration else {"total": 0.0, "video": 0.0},
         landmark_bits_per_frame=8 * sizes["landmarks"] / landmark_frames if landmark_frames else 0.0,
         refreshes=refreshes, packets=listing if packets else None, losses=losses, lost=lost.rounded(),
+        lost_landmarks=lost_parts[Part.LANDMARKS].rounded(), lost_sound=lost_parts[Part.SOUND].rounded(),
     )  # fmt: skip

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurocodec.block import Block, ReferenceFrame, frame_runs
+from neurocodec.errors import DamagedFileError
 from neurocodec.header import Header
 from neurocodec.landmarks import LandmarkCode, LandmarkDecoder, Symbols
+from neurocodec.parts import Part
 
 
 class SymbolDigest:
@@ -34,7 +36,8 @@ class FrameSymbols:
     """One frame of a block: the reference that it shows, if any, and what it is rendered from.
 
     ``uses`` are the numbers of one or two references, ``symbols`` u (2N,) the landmarks relative to those
-    of the first one (None: the reference itself is shown).  ``fresh``: prediction starts again here.
+    of the first one (None: the reference itself is shown, or they are lost).  ``fresh``: prediction starts
+    again here.
     """
 
     pts: int
@@ -49,13 +52,8 @@ def code_of(block: Block, header: Header) -> LandmarkCode:
     return LandmarkCode.GOLOMB if block.golomb else header.landmark_code
 
 
-def parse_frames(block: Block, header: Header) -> list[FrameSymbols]:
-    """Read a block's landmark packets.  Integers only: no network, no float.
-
-    Raises:
-        DamagedFileError: the packets do not fill the block exactly, or hold impossible values.
-    """
-    decoder = LandmarkDecoder(code_of(block, header), header.coordinates, block.landmarks)
+def outline_frames(block: Block) -> list[FrameSymbols]:
+    """A block's frames without their symbols."""
     references = {r.offset: (block.first_reference + k, r) for k, r in enumerate(block.references)}
     uses: list[tuple[int, ...]] = []
     starts = set()
@@ -68,10 +66,25 @@ def parse_frames(block: Block, header: Header) -> list[FrameSymbols]:
         if k in references:
             number, reference = references[k]
             frames.append(FrameSymbols(pts, reference, (number,), None))
-            continue
-        place, used = next(rendered)
-        if place in starts:
+        else:
+            place, used = next(rendered)
+            frames.append(FrameSymbols(pts, None, used, None, place in starts))
+    return frames
+
+
+def parse_frames(block: Block, header: Header) -> list[FrameSymbols]:
+    """Read a block's landmark packets.  Integers only: no network, no float.
+
+    Raises:
+        DamagedFileError: the packets do not fill the block exactly, hold impossible values, or are lost.
+    """
+    if Part.LANDMARKS in block.lost:
+        raise DamagedFileError("the landmarks are lost")
+    decoder = LandmarkDecoder(code_of(block, header), header.coordinates, block.landmarks)
+    frames = []
+    for frame in outline_frames(block):
+        if frame.fresh:
             decoder.refresh()
-        frames.append(FrameSymbols(pts, None, used, decoder.read(), place in starts))
+        frames.append(frame if frame.reference else replace(frame, symbols=decoder.read()))
     decoder.finish()
     return frames

@@ -3,7 +3,8 @@
 Blocks are copied in order and numbered anew, without a gap; timestamps stay, so that where something is
 missing the picture before it stays on screen, and the sound keeps its place.  Of a block whose references
 were lost, what can still be decoded is kept: its sound, its independent references and those that follow from
-them, and the frames that use only these, whose symbols are written again.  A new index ends the file.
+them, and the frames that use only these, whose symbols are written again.  Of a guarded block whose landmarks
+are damaged, the references, the frames that show them and the sound are kept.  A new index ends the file.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from neurocodec.errors import DamagedFileError
 from neurocodec.header import Header
 from neurocodec.landmarks import LandmarkEncoder
 from neurocodec.limits import Limits
-from neurocodec.packets import FrameSymbols, code_of, parse_frames
+from neurocodec.packets import FrameSymbols, code_of, outline_frames, parse_frames
+from neurocodec.parts import Part
 
 _MOST_LISTED = 100
 
@@ -74,6 +76,10 @@ class _Salvage:
 
     def take(self, block: Block) -> None:
         """Write what is of use of a block."""
+        if Part.LANDMARKS in block.lost:
+            self._without_landmarks(block)
+            return
+        block = replace(block, lost=frozenset())
         try:
             frames = parse_frames(block, self._header)
         except DamagedFileError as error:
@@ -87,6 +93,19 @@ class _Salvage:
         places, kept = _independent(block, frames)
         self._drop(block, len(block.pts) - len(kept), "a reference is lost that they need")
         part = _part(block, self._header, places, [frames[k] for k in kept], self._numbers.next)
+        self._write(part, [block.first_reference + place for place in places])
+
+    def _without_landmarks(self, block: Block) -> None:
+        """Of a block whose landmarks are lost: its references, the frames that show them, its sound."""
+        complete = self._numbers.complete(block.needed, self._header.version)
+        places = list(range(len(block.references))) if complete else _independent(block, [])[0]
+        shown = {id(block.references[place]) for place in places}
+        frames = [f for f in outline_frames(block) if id(f.reference) in shown]
+        self._drop(block, len(block.pts) - len(frames), "their landmarks are lost")
+        part = _part(block, self._header, places, frames, self._numbers.next)
+        if complete and places:
+            move = self._numbers.next - block.first_reference
+            part = replace(part, needed=tuple(n + move for n in block.needed))
         self._write(part, [block.first_reference + place for place in places])
 
     def _drop(self, block: Block, frames: int, reason: str) -> None:
@@ -137,9 +156,7 @@ def _independent(block: Block, frames: list[FrameSymbols]) -> tuple[list[int], l
     return places, [k for k, frame in enumerate(frames) if usable.issuperset(frame.uses)]
 
 
-def _part(
-    block: Block, header: Header, places: list[int], frames: list[FrameSymbols], number: int
-) -> Block:
+def _part(block: Block, header: Header, places: list[int], frames: list[FrameSymbols], number: int) -> Block:
     """A block of some of another one's references and frames and all of its sound.
 
     ``number`` is that of its first reference.
@@ -164,7 +181,7 @@ def _part(
     return Block(
         block.first_frame, tuple(f.pts for f in frames), number, (),
         tuple(replace(r, offset=shown[id(r)]) for r in stills), writer.getvalue(), block.audio, block.region,
-        runs=tuple(runs) if runs and header.version > 1 else None, golomb=block.golomb,
+        runs=tuple(runs) if runs and header.version > 1 else None, golomb=block.golomb, guarded=block.guarded,
     )  # fmt: skip
 
 
@@ -195,6 +212,8 @@ def repair_stream(
     for item in reader:
         if isinstance(item, Loss):
             _say(report, f"byte {item.offset}: {item.reason}")
+            if item.left:
+                salvage.take(item.left)
         else:
             salvage.take(item[0])
     if report.losses and not report.blocks:

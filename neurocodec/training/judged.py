@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from neurocodec.engine import Engine
 from neurocodec.errors import InputError, OutputError
+from neurocodec.networks.talk import BLUR_SIGMA, BLUR_TAPS
 from neurocodec.training.data import FramePairs
 
 Picture = NDArray[np.uint8]
@@ -34,6 +35,8 @@ _QUANTIZATION = 100
 _LARGEST_ZOOM = 1.7
 _OTHER_COLOURS = 0.3
 """Share of varied samples whose channels are shuffled."""
+_SHARPER, _MOST_SHARPENED = 0.6, 0.9
+"""Share of varied samples whose rendering is sharpened, by up to how much."""
 _SAID = 200
 """Renderings between lines of progress where there is no terminal."""
 
@@ -65,6 +68,13 @@ def varied(pictures: list[Picture], rng: np.random.Generator) -> list[Picture]:
     return out
 
 
+def sharper(picture: Picture, amount: float) -> Picture:
+    """Unsharp masking of a picture (S,S,3)."""
+    x = picture.astype(np.float32)
+    x += amount * (x - cv2.GaussianBlur(x, (BLUR_TAPS, BLUR_TAPS), BLUR_SIGMA))
+    return np.clip(np.round(x), 0, 255).astype(np.uint8)
+
+
 def make(
     pairs: FramePairs,
     count: int,
@@ -77,7 +87,7 @@ def make(
     """``count`` samples.
 
     A share ``held`` of them is a reference held still instead of a rendering, a share ``vary`` is
-    :func:`varied`.
+    :func:`varied` and, in part, sharpened.
     """
     rng = np.random.default_rng(seed)
     size = engine.size
@@ -100,6 +110,8 @@ def make(
                 shown = [rendering, target]
                 if rng.random() < vary:
                     shown = varied(shown, rng)
+                    if rng.random() < _SHARPER:
+                        shown[0] = sharper(shown[0], rng.uniform(0, _MOST_SHARPENED))
                 for name, picture in zip(ARRAYS, shown, strict=False):
                     pictures[name][k] = picture
                 distances[k] = distance(*shown)

@@ -22,6 +22,7 @@ from neurocodec.errors import UnsupportedError
 from neurocodec.golomb import AdaptiveGolomb, write_original
 from neurocodec.header import LatentModel
 from neurocodec.packets import parse_frames
+from neurocodec.parts import crc16
 from neurocodec.rangecode_tables import INITIAL
 from neurocodec.rangecoder import RangeEncoder
 from neurocodec.still import planes_to_rgb
@@ -34,7 +35,7 @@ def fenced(kind: str) -> list[str]:
 
 
 EXAMPLES = [bytes.fromhex(part) for part in fenced("hex")]
-DATA, DATA2, DATA3 = EXAMPLES
+DATA, DATA2, DATA3, DATA4 = EXAMPLES
 SECTIONS = [
     ["Signature, version, header chunk", "First block", "Second block", "Index chunk and trailer"],
     [
@@ -141,6 +142,29 @@ def test_the_third_example_differs_in_the_header_alone() -> None:
     changed = bytes([2]) + DATA3[5:]
     with pytest.raises(UnsupportedError, match="landmark code 66"):
         NfcReader(io.BytesIO(DATA3[:4] + changed))
+
+
+def test_the_fourth_example_is_the_first_one_guarded() -> None:
+    older, newer = (NfcReader(io.BytesIO(data)) for data in (DATA, DATA4))
+    assert newer.header == replace(older.header, version=4)
+    assert [i[0] for i in newer if isinstance(i, tuple)] == [
+        replace(i[0], guarded=True) for i in older if isinstance(i, tuple)
+    ]
+    position = older.header_bytes
+    assert DATA4[5:position] == DATA[5:position]
+    for part in ("first block", "second block", "index chunk and trailer"):
+        for offset, raw, field, value in rows(f"Version 4: {part}", 4):
+            data = bytes.fromhex(raw)
+            assert int(offset, 16) == position
+            assert DATA4[position : position + len(data)] == data
+            if field.endswith("_check"):
+                number, first, last = re.findall("0x[0-9a-f]+", value)
+                covered = DATA4[int(first, 16) : int(last, 16) + 1]
+                assert int(last, 16) + 1 == position
+                assert crc16(covered) == data == int(number, 16).to_bytes(2, "little")
+            position += len(data)
+    assert position == len(DATA4)
+    assert crc16(b"123456789") == (0x29B1).to_bytes(2, "little") and "is 0x29B1" in TEXT
 
 
 @pytest.mark.parametrize("k", [0, 1])
@@ -423,6 +447,15 @@ def test_overhead_of_version_2() -> None:
     assert size(fresh, newer) - size(fresh, older) == -1
     runs = (block.Run(5, 5), block.Run(3, 5))
     assert size(replace(fresh, runs=runs), newer) - size(fresh, newer) == 1 + 3 * len(runs)
+
+
+def test_overhead_of_version_4() -> None:
+    newer = NfcReader(io.BytesIO(DATA4)).header
+    for item in NfcReader(io.BytesIO(DATA4)):
+        assert isinstance(item, tuple)
+        guarded = len(block.write_block(item[0], newer))
+        cost = guarded - len(block.write_block(replace(item[0], guarded=False), newer))
+        assert cost == 6 if item[0].audio else cost in (0, 1)
 
 
 @settings(deadline=None, max_examples=20)

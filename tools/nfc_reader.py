@@ -122,7 +122,7 @@ def header_of(payload: bytes, version: int) -> dict:
     h["transformed"] = version >= 2 and code >= 128
     code -= 128 * h["transformed"]
     h["latent"] = None
-    if version == 3 and code & 64 and not h["transformed"]:  # 3.4
+    if version >= 3 and code & 64 and not h["transformed"]:  # 3.4
         code -= 64
         h["latent"] = {"name": s.text(), "hash": s.take(8).hex(), "values": s.positive(2048)}
         if h["latent"]["values"] % 2:
@@ -384,11 +384,22 @@ def runs_of(s: Bytes, b: dict, frames: int) -> list:
     return out
 
 
-def block_of(payload: bytes, h: dict) -> dict:
-    """Section 4."""
-    s, version = Bytes(payload), h["version"]
+def crc16(data: bytes) -> int:
+    """The checksum of section 4.6, bit by bit."""
+    crc = 0xFFFF
+    for byte in data:
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = crc << 1 ^ (0x1021 if crc & 0x8000 else 0)
+        crc &= 0xFFFF
+    return crc
+
+
+def head_of(s: Bytes, h: dict) -> tuple:
+    """A block up to its landmarks (4), and their size, if it is stated."""
+    version = h["version"]
     first, frames, flags = s.varint(2**40), s.varint(5000), s.byte()
-    if flags & ~(0x3F if version >= 2 else 0x07):
+    if flags & ~(0x7F if version >= 4 else 0x3F if version >= 2 else 0x07):
         raise Refused("reserved block flags")
     b: dict = {"first_frame": first, "flags": flags}
     pts = [regular(h, first + i) for i in range(frames)]
@@ -430,13 +441,67 @@ def block_of(payload: bytes, h: dict) -> dict:
     stored = bool(flags & 8)
     if frames and not needed and not stored and all(r[0] for r in b["references"]):
         raise Damage("frames without a reference")
-    runs = runs_of(s, b, frames)
-    packets = s.take(s.varint())
-    b["audio"] = sound_of(s, h) if flags & 2 else []
+    b["runs"] = runs_of(s, b, frames)
+    size = s.varint() if flags & 2 or not flags & 64 else None
+    if flags & 64:  # 4.6
+        checked(s, 0)
+    return b, size
+
+
+def checked(s: Bytes, start: int) -> None:
+    """Read the checksum of a part that began at ``start``."""
+    right = crc16(s.data[start : s.at])
+    if int.from_bytes(s.take(2), "little") != right:
+        raise Damage("the checksum of a part")
+
+
+def block_of(payload: bytes, h: dict) -> dict:
+    """Section 4."""
+    s = Bytes(payload)
+    b, size = head_of(s, h)
+    b["packets"], b["audio"], b["lost"] = s.take(len(payload) - s.at if size is None else size), [], []
+    guarded = b["flags"] & 64 and b["flags"] & 2
+    if guarded:
+        checked(s, s.at - len(b["packets"]))
+    if b["flags"] & 2:
+        start = s.at
+        b["audio"] = sound_of(s, h)
+        if guarded:
+            checked(s, start)
     if s.at < len(payload):
         raise Damage("a block is too long")
-    b["packets"], b["runs"] = packets, runs
     return b
+
+
+def partly(payload: bytes, h: dict) -> tuple:
+    """A block that is partly damaged (10), and where its head ends."""
+    s = Bytes(payload)
+    try:
+        b, size = head_of(s, h)
+    except Refused as error:
+        raise Damage(str(error)) from None
+    if not b["flags"] & 64:
+        raise Damage("not guarded")
+    end = s.at
+    b["packets"], b["audio"], b["lost"] = b"", [], []
+    if size is None:
+        if len(b["pts"]) > len(b["references"]):
+            b["lost"].append("landmarks")
+        return b, end
+    try:
+        b["packets"] = s.take(size)
+        checked(s, end)
+    except Damage:
+        b["packets"] = b""
+        b["lost"].append("landmarks")
+    s = Bytes(payload[end + size + 2 :])
+    try:
+        b["audio"] = sound_of(s, h)
+        checked(s, 0)
+    except Damage:
+        b["audio"] = []
+        b["lost"].append("sound")
+    return b, end
 
 
 def symbols_of(b: dict, h: dict) -> tuple:
@@ -516,19 +581,27 @@ def read(data: bytes) -> dict:
     """
     if data[:4] != b"NFC\x1a":
         raise Refused("not an .nfc file")
-    if data[4:5] not in (b"\1", b"\2", b"\3"):
+    if data[4:5] not in (b"\1", b"\2", b"\3", b"\4"):
         raise Refused("another version")
     kind, payload, at = chunk_at(data, 5)
     if kind != HEADER:
         raise Damage("no header")
     h = header_of(payload, data[4])
-    begin, blocks, losses, frame, reference, last, whole = at, [], [], 0, 0, None, False
+    begin, blocks, losses, order, whole = at, [], [], Order(), False
     while at < len(data):
         try:
             kind, payload, end = chunk_at(data, at)
         except Damage:
             losses.append(at)
-            at = resynchronized(data, at + 1, frame, h)
+            try:
+                b, at, behind = partly_at(data, at, h, order)
+            except Damage:
+                at = resynchronized(data, at + 1, h, order)
+                continue
+            order.advance(b)
+            blocks.append(told(b, h))
+            if not behind:
+                at = resynchronized(data, at, h, order)
             continue
         place, at = at, end
         if kind == INDEX:
@@ -540,15 +613,11 @@ def read(data: bytes) -> dict:
             continue
         try:
             b = block_of(payload, h)
-            in_order = b["first_frame"] >= frame and b["first_reference"] >= reference
-            if not in_order or (b["pts"] and last is not None and b["pts"][0] <= last):
-                raise Damage("out of order")
+            order.check(b)
         except Damage:
             losses.append(place)
             continue
-        frame = b["first_frame"] + len(b["pts"])
-        reference = b["first_reference"] + len(b["references"])
-        last = b["pts"][-1] if b["pts"] else last
+        order.advance(b)
         blocks.append(told(b, h))
     for key in ("sar", "time_base", "fps"):
         h[key] = str(h[key])
@@ -558,14 +627,55 @@ def read(data: bytes) -> dict:
     return {"header": h, "blocks": blocks, "index": index, "losses": losses, "whole": whole}
 
 
-def resynchronized(data: bytes, at: int, frame: int, h: dict) -> int:
-    """The next place where a whole block, not earlier than ``frame``, or an index begins (10)."""
+class Order:
+    """Blocks come one after the other (4)."""
+
+    def __init__(self) -> None:
+        self.frame, self.reference, self.last = 0, 0, None
+
+    def check(self, b: dict) -> None:
+        early = b["first_frame"] < self.frame or b["first_reference"] < self.reference
+        if early or (b["pts"] and self.last is not None and b["pts"][0] <= self.last):
+            raise Damage("out of order")
+
+    def advance(self, b: dict) -> None:
+        self.frame = b["first_frame"] + len(b["pts"])
+        self.reference = b["first_reference"] + len(b["references"])
+        self.last = b["pts"][-1] if b["pts"] else self.last
+
+
+def partly_at(data: bytes, at: int, h: dict, order: Order) -> tuple:
+    """A partly damaged block at a place, where to go on, and whether that is behind its chunk (10)."""
+    s = Bytes(data)
+    s.at = at
+    if h["version"] < 4 or s.byte() != BLOCK:
+        raise Damage("no guarded block")
+    size = s.varint(2**26)
+    b, end = partly(data[s.at : s.at + size], h)
+    order.check(b)
+    head, stop = s.at + end, s.at + size + 4
+    try:
+        s.at = stop
+        kind, _, first, _, flags = s.byte(), s.varint(2**26), s.varint(2**40), s.varint(5000), s.byte()
+        later = kind == BLOCK and first >= b["first_frame"] + len(b["pts"]) and flags < 128
+    except Damage:
+        later = False
+    return (b, stop, True) if later or stop == len(data) else (b, head, False)
+
+
+def resynchronized(data: bytes, at: int, h: dict, order: Order) -> int:
+    """The next place where a block, not earlier than expected, or an index begins (10)."""
     while at < len(data):
         if data[at] in (BLOCK, INDEX):
             try:
                 kind, payload, _ = chunk_at(data, at)
-                if kind == INDEX or Bytes(payload).varint() >= frame:
+                if kind == INDEX or Bytes(payload).varint() >= order.frame:
                     return at
+            except Damage:
+                pass
+            try:
+                partly_at(data, at, h, order)
+                return at
             except Damage:
                 pass
         at += 1
@@ -575,6 +685,8 @@ def resynchronized(data: bytes, at: int, frame: int, h: dict) -> int:
 def told(b: dict, h: dict) -> dict:
     """A block as JSON has it."""
     try:
+        if "landmarks" in b["lost"]:
+            raise Damage("they are lost")
         symbols, uses = symbols_of(b, h)
     except Damage:
         symbols, uses = None, None
@@ -584,6 +696,7 @@ def told(b: dict, h: dict) -> dict:
         "symbols": symbols,
         "uses": uses,
         "audio": [[pts, duration, sha(data)] for pts, duration, data in b["audio"]],
+        **({"lost": b["lost"]} if b["flags"] & 64 else {}),
     }
 
 

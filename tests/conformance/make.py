@@ -27,7 +27,7 @@ import tiny_model
 
 from neurocodec.block import Block, ReferenceFrame, Region, Run, SoundPacket, StillCodec
 from neurocodec.chain import ChainEncoder
-from neurocodec.container import NfcWriter
+from neurocodec.container import NfcReader, NfcWriter
 from neurocodec.header import AudioTrack, Colour, Fit, Header, LatentModel
 from neurocodec.landmarks import LandmarkCode, LandmarkEncoder
 from neurocodec.still import encode_still
@@ -210,9 +210,38 @@ def version_3() -> dict[str, bytes]:
     return {"v3-latent": file(h, [block])}
 
 
+def version_4() -> dict[str, bytes]:
+    """Guarded blocks, whole and with one part damaged each."""
+    audio = AudioTrack("opus", 48000, 1, Fraction(1, 48000), 312, 960, HEAD)
+    h, links = header(version=4), chain(4)
+    a, code = replace(h, audio=audio), LandmarkCode.RANGE
+    sound = tuple(SoundPacket(TONE + bytes(k % 3), 960 * k - 312, 960) for k in range(30))
+    blocks = [
+        Block(0, pts(h, 0, 8), 0, (), linked([0, 4, 7], links[:3]), coded([walk(3, 21), walk(2, 22)], code),
+              sound[:15], pairs=True, guarded=True),
+        Block(8, pts(h, 8, 6), 3, (0, 1, 2), linked([3], links[3:], False),
+              coded([walk(3, 23), walk(2, 24)], code), sound[15:], guarded=True),
+        Block(14, pts(h, 14, 3), 4, (3,), (), coded([walk(3, 25)], code), guarded=True),
+    ]  # fmt: skip
+    silent = [replace(b, audio=()) for b in blocks]
+    mixed = [replace(silent[0], guarded=False), *silent[1:]]
+    out = {"v4-guarded-sound": file(a, blocks), "v4-guarded-silent": file(h, mixed)}
+    for name, data, place in (
+        ("v4-damaged-landmarks", out["v4-guarded-sound"], blocks[1].landmarks),
+        ("v4-damaged-sound", out["v4-guarded-sound"], sound[4].data + sound[5].data),
+        ("v4-damaged-silent", out["v4-guarded-silent"], silent[1].landmarks),
+    ):
+        bad = bytearray(data)
+        bad[bad.index(place) + 2] ^= 0x10
+        out[name] = bytes(bad)
+    latent = LatentModel("conformance-latents", bytes(range(8)), 6)
+    block = replace(next(iter(NfcReader(io.BytesIO(version_3()["v3-latent"]))))[0], guarded=True)
+    out["v4-latent"] = file(header(version=4, latent=latent), [block])
+    return out
+
+
 def golden(data: bytes, model: Path) -> Any:
     """Some of the pictures that a file is rendered to, side by side; None if there are none."""
-    from neurocodec.container import NfcReader
     from neurocodec.decoder import DecodeReport, decode_pictures
     from neurocodec.errors import NeurocodecError
     from neurocodec.options import DecodeOptions
@@ -237,7 +266,7 @@ def main(accept: bool) -> int:
     differ = 0
     with tempfile.TemporaryDirectory() as folder:
         model = tiny_model.write(Path(folder))
-        for name, data in {**version_1(), **version_2(), **version_3()}.items():
+        for name, data in {**version_1(), **version_2(), **version_3(), **version_4()}.items():
             path = FOLDER / f"{name}.nfc"
             if path.exists():
                 same = path.read_bytes() == data

@@ -146,7 +146,7 @@ class _BlockBuilder:
     def finish(self, audio: list[SoundPacket]) -> Block:
         block = Block(
             self.first_frame, tuple(self.pts), self.first_reference, self.needed, tuple(self.references),
-            b"", tuple(audio), self.region,
+            b"", tuple(audio), self.region, guarded=self.header.version > 3,
         )  # fmt: skip
         if self.header.version == 1:
             return replace(block, landmarks=self._landmarks(self.header.landmark_code))
@@ -246,7 +246,7 @@ class Encoder:
             model_size=model.size, keypoints=model.keypoints,
             quantization=self._quantization,
             landmark_code=self._landmark_code, audio=self._track(),
-            version=3 if self._latent else 1 if self._old_format else 2,
+            version=1 if self._old_format else 4,
             transformed=not self._old_format and self.engine.basis is not None, latent=self._latent,
         )  # fmt: skip
         try:

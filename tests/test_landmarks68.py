@@ -328,7 +328,7 @@ def driven(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_file_of_latents(driven: Path, clip: Path) -> None:
     info = neurocodec.probe(driven, packets=True)
     description = models.find(models.DEFAULT_LANDMARKS, "landmarks")
-    assert info.format_version == 3
+    assert info.format_version == 4
     assert info.landmark_model == {
         "name": "face68", "hash": description.hash[:16], "values": description.config["latent"],
     }  # fmt: skip

@@ -1,7 +1,8 @@
-"""What is left of a file after random damage: ``python tools/damage_table.py FILE.nfc [--count N]``.
+"""What is left of a file after random damage: ``python tools/damage_table.py FILE.nfc [--guarded]``.
 
 Damages a file in memory, again and again, reads what is left as the decoder does (blocks, landmark packets,
-which references are at hand; nothing is rendered), and prints a table in Markdown.  Seeds are fixed.
+which references are at hand; nothing is rendered), and prints a table in Markdown.  With ``--guarded``, what
+is damaged is the same file in version 4 of the format, its blocks guarded.  Seeds are fixed.
 """
 
 from __future__ import annotations
@@ -9,18 +10,19 @@ from __future__ import annotations
 import argparse
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from neurocodec.block import Block
-from neurocodec.container import Loss, NfcReader
+from neurocodec.container import Loss, NfcReader, NfcWriter
 from neurocodec.decoder import ReferenceStore
 from neurocodec.errors import NeurocodecError
 from neurocodec.header import Header
 from neurocodec.packets import parse_frames
+from neurocodec.parts import Part
 
 Random = np.random.Generator
 PIECE = 200
@@ -72,10 +74,14 @@ DAMAGES: dict[str, Callable[[bytearray, Random], None]] = {
 
 @dataclass(frozen=True)
 class Left:
-    """What can be decoded: numbers of frames, packets of sound and blocks; ``blocks`` counts damaged ones."""
+    """What can be decoded: frames as they were, frames whose landmarks are lost, packets of sound.
+
+    ``lost_blocks`` counts those of which nothing is left.
+    """
 
     readable: bool
     frames: int = 0
+    concealed: int = 0
     sound: int = 0
     lost_blocks: int = 0
     reported: bool = False
@@ -92,22 +98,41 @@ def left_of(data: bytes, blocks: int) -> Left:
     try:
         reader = NfcReader(io.BytesIO(data))
         store = ReferenceStore(reader.header.model_size)
-        frames = sound = whole = losses = 0
+        frames = concealed = sound = there = losses = 0
         for item in reader:
-            if isinstance(item, Loss):
+            if not isinstance(item, Loss):
+                block = item[0]
+            else:
                 losses += 1
-                continue
-            block = item[0]
-            whole += 1
+                if item.left is None:
+                    continue
+                block = item.left
+            there += 1
             sound += len(block.audio)
             usable = store.has(block.needed)
             for k, reference in enumerate(block.references):
                 store.add(block.first_reference + k, reference)
-            if usable:
+            if usable and Part.LANDMARKS in block.lost:
+                frames += len(block.references)
+                concealed += len(block.pts) - len(block.references)
+            elif usable:
                 frames += _parsed(block, reader.header)
-        return Left(True, frames, sound, blocks - whole, losses > 0 or reader.corrected is not None)
+        return Left(
+            True, frames, concealed, sound, blocks - there, losses > 0 or reader.corrected is not None
+        )
     except NeurocodecError:
         return Left(False, lost_blocks=blocks, reported=True)
+
+
+def guarded(data: bytes) -> bytes:
+    """The same file in version 4."""
+    reader, out = NfcReader(io.BytesIO(data)), io.BytesIO()
+    writer = NfcWriter(out, replace(reader.header, version=4))
+    for item in reader:
+        if not isinstance(item, Loss):
+            writer.write_block(replace(item[0], guarded=True))
+    writer.close()
+    return out.getvalue()
 
 
 def tried(data: bytes, kind: str, count: int, seed: int) -> list[Left]:
@@ -127,17 +152,19 @@ def table(data: bytes, count: int, seed: int = 0) -> str:
     items = [item[0] for item in NfcReader(io.BytesIO(data)) if not isinstance(item, Loss)]
     frames, sound = sum(len(b.pts) for b in items), sum(len(b.audio) for b in items)
     lines = [
-        f"| {count} times each | readable | frames recovered, mean | worst tenth | sound recovered, mean |",
-        "|---|---|---|---|---|",
+        f"| {count} times each | readable | frames recovered, mean | worst tenth | concealed "
+        "| sound recovered |",
+        "|---|---|---|---|---|---|",
     ]
     for k, kind in enumerate(DAMAGES):
         found = tried(data, kind, count, seed + k)
         shares = np.array([left.frames / frames for left in found])
+        guessed = np.mean([left.concealed / frames for left in found])
         heard = np.mean([left.sound / max(sound, 1) for left in found])
         readable = np.mean([left.readable for left in found])
         lines.append(
             f"| {kind} | {100 * readable:.1f} % | {100 * shares.mean():.1f} % "
-            f"| {100 * np.quantile(shares, 0.1):.0f} % | {100 * heard:.1f} % |"
+            f"| {100 * np.quantile(shares, 0.1):.0f} % | {100 * guessed:.1f} % | {100 * heard:.1f} % |"
         )
     return "\n".join(lines)
 
@@ -145,6 +172,8 @@ def table(data: bytes, count: int, seed: int = 0) -> str:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("file", type=Path)
+    parser.add_argument("--guarded", action="store_true")
     parser.add_argument("--count", type=int, default=1000)
     arguments = parser.parse_args()
-    print(table(arguments.file.read_bytes(), arguments.count))
+    contents = arguments.file.read_bytes()
+    print(table(guarded(contents) if arguments.guarded else contents, arguments.count))

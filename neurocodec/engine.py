@@ -19,7 +19,6 @@ from neurocodec import threads as pools
 from neurocodec.errors import UnsupportedError, UsageError
 from neurocodec.models import ModelDescription
 from neurocodec.networks.fused import fuse_activations
-from neurocodec.networks.likeness import Features
 from neurocodec.networks.talk import Talk
 from neurocodec.networks.talk_render import TalkRenderer
 
@@ -190,7 +189,7 @@ class DistanceEngine:
         self._half = self.device.type == "cuda" or has_fast_bfloat16()
         if self._half and self.device.type == "cpu":
             self._network.stages.to(torch.bfloat16)
-        self._known: OrderedDict[int, tuple[Pictures, list[Features]]] = OrderedDict()
+        self._known: OrderedDict[int, tuple[Pictures, list[Tensor]]] = OrderedDict()
 
     def __call__(self, a: Pictures, b: Sequence[Pictures]) -> NDArray[np.float64]:
         """Pictures (B,S,S,3) and as many (S,S,3) -> distances (B,), 0 = alike, on the scale of LPIPS."""
@@ -207,15 +206,15 @@ class DistanceEngine:
         batch = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2)
         return batch.float().div_(255)
 
-    def _remembered(self, pictures: Sequence[Pictures]) -> list[Features]:
+    def _remembered(self, pictures: Sequence[Pictures]) -> list[Tensor]:
         new = [p for p in pictures if id(p) not in self._known]
         if new:
             found = self._network.features(self._tensor(np.stack(new)))
             for k, picture in enumerate(new):
-                own = [Features(*(t[k : k + 1].clone() for t in level)) for level in found]
+                own = [level[k : k + 1].clone() for level in found]
                 self._known[id(picture)] = picture, own
         levels = zip(*(self._known[id(p)][1] for p in pictures), strict=True)
-        out = [Features(*(torch.cat(same) for same in zip(*level, strict=True))) for level in levels]
+        out = [torch.cat(level) for level in levels]
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
         return out

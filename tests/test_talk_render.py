@@ -93,9 +93,11 @@ def test_likeness_of_features_is_that_of_normalized_ones() -> None:
     a, b = torch.rand(2, 3, 3, 64, 64)
     with torch.inference_mode():
         total = torch.zeros(3)
-        for fa, fb, weight in zip(likeness.features(a), likeness.features(b), likeness.weights, strict=True):
-            ua, ub = (f.rows / f.norm[..., None] for f in (fa, fb))
-            total += ((ua - ub).square().mean(1) * torch.nn.functional.softplus(weight)).sum(1)
+        x, y = (torch.nn.functional.pixel_unshuffle(p - 0.5, 2) for p in (a, b))
+        for stage, weight in zip(likeness.stages, likeness.weights, strict=True):
+            x, y = stage(x), stage(y)
+            ux, uy = (t / t.square().sum(1, keepdim=True).sqrt() for t in (x, y))
+            total += ((ux - uy).square().mean((2, 3)) * torch.nn.functional.softplus(weight)).sum(1)
         np.testing.assert_allclose(likeness(a, b).numpy(), total.numpy(), rtol=1e-4)
         np.testing.assert_allclose(likeness(a, a).numpy(), 0, atol=1e-5)
 

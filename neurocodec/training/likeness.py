@@ -48,8 +48,9 @@ class LikenessTask:
 
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
         a, b, truth = self._tensors(self._train, rng.integers(0, len(self._train), self._batch))
-        if rng.random() < 0.5:
-            a, b = a.flip(-1), b.flip(-1)
+        for axis in (-1, -2):
+            if rng.random() < 0.5:
+                a, b = a.flip(axis), b.flip(axis)
         if rng.random() < 0.3:
             a, b = b, a
         return a, b, truth

@@ -189,6 +189,14 @@ def test_pictures_of_a_sample_are_varied_alike() -> None:
     assert len(orders) > 1
 
 
+def test_sharpening() -> None:
+    picture = cv2.GaussianBlur(grainy(3), (0, 0), 1.5).astype(np.uint8)
+    assert (judged.sharper(picture, 0) == picture).all()
+    steps = [np.abs(np.diff(judged.sharper(picture, x).astype(float), axis=1)).mean() for x in (0, 0.4, 0.9)]
+    assert steps[0] < steps[1] < steps[2]
+    assert (judged.sharper(np.full((8, 8, 3), 7, np.uint8), 0.9) == 7).all()
+
+
 def test_samples_are_renderings_of_the_model(tmp_path: Path) -> None:
     from neurocodec.engine import Engine
     from neurocodec.training.clips import find_clips

@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from neurocodec import models
 from neurocodec import threads as pools
 from neurocodec.errors import UnsupportedError, UsageError
+from neurocodec.memory import keep_freed
 from neurocodec.models import ModelDescription
 from neurocodec.networks.fused import fuse_activations
 from neurocodec.networks.talk import Talk
@@ -26,7 +27,7 @@ Pictures = NDArray[np.uint8]
 BATCH = 8
 """Pictures handed to a network in one call."""
 _REMEMBERED = 48
-"""Originals whose features a distance remembers, about 2.5 MB each at 256x256."""
+"""Originals whose features a distance remembers, about 1 MB each at 256x256."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -88,6 +89,7 @@ class Engine:
         self, description: ModelDescription, device: str = "auto", threads: int | None = None
     ) -> None:
         pools.use(threads)
+        keep_freed()
         self.description = description
         self.device = choose_device(device)
         self.size, self.num_keypoints = description.size, description.keypoints

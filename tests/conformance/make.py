@@ -221,7 +221,7 @@ def version_4() -> dict[str, bytes]:
               sound[:15], pairs=True, guarded=True),
         Block(8, pts(h, 8, 6), 3, (0, 1, 2), linked([3], links[3:], False),
               coded([walk(3, 23), walk(2, 24)], code), sound[15:], guarded=True),
-        Block(14, pts(h, 14, 3), 4, (3,), (), coded([walk(3, 25)], code), guarded=True),
+        Block(14, pts(h, 14, 3), 4, (0, 1, 2, 3), (), coded([walk(3, 25)], code), guarded=True),
     ]  # fmt: skip
     silent = [replace(b, audio=()) for b in blocks]
     mixed = [replace(silent[0], guarded=False), *silent[1:]]

@@ -14,14 +14,13 @@ def seeds(target: str) -> list[bytes]:
     """Inputs of a target: derived from ``tests/conformance`` and stored in ``corpus/TARGET``."""
     files = [p.read_bytes() for p in sorted((ROOT / "tests" / "conformance").glob("*.nfc"))]
     out = [p.read_bytes() for p in sorted((CORPUS / target).glob("*"))]
-    if target == "container":
+    if target in ("container", "frames"):
         return files + out
     if target == "parser":
         for data in files:
             for kind, payload in chunks_of(data):
-                out += (
-                    [b"\xff" + payload] if kind == 0xF1 else [bytes([k]) + payload for k in (25, 91, 49, 97)]
-                )
+                choices = (255,) if kind == 0xF1 else (25, 91, 49, 97, 150, 214)
+                out += [bytes([choice]) + payload for choice in choices]
     return out
 
 

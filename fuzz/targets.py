@@ -1,8 +1,10 @@
 """What is fuzzed: each target takes any bytes, and may raise nothing but errors of the package.
 
-``parser``: header and block payloads under a checksum that fits.  ``entropy``: landmark packets in all three
-codes.  ``container``: a whole file, by index and in order, repaired, and read by ``info``.  ``references``:
-the bytes of stills and chains, through the real decoders.  ``models``: files given to ``models import``.
+``parser``: header and block payloads under checksums that fit (those of parts are not looked at).
+``entropy``: landmark packets in all three codes.  ``container``: a whole file, by index and in order, repaired,
+and read by ``info``.  ``frames``: a whole file up to what is rendered: references as pictures, symbols, gaps,
+what is concealed.  ``references``: the bytes of stills and chains, through the real decoders.  ``models``:
+files given to ``models import``.
 """
 
 from __future__ import annotations
@@ -14,31 +16,40 @@ from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
+from unittest.mock import patch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import numpy as np
+
+from neurocodec import block as block_module
 from neurocodec import models
-from neurocodec.block import ReferenceFrame, StillCodec, read_block
+from neurocodec.bits import ByteReader
+from neurocodec.block import ReferenceFrame, StillCodec, read_block, read_left
 from neurocodec.checkpoints_io import detect_checkpoint
-from neurocodec.container import NfcReader
+from neurocodec.conceal import Anchors, between
+from neurocodec.container import Loss, NfcReader
 from neurocodec.decoder import ReferenceStore
 from neurocodec.errors import DamagedFileError, NeurocodecError
+from neurocodec.gaps import Timeline, fill
 from neurocodec.header import AudioTrack, Colour, Fit, Header, read_header
 from neurocodec.info import read_info
 from neurocodec.landmarks import LandmarkCode, LandmarkDecoder
 from neurocodec.limits import Limits
-from neurocodec.packets import parse_frames
+from neurocodec.packets import outline_frames, parse_frames
+from neurocodec.parts import CHECK_BYTES, Part
 from neurocodec.salvage import repair_stream
 from neurocodec.still import decode_still
 
 SIDE = 64
 LIMITS = Limits(frames=20_000, chunk=1 << 20)
+_NOTHING = np.zeros((1, 1, 3), np.uint8)
 _AUDIO = AudioTrack("opus", 48000, 1, Fraction(1, 48000), 312, 960)
 
 
 def _header(choice: int) -> Header:
     """One of a few headers."""
-    version = 1 + choice % 2
+    version = 1 + choice % 2 if choice < 128 else 4
     return Header(
         SIDE, SIDE, Fraction(1), 0, Fit(choice // 2 % 3), Fraction(1, 1000), Fraction(25), 0, Colour(), "m",
         bytes(8), SIDE, 1 + choice // 6 % 4, 100,
@@ -50,12 +61,21 @@ def _header(choice: int) -> Header:
 def parser(data: bytes) -> None:
     """First byte: a header for a block, or (255) a header payload."""
     choice, payload = data[:1], data[1:]
-    with suppress(NeurocodecError):
+    with suppress(NeurocodecError), patch.object(block_module, "check", _any_checksum):
         if choice == b"\xff":
-            read_header(payload, 2).content()
+            read_header(payload, 4).content()
         elif choice:
             header = _header(choice[0])
+            left = read_left(payload, header)
+            if left:
+                with suppress(DamagedFileError):
+                    parse_frames(left[0], header)
+                outline_frames(left[0])
             parse_frames(read_block(payload, header), header)
+
+
+def _any_checksum(source: ByteReader, _start: int, _part: str) -> None:
+    source.take(CHECK_BYTES)
 
 
 def entropy(data: bytes) -> None:
@@ -87,6 +107,37 @@ def container(data: bytes) -> None:
         again = io.BytesIO()
         report = repair_stream(io.BytesIO(out.getvalue()), "input", again, LIMITS)
         assert not report.losses and again.getvalue() == out.getvalue(), "a repaired file is not whole"
+
+
+def frames(data: bytes) -> None:
+    """All that ``decode`` does before and after a network."""
+    with suppress(NeurocodecError):
+        reader = NfcReader(io.BytesIO(data), "input", LIMITS)
+        header, store, anchors = reader.header, ReferenceStore(SIDE), Anchors()
+        timeline, items = Timeline(header), []
+        if header.model_size != SIDE:
+            return
+        for item in reader:
+            block = item.left if isinstance(item, Loss) else item[0]
+            if block is None:
+                continue
+            items += timeline.until(block.first_frame, block.pts[0] if block.pts else None)
+            timeline.seen(block.first_frame, block.pts)
+            for k, reference in enumerate(block.references):
+                store.add(block.first_reference + k, reference)
+            anchors.add(block)
+            items += block.audio
+            if not store.has(block.needed):
+                continue
+            with suppress(DamagedFileError):
+                for frame in outline_frames(block) if block.lost else parse_frames(block, header):
+                    for number in frame.uses:
+                        store.picture(number)
+                    if Part.LANDMARKS in block.lost:
+                        between(frame.pts, anchors.of(block), lambda _: np.zeros((2, 2), np.float32))
+                    items.append((frame.pts, _NOTHING))
+        for _ in fill(items[:2000], header):
+            pass
 
 
 def references(data: bytes) -> None:
@@ -124,6 +175,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "parser": parser,
     "entropy": entropy,
     "container": container,
+    "frames": frames,
     "references": references,
     "models": models_import,
 }

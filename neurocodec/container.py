@@ -240,9 +240,11 @@ def _with_bit_put_right(data: bytes) -> tuple[bytes, int] | None:
     """
     found: list[tuple[bytes, int]] = []
     trial = bytearray(data[:_CORRECTABLE])
-    for bit in range(8 * len(trial)):
+    plain = _outline(data[:_LARGEST_HEAD])
+    end = _LARGEST_HEAD if isinstance(plain, str) else max(_LARGEST_HEAD, plain[2])
+    for bit in range(8 * min(end, len(trial))):
         trial[bit >> 3] ^= 1 << (bit & 7)
-        shape = _outline(bytes(trial[:_LARGEST_HEAD]))
+        shape = plain if bit >> 3 >= _LARGEST_HEAD else _outline(bytes(trial[:_LARGEST_HEAD]))
         if not isinstance(shape, str) and shape[0] == HEADER_CHUNK and bit >> 3 < shape[2] <= len(trial):
             body, checksum = trial[: shape[2] - 4], trial[shape[2] - 4 : shape[2]]
             if zlib.crc32(body) == int.from_bytes(checksum, "little"):

@@ -13,7 +13,7 @@ from scripts import script
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "fuzz"))
 fuzzer = script(ROOT / "fuzz" / "run.py")
-COUNTS = {"parser": 5000, "entropy": 400, "container": 350, "references": 2500, "models": 300}
+COUNTS = {"parser": 5000, "entropy": 400, "container": 350, "frames": 300, "references": 2500, "models": 300}
 
 
 @pytest.mark.parametrize("target", list(COUNTS))

@@ -28,6 +28,7 @@ from neurocodec.bits import svarint, varint
 from neurocodec.block import Block, ReferenceFrame, SoundPacket, StillCodec, write_block
 from neurocodec.container import BLOCK_CHUNK, HEADER_CHUNK, INDEX_CHUNK, SIGNATURE, NfcReader, chunk
 from neurocodec.header import AudioTrack, Header, write_header
+from neurocodec.parts import crc16
 
 Bytes = Callable[[], bytes]
 
@@ -226,6 +227,46 @@ def feature_of_the_future() -> bytes:
 @attack("decode", 5, "format version 9")
 def version_of_the_future() -> bytes:
     return SIGNATURE + b"\x09" + good()[5:]
+
+
+# Checksums of parts (version 4)
+
+
+def guarded_payload(size: int | None = None) -> tuple[Header, bytes]:
+    """A guarded block with sound; ``size`` is what its head says of its landmarks, under a right checksum."""
+    h = make.header(version=4, audio=AudioTrack("opus", 48000, 1, Fraction(1, 48000), 0, 960, make.HEAD))
+    moving = make.coded([make.walk(4, 1)], h.landmark_code)
+    block = replace(plain(), landmarks=moving, audio=(SoundPacket(b"x" * 40, 0, 960),) * 5, guarded=True)
+    payload = write_block(block, h)
+    at = payload.index(block.landmarks)
+    if size is None:
+        return h, payload
+    head = payload[: at - 2 - len(varint(len(block.landmarks)))] + varint(size)
+    return h, head + crc16(head) + payload[at:]
+
+
+@attack("info", 7, "the checksum of a block's sound does not match")
+def part_with_a_wrong_checksum() -> bytes:
+    """Under one of the chunk that is right: no accident, so that none of the block is believed."""
+    h, payload = guarded_payload()
+    return start(h) + chunk(BLOCK_CHUNK, payload[:-1] + bytes([payload[-1] ^ 1])) + end(b"")
+
+
+@attack("decode", 7, "landmarks and sound of a block")
+def landmarks_longer_than_their_damaged_block() -> bytes:
+    h, payload = guarded_payload(size=(1 << 62))
+    whole = bytearray(chunk(BLOCK_CHUNK, payload))
+    whole[-1] ^= 1
+    return start(h) + bytes(whole) + end(b"")
+
+
+@attack("info", 7, "byte|checksum")
+def nothing_but_heads_of_blocks() -> bytes:
+    """Each of them would be read to its checksum, five thousand frames and all; the search has a budget."""
+    h = make.header(version=4, fps=Fraction(1000))
+    key = ReferenceFrame(0, StillCodec.AV1, b"k")
+    payload = write_block(Block(0, make.pts(h, 0, 5000), 0, (), (key,), b"", guarded=True), h)
+    return start(h) + (bytes([BLOCK_CHUNK]) + varint(1000) + payload[:-1] + b"\0") * 30_000
 
 
 # Little that becomes much

@@ -353,7 +353,7 @@ def test_operations_are_those_of_the_layers() -> None:
     assert found["verdict_known"] < found["verdict"] <= 2 * found["verdict_known"]
     with torch.device("meta"):
         stages = models.build("likeness", models.find("likeness", "feedback").config).stages
-    side, features = 128, 0
+    side, features = round(256 / (stages[0][0].in_channels / 3) ** 0.5), 0
     for k, stage in enumerate(stages):
         side = side if k == 0 else side // 2
         features += sum(layer.weight.numel() * side**2 for layer in stage if hasattr(layer, "weight"))

@@ -4,6 +4,7 @@
 # make bench [CLIPS="FILE..."]   milliseconds of every stage, whole processes beside x265 and SVT-AV1
 # make check   lint and types
 # make fuzz [SECONDS_FUZZ=600]  mutate files that a decoder must survive
+# make audit   look up known vulnerabilities of everything the development environment installs (needs a network)
 # make clean   remove what the others made
 
 PYTHON ?= python3.11
@@ -14,7 +15,7 @@ SECONDS_EACH ?= 5
 OUT          ?= benchmark
 READY  := $(VENV)/.neurocodec-ready
 
-.PHONY: demo test bench benchmark check clean setup fuzz
+.PHONY: demo test bench benchmark check clean setup fuzz audit
 
 setup: $(READY)
 
@@ -46,6 +47,11 @@ check: $(READY)
 SECONDS_FUZZ ?= 600
 fuzz: $(READY)
 	$(BIN)/python fuzz/run.py --seconds $(SECONDS_FUZZ) --seed $$(date +%s)
+
+audit: $(READY)
+	$(BIN)/python -m venv $(VENV)/audit
+	$(VENV)/audit/bin/pip install -q --disable-pip-version-check pip-audit
+	$(VENV)/audit/bin/pip-audit --require-hashes --disable-pip -r requirements-dev.lock
 
 clean:
 	rm -rf $(VENV) demo bench.json build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

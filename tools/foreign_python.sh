@@ -27,7 +27,7 @@ APT_CONFIG=$apt/conf apt-get -q update
 APT_CONFIG=$apt/conf apt-get -qy install --no-install-recommends --download-only \
     python3-minimal libpython3.11-stdlib python3-numpy
 for package in "$apt"/cache/archives/*.deb; do dpkg -x "$package" "$folder/root"; done
-(cd "$apt" && apt-get -q download qemu-user-static)
+(cd "$apt" && apt-get -q -o APT::Sandbox::User="$(id -un)" download qemu-user-static)
 dpkg -x "$apt"/qemu-user-static_*.deb "$folder/host"
 emulator=$architecture
 case $architecture in arm64) emulator=aarch64 ;; ppc64el) emulator=ppc64le ;; armhf) emulator=arm ;; esac

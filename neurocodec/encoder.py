@@ -6,7 +6,7 @@ import io
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import pairwise
@@ -32,10 +32,10 @@ from neurocodec.block import (
 from neurocodec.choice import best_frame
 from neurocodec.container import NfcWriter
 from neurocodec.driven import DrivenEngine
-from neurocodec.engine import BATCH, Engine, Pictures, Reference
+from neurocodec.engine import BATCH, Engine, Reference
 from neurocodec.errors import InputError, UnsupportedError
 from neurocodec.faces import default_engine
-from neurocodec.feedback import open_feedback
+from neurocodec.feedback import FeedbackNetwork, open_feedback
 from neurocodec.fit import cut, pad
 from neurocodec.header import FINEST_TIME_BASE, HASH_BYTES, AudioTrack, Colour, Fit, Header, LatentModel
 from neurocodec.landmarks import LandmarkCode, LandmarkEncoder, dequantize, quantize, scaled
@@ -94,27 +94,18 @@ class Frame:
     forced: bool
 
 
-class _Judge:
-    """Gives the verdict by the chosen feedback network (None: the original's, where it has been imported)."""
-
-    def __init__(self, options: EncodeOptions, notes: list[str]) -> None:
-        name = options.feedback
-        if name is None:
-            name = models.ORIGINAL_FEEDBACK
-            if all(m.name != name for m in models.installed()):
-                name = models.DEFAULT_FEEDBACK
-                notes.append(
-                    "the original's feedback network is not imported; using neurocodec's own "
-                    "(see 'neurocodec models import')"
-                )
-        self._feedback = open_feedback(models.find(name, "feedback"), options.device)
-        self.name = self._feedback.description.name
-
-    def __call__(
-        self, renderings: Pictures, originals: Sequence[Pictures], reference: NDArray[np.uint8]
-    ) -> NDArray[np.float64]:
-        """Verdicts (B,) on renderings (B,S,S,3) and as many originals (S,S,3)."""
-        return self._feedback(renderings, originals)
+def _feedback(options: EncodeOptions, notes: list[str]) -> FeedbackNetwork:
+    """The chosen feedback network (None: the original's, where it has been imported)."""
+    name = options.feedback
+    if name is None:
+        name = models.ORIGINAL_FEEDBACK
+        if all(m.name != name for m in models.installed()):
+            name = models.DEFAULT_FEEDBACK
+            notes.append(
+                "the original's feedback network is not imported; using neurocodec's own "
+                "(see 'neurocodec models import')"
+            )
+    return open_feedback(models.find(name, "feedback"), options.device)
 
 
 @dataclass
@@ -192,8 +183,8 @@ class Encoder:
         self.report = EncodeReport()
         description = models.find(options.model or models.DEFAULT_MOTION, "motion")
         self.engine = self._engine(description, options)
-        self.judge = _Judge(options, self.report.notes)
-        self.report.model, self.report.feedback = description.name, self.judge.name
+        self.judge = _feedback(options, self.report.notes)
+        self.report.model, self.report.feedback = description.name, self.judge.description.name
         self.schedule = RefreshSchedule(options.gap, options.alpha)
         looks_ahead = options.refresh == "lookahead"
         price = options.price
@@ -516,7 +507,7 @@ class Encoder:
             if self.schedule.wants_verdict(i):
                 decoded = dequantize(u, reference.coded, header.quantization, self._basis)
                 rendering = self.engine.render([reference], self.engine.points(decoded[None]))[0]
-                verdict = self.judge(rendering[None], [frame.square], reference.picture)
+                verdict = self.judge(rendering[None], [frame.square])
                 self.schedule.judged(float(verdict[0]))
         end_segment()
 

@@ -179,9 +179,15 @@ class DistanceEngine:
 
     What it finds in the second pictures is remembered for a while: an encoder judges many renderings of the
     same original.
+
+    Raises:
+        InputError: the weights are damaged.
+        UnsupportedError: the model measures no distance, or there is no such device.
     """
 
     def __init__(self, description: ModelDescription, device: str = "auto") -> None:
+        if description.architecture != "likeness":
+            raise UnsupportedError(f"{description.name} ({description.path}) measures no distance")
         self.description = description
         self.device = choose_device(device)
         network = models.load(description)

@@ -34,7 +34,7 @@ _ENOUGH_LOOKS = 2
 """Frames of a stretch that are judged at least, if the gap allows."""
 MOST_REFERENCES = 48
 """References put in one block."""
-Judge = Callable[[Pictures, Sequence[Picture], Picture], NDArray[np.float64]]
+Judge = Callable[[Pictures, Sequence[Picture]], NDArray[np.float64]]
 
 
 @dataclass
@@ -67,7 +67,7 @@ class Lookahead:
 
     Args:
         engine: renders.
-        judge: verdicts (B,), at most 1, on renderings and originals (B,S,S,3) and the reference's picture.
+        judge: verdicts (B,), at most 1, on renderings (B,S,S,3) and as many originals (S,S,3).
         gap: every how many frames a rendering is judged.
         price: what a byte of reference costs, in units of one frame's (1 - verdict).
         alpha: a stretch with a verdict at or below this is split at a quarter of the price.
@@ -134,7 +134,7 @@ class Lookahead:
         best, least = None, _GOOD_ENOUGH
         for known in self._known:
             rendering = self._engine.render([known.reference], self._keypoints[offset : offset + 1])
-            verdicts = self._judge(rendering, [self._pictures[offset]], known.reference.picture)
+            verdicts = self._judge(rendering, [self._pictures[offset]])
             if 1 - verdicts[0] < least:
                 best, least = known, 1 - verdicts[0]
         return best
@@ -157,7 +157,7 @@ class Lookahead:
             some = offsets[k : k + BATCH]
             renderings = self._engine.render(references, self._keypoints[some])
             originals = [self._pictures[k] for k in some]
-            verdicts = self._judge(renderings, originals, references[0].picture)
+            verdicts = self._judge(renderings, originals)
             errors.update(zip(some, (1 - verdicts).tolist(), strict=True))
         return errors
 

@@ -1,7 +1,7 @@
 """Freed memory is kept for what is allocated next.
 
-Networks allocate and free the same few dozen megabytes for every frame.  The GNU C library gives the end of its
-heap back to the system whenever much of it is free, and fetches it again, zeroed page by page, a moment
+Networks allocate and free the same few dozen megabytes for every frame.  The GNU C library gives the end of
+its heap back to the system whenever much of it is free, and fetches it again, zeroed page by page, a moment
 later: a tenth of the time of a rendering.  (mallopt(3): M_TRIM_THRESHOLD, M_MMAP_THRESHOLD.)
 """
 

@@ -28,7 +28,7 @@ class FakeEngine:
         return np.stack([picture(v) for v in values])
 
 
-def judge(renderings: np.ndarray, originals: list[np.ndarray], reference: np.ndarray) -> np.ndarray:
+def judge(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
     difference = np.abs(renderings.astype(float) - np.stack(originals)).mean((1, 2, 3))
     return 1 - np.minimum(difference / 100, 1)
 

@@ -1,10 +1,15 @@
 """The CPU's renderer paints what the network does; a distance that remembers measures the same."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from neurocodec.engine import fold_batch_norms
+from neurocodec import models
+from neurocodec.engine import DistanceEngine, fold_batch_norms
+from neurocodec.errors import UnsupportedError
+from neurocodec.networks.classic_feedback import ClassicFeedback
 from neurocodec.networks.fused import FusedConvolution, FusedResidual, fuse_activations
 from neurocodec.networks.likeness import Likeness
 from neurocodec.networks.talk import Residual, Talk, TalkConfig, sharpened
@@ -113,3 +118,13 @@ def test_sharpening_leaves_what_is_smooth_and_lifts_what_is_not() -> None:
     assert 1.3 * steps[0] < steps[1] < 1.6 * steps[0]
     half = amount * (torch.arange(32) < 16)
     assert torch.equal(sharpened(lines, half)[..., 16:], lines[..., 16:])
+
+
+def test_a_network_that_measures_no_distance_is_refused(tmp_path: Path) -> None:
+    tensors = {k: v for k, v in ClassicFeedback().state_dict().items() if not k.endswith("tracked")}
+    model = models.save(
+        tmp_path / "classic.safetensors", tensors, name="classic", architecture="classic-feedback",
+        size=256, keypoints=0, config={}, half=False,
+    )  # fmt: skip
+    with pytest.raises(UnsupportedError, match="measures no distance"):
+        DistanceEngine(model, "cpu")

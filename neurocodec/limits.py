@@ -51,6 +51,4 @@ class Limits:
             UnsupportedError: it has more than ``frames``.
         """
         if frames > self.frames:
-            raise UnsupportedError(
-                f"{name} has more than {self.frames} frames, the limit; see --frame-limit"
-            )
+            raise UnsupportedError(f"{name} has more than {self.frames} frames, the limit; see --frame-limit")

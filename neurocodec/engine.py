@@ -26,8 +26,10 @@ from neurocodec.networks.talk_render import TalkRenderer
 Pictures = NDArray[np.uint8]
 BATCH = 8
 """Pictures handed to a network in one call."""
+_MEASURED = 2
+"""Pictures whose distance is measured together: more do not fit the caches."""
 _REMEMBERED = 48
-"""Originals whose features a distance remembers, about 1 MB each at 256x256."""
+"""Originals whose features a distance remembers, about 2.7 MB each at 256x256."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -202,13 +204,15 @@ class DistanceEngine:
     def __call__(self, a: Pictures, b: Sequence[Pictures]) -> NDArray[np.float64]:
         """Pictures (B,S,S,3) and as many (S,S,3) -> distances (B,), 0 = alike, on the scale of LPIPS."""
         enabled = self._half and self.device.type != "cpu"
+        out = []
         with (
             torch.inference_mode(),
             torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled),
         ):
-            found = self._network.features(self._tensor(a))
-            out = self._network.compare(found, self._remembered(b))
-        return out.double().cpu().numpy()
+            for k in range(0, len(a), _MEASURED):
+                found = self._network.features(self._tensor(a[k : k + _MEASURED]))
+                out.append(self._network.compare(found, self._remembered(b[k : k + _MEASURED])))
+        return torch.cat(out).double().cpu().numpy()
 
     def _tensor(self, pictures: Pictures) -> Tensor:
         batch = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2)

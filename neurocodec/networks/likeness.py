@@ -2,8 +2,7 @@
 
 The form is that of LPIPS (Zhang et al., CVPR 2018): features at several scales, normalized at every place,
 squared differences weighted by channel and averaged.  The features are those of a small network of our own,
-so that an encoder can steer by perceptual quality without anybody's weights.  As in AlexNet, whose LPIPS it
-learns, the finest ones lie four pixels apart.
+so that an encoder can steer by perceptual quality without anybody's weights.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-WIDTHS = (40, 56, 64)
+WIDTHS = (24, 40, 56, 64)
 _SMALLEST_NORM = 1e-2
 
 
@@ -23,17 +22,17 @@ class Likeness(nn.Module):
         super().__init__()
         self.stages = nn.ModuleList(
             nn.Sequential(
-                nn.Conv2d(a, b, 3, 2, 1),
+                nn.Conv2d(a, b, 3, 1 if k == 0 else 2, 1),
                 nn.LeakyReLU(0.1, inplace=True),
                 nn.Conv2d(b, b, 3, 1, 1, groups=b // 8),
                 nn.LeakyReLU(0.1, inplace=True),
             )
-            for a, b in zip((12, *WIDTHS[:-1]), WIDTHS, strict=True)
+            for k, (a, b) in enumerate(zip((12, *WIDTHS[:-1]), WIDTHS, strict=True))
         )
         self.weights = nn.ParameterList(nn.Parameter(torch.full((w,), -1.0)) for w in WIDTHS)
 
     def features(self, pictures: Tensor) -> list[Tensor]:
-        """(B,3,S,S) -> features (B,places,channels) of length 1 at S/4, S/8, S/16, float32."""
+        """(B,3,S,S) -> features (B,places,channels) of length 1 at S/2, S/4, S/8, S/16, float32."""
         x = F.pixel_unshuffle(pictures - 0.5, 2).contiguous(memory_format=torch.channels_last)
         x = x.to(next(self.stages.parameters()).dtype)
         out = []

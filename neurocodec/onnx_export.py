@@ -2,15 +2,15 @@
 
 A motion model of two references becomes four graphs, which together do all that decoding needs::
 
-    keypoints.onnx   picture (B,3,S,S)                              -> keypoints (B,N,2)
-    reference.onnx   picture (B,3,S,S)                              -> small, features0, features1, features2
-    render1.onnx     keypoints (B,N,2), one reference               -> picture (B,3,S,S)
-    render2.onnx     keypoints (B,N,2), two references              -> picture (B,3,S,S)
+    keypoints.onnx   picture (B,3,S,S)                   -> keypoints (B,N,2)
+    reference.onnx   picture (B,3,S,S)                   -> restored, small, features0, features1, features2
+    render1.onnx     keypoints (B,N,2), one reference    -> picture (B,3,S,S)
+    render2.onnx     keypoints (B,N,2), two references   -> picture (B,3,S,S)
 
-A reference is its picture, what ``reference.onnx`` makes of it, and its keypoints; their names end in ``_0``
-and ``_1`` in the inputs of ``render``.  A landmark network becomes ``encoder.onnx`` (picture (B,3,128,128) ->
-latent (B,L), presence (B,)) and ``landmarks.onnx`` (latent (B,L) -> landmarks (B,68,2)).  Pictures are RGB
-in [0,1].
+A reference is what ``reference.onnx`` makes of its decoded picture, and that picture's keypoints; their names
+end in ``_0`` and ``_1`` in the inputs of ``render``.  A landmark network becomes ``encoder.onnx`` (picture
+(B,3,128,128) -> latent (B,L), presence (B,)) and ``landmarks.onnx`` (latent (B,L) -> landmarks (B,68,2)).
+Pictures are RGB in [0,1].
 
 Batch norms are folded and splines are fitted by plain elimination, since ONNX has no linear solver.  B is
 fixed at export.  Graphs are checked by running them beside PyTorch; they can be made smaller by quantizing
@@ -45,7 +45,7 @@ from neurocodec.networks.tps import plain_arithmetic
 OPSET = 18
 CHANNELS = 16
 """ONNX Runtime's fast convolutions take channels in groups of so many."""
-REFERENCE_PARTS = ("picture", "small", "features0", "features1", "features2", "keypoints")
+REFERENCE_PARTS = ("restored", "small", "features0", "features1", "features2", "keypoints")
 """What a reference consists of, in the order in which ``render`` takes it."""
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -65,7 +65,8 @@ class _Reference(nn.Module):
         self.network = network
 
     def forward(self, picture: Tensor) -> tuple[Tensor, ...]:
-        return tuple(self.network.encode_reference(picture, picture.new_zeros(1)))[1:-1]
+        restored, *rest = self.network.encode_reference(picture, picture.new_zeros(1))[:-1]
+        return (restored.clone(), *rest)  # a graph whose output is its input would not export
 
 
 class _Render(nn.Module):
@@ -191,7 +192,7 @@ def talk_graphs(network: Talk, pictures: Tensor, batch: int = 1) -> list[Graph]:
         keypoints = network.keypoints(frames)
     out = [
         Graph("keypoints", _Keypoints(network).eval(), {"picture": frames.clone()}, ("keypoints",)),
-        Graph("reference", _Reference(network).eval(), {"picture": first.clone()}, REFERENCE_PARTS[1:-1]),
+        Graph("reference", _Reference(network).eval(), {"picture": first.clone()}, REFERENCE_PARTS[:-1]),
     ]
     for count in range(1, network.max_references + 1):
         inputs = {"keypoints": keypoints.clone()}

@@ -22,7 +22,9 @@ def network(detail: bool = False) -> Talk:
     """A small one whose every branch does something: weights and batch norms drawn at random."""
     torch.manual_seed(5)
     widths = {"keypoint_width": 8, "motion_width": 16, "generator_width": 8}
-    talk = Talk(TalkConfig(size=SIZE, num_tps=3, detail=detail, **widths)).eval()
+    talk = Talk(TalkConfig(size=SIZE, num_tps=3, detail=detail, restorer_width=8 * detail, **widths)).eval()
+    if talk.restorer is not None:
+        torch.nn.init.normal_(talk.restorer.head.weight, 0, 0.03)
     if talk.generator.detail is not None:
         torch.nn.init.normal_(talk.generator.detail.weight, 0, 0.3)
     for module in talk.modules():

@@ -12,7 +12,7 @@ from training_clips import TINY, frame_folder, people
 from neurocodec.errors import InputError, UsageError
 from neurocodec.networks.talk import TalkConfig
 from neurocodec.training.clips import find_clips, frames_of, read_squares
-from neurocodec.training.config import FeedbackConfig, MotionConfig, parse, read
+from neurocodec.training.config import FeedbackConfig, MotionConfig, RestorationConfig, parse, read
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -53,6 +53,8 @@ def test_shipped_configurations_are_those_of_the_shipped_models() -> None:
     described = describe(ROOT / "checkpoints" / "talk256.safetensors")
     assert TalkConfig(**motion.model).as_dict() == described.config
     assert motion.name == described.name
+    restoration = read(RestorationConfig, ROOT / "configs" / "references.toml")
+    assert (restoration.name, restoration.width) == (described.name, described.config["restorer_width"])
     feedback = read(FeedbackConfig, ROOT / "configs" / "likeness.toml")
     described = describe(ROOT / "checkpoints" / "likeness.safetensors")
     assert (feedback.name, feedback.model) == (described.name, described.config)

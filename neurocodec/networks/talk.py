@@ -6,7 +6,8 @@ backward flow with occlusion masks, and a generator paints the warped reference 
 keypoints are heat maps read by a soft-argmax (equivariant by construction), motion is found at 64x64
 whatever the picture's size, the generator works on space-to-depth pictures (nothing but warping and the
 output shuffle happens at full size), batch norms fold away, and the motion network hands its features to
-the generator, which thereby knows the pose it paints.  A frame may have several references (the one
+the generator, which thereby knows the pose it paints.  A coded reference is first cleaned of what coding did
+to it (:mod:`neurocodec.networks.restore`).  A frame may have several references (the one
 before and the one after it): each is warped on its own, and everything is averaged with weights, a softmax
 over the references of a confidence that the motion network gives for every place.
 """
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from neurocodec.networks.restore import Restorer
 from neurocodec.networks.tps import coordinate_grid, fit_tps, keypoint_heatmaps
 from neurocodec.transform import BASIS_ONE
 
@@ -42,7 +44,8 @@ class TalkConfig:
     splines of five keypoints each, ``temperature`` divides the heat maps before the softmax,
     ``regularization`` is added to the diagonal of the TPS system, ``variance`` is that of the Gaussians
     shown to the motion network (in units of half a picture, squared).  With ``detail``, the generator also
-    says how much every pixel is to be sharpened (:func:`sharpened`).
+    says how much every pixel is to be sharpened (:func:`sharpened`).  ``restorer_width`` is that of the
+    network that cleans references (0: there is none).
     """
 
     size: int = 256
@@ -54,6 +57,7 @@ class TalkConfig:
     motion_width: int = 48
     generator_width: int = 32
     detail: bool = False
+    restorer_width: int = 0
 
     def __post_init__(self) -> None:
         if self.size < 8 or self.size % 8:
@@ -349,6 +353,7 @@ class Talk(nn.Module):
         self.keypoint_net = KeypointNet(self.num_keypoints, c.keypoint_width, c.temperature)
         self.motion_net = MotionNet(c.num_tps, c.motion_width, c.regularization, c.variance)
         self.generator = Generator(c.generator_width, c.motion_width, c.detail)
+        self.restorer = Restorer(c.restorer_width) if c.restorer_width else None
         # not torch.eye, which on the meta device of models.load would import a second of torch's compiler
         plain = torch.zeros((2 * self.num_keypoints,) * 2, dtype=torch.int16)
         plain.diagonal().fill_(BASIS_ONE)
@@ -358,8 +363,16 @@ class Talk(nn.Module):
         """(B,3,S,S) RGB in [0,1] -> (B,N,2) x,y in [-1,1]."""
         return self.keypoint_net(images)
 
+    def restored(self, images: Tensor) -> Tensor:
+        """Coded references (B,3,S,S) in [0,1], cleaned of what coding did to them."""
+        return images if self.restorer is None else self.restorer(images).clamp(0, 1)
+
     def encode_reference(self, image: Tensor, keypoints: Tensor) -> ReferenceFeatures:
-        """What depends on the reference (B,3,S,S) and its keypoints (B,N,2) alone."""
+        """What depends on the coded reference (B,3,S,S) and its keypoints (B,N,2) alone."""
+        return self.encode_restored(self.restored(image), keypoints)
+
+    def encode_restored(self, image: Tensor, keypoints: Tensor) -> ReferenceFeatures:
+        """The same of a reference (B,3,S,S) that was cleaned before, or never coded."""
         small = _resize(image, MOTION_SIZE)
         return ReferenceFeatures((image, small, *self.generator.encode(image), keypoints))
 

@@ -156,7 +156,8 @@ class TalkRenderer:
 
     def __init__(self, network: Talk, dtype: torch.dtype = torch.float32) -> None:
         self._motion, self._generator, self._dtype = network.motion_net, network.generator, dtype
-        for part in (self._motion, self._generator):
+        self._restorer = network.restorer
+        for part in (self._motion, self._generator, *([self._restorer] if self._restorer else [])):
             for module in part.modules():
                 if isinstance(module, nn.Conv2d):
                     module.to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -164,8 +165,10 @@ class TalkRenderer:
         self._tied: tuple[tuple[FlatReference, ...], list[Tensor]] = ((), [])
 
     def encode_reference(self, image: Tensor, keypoints: Tensor) -> FlatReference:
-        """Picture (1,3,S,S) in [0,1] and its keypoints (1,N,2) -> what rendering from it needs."""
+        """Coded picture (1,3,S,S) in [0,1] and its keypoints (1,N,2) -> what rendering from it needs."""
         g, side = self._generator, MOTION_SIZE
+        if self._restorer is not None:
+            image = self._restorer(image).clamp_(0, 1)
         small = _resize(image, side)
         x = F.pixel_unshuffle(image - 0.5, 2).to(self._dtype, memory_format=torch.channels_last)
         x0 = g.encode0(x)

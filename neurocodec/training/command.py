@@ -9,6 +9,7 @@ import click
 
 COMMANDS = {
     "motion": ("neurocodec.training.motion_command:motion", "Train a motion model on talking heads."),
+    "references": ("neurocodec.training.references_command:references", "Train the restorer of references."),
     "feedback": ("neurocodec.training.feedback_command:feedback", "Train a feedback network."),
     "export": ("neurocodec.training.motion_command:export", "Write a training's state as a model."),
     "agreement": ("neurocodec.training.feedback_command:agreement", "A feedback network beside LPIPS."),

@@ -168,6 +168,26 @@ class MotionConfig:
 
 
 @dataclass
+class RestorationConfig:
+    """Training of the network that cleans references, of ``width`` (:mod:`neurocodec.networks.restore`).
+
+    ``piece``: side of the pieces that are learned from; ``clean``: share of pieces that were not coded.
+    """
+
+    name: str = "mymodel"
+    width: int = 32
+    piece: int = 128
+    clean: float = 0.1
+    data: Data = field(default_factory=lambda: Data(held_out=12, crf_from=44, crf_to=63))
+    optimizer: Optimizer = field(
+        default_factory=lambda: Optimizer(steps=2500, batch=16, rate=1e-3, warmup=100, average=0.995)
+    )
+    machine: Machine = field(default_factory=lambda: Machine(precision="32-true"))
+    watch: Watch = field(default_factory=lambda: Watch(validate=500))
+    loss: Loss = field(default_factory=Loss)
+
+
+@dataclass
 class FeedbackConfig:
     """Training of our own feedback network; ``model`` are the arguments of
     :class:`neurocodec.networks.likeness.Likeness`."""

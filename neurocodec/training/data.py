@@ -17,11 +17,18 @@ from torch import Tensor
 from tqdm import tqdm
 
 from neurocodec.errors import InputError, OutputError
+from neurocodec.networks.talk import Talk
 from neurocodec.training.clips import Clip, find_clips, frames_of
 from neurocodec.training.config import Data
 
 NO_LANDMARK = 65535
 _DECODERS = 2
+_CHAINS = (1, 2, 4, 8, 14)
+"""Lengths of chains of references, drawn evenly."""
+_FURTHEST = 12
+"""Kept frames between neighbours of a chain, at most."""
+_AHEAD = 0.7
+"""Share of chains whose last picture is coded second."""
 
 
 def clips_from_csv(
@@ -124,11 +131,7 @@ def _decode(clips: Sequence[Clip], out: Path, data: Data, marks: dict[str, NDArr
     if not start:
         part.unlink()
         raise InputError(f"none of {len(clips)} clips has enough frames (at least {2 + max(data.stride, 2)})")
-    with part.open("rb") as raw, (out / "frames.npy").open("wb") as file:
-        header: Any = {"descr": "|u1", "fortran_order": False, "shape": (start, data.size, data.size, 3)}
-        np.lib.format.write_array_header_1_0(file, header)
-        shutil.copyfileobj(raw, file, 1 << 24)
-    part.unlink()
+    _to_npy(part, out / "frames.npy", (start, data.size, data.size, 3))
     np.save(out / "landmarks.npy", np.concatenate(points))
     (out / "index.json").write_text(json.dumps(index))
 
@@ -136,32 +139,80 @@ def _decode(clips: Sequence[Clip], out: Path, data: Data, marks: dict[str, NDArr
 def build_references(cache: Path, per_clip: int, crfs: tuple[int, int], seed: int = 1) -> None:
     """Send frames of a cache through the reference coder: references.npy and their rows in reference_of.npy.
 
-    ``per_clip`` frames of every clip, in order of time, form one chain (:mod:`neurocodec.chain`) at a CRF
-    drawn evenly from ``crfs``.
+    ``per_clip`` frames of every clip, in chains (:mod:`neurocodec.chain`) of 1 to 14 pictures that lie up
+    to a dozen kept frames apart, most with the last one coded second, as an encoder that looks ahead does;
+    each at a CRF drawn evenly from ``crfs``.
     """
-    from neurocodec.chain import ChainDecoder, ChainEncoder
-
     frames = np.load(cache / "frames.npy", mmap_mode="r")
     rng = np.random.default_rng(seed)
     entries = json.loads((cache / "index.json").read_text())
-    chosen = []
-    for entry in entries:
-        count = min(per_clip, entry["frames"])
-        chosen.append(entry["start"] + np.sort(rng.choice(entry["frames"], count, replace=False)))
-    rows, size = np.concatenate(chosen), frames.shape[1]
-    out = np.lib.format.open_memmap(
-        cache / "references.npy", mode="w+", dtype=np.uint8, shape=(len(rows), size, size, 3)
-    )
-    k = 0
-    for clip in tqdm(chosen, desc="coding references", unit=" clips", disable=None):
-        encoder = ChainEncoder(size, int(rng.integers(crfs[0], crfs[1] + 1)))
-        decoder = ChainDecoder(size)
-        for row in clip:
-            out[k] = decoder.decode(encoder.encode(np.ascontiguousarray(frames[row])))
-            k += 1
+    rows: list[int] = []
+    part = cache / "references.part"
+    with part.open("wb") as raw:
+        for entry in tqdm(entries, desc="coding references", unit=" clips", disable=None):
+            coded = _coded_clip(frames, entry["start"], entry["frames"], per_clip, crfs, rng)
+            for row, picture in sorted(coded, key=lambda pair: pair[0]):
+                rows.append(row)
+                raw.write(picture.tobytes())
+    _to_npy(part, cache / "references.npy", (len(rows), *frames.shape[1:]))
+    np.save(cache / "reference_of.npy", np.array(rows, np.int64))
+
+
+def _coded_clip(
+    frames: NDArray[np.uint8], start: int, n: int, count: int, crfs: tuple[int, int],
+    rng: np.random.Generator,
+) -> list[tuple[int, NDArray[np.uint8]]]:  # fmt: skip
+    """Rows of a clip (``n`` from ``start``) and what they are decoded to, ``count`` in several chains."""
+    from neurocodec.chain import ChainDecoder, ChainEncoder
+
+    out: list[tuple[int, NDArray[np.uint8]]] = []
+    while len(out) < count:
+        length = min(int(rng.choice(_CHAINS)), n, count - len(out))
+        step = min(int(np.exp(rng.uniform(0, np.log(_FURTHEST)))), max(1, n // length))
+        first = start + int(rng.integers(n - (length - 1) * step))
+        chain = [first + k * step for k in range(length)]
+        if rng.random() < _AHEAD:
+            chain = [chain[0], chain[-1], *chain[1:-1]][:length]
+        encoder = ChainEncoder(frames.shape[1], int(rng.integers(crfs[0], crfs[1] + 1)))
+        decoder = ChainDecoder(frames.shape[1])
+        for row in chain:
+            out.append((row, decoder.decode(encoder.encode(np.ascontiguousarray(frames[row])))))
         encoder.close()
-    out.flush()
-    np.save(cache / "reference_of.npy", rows)
+    return out
+
+
+def _to_npy(part: Path, path: Path, shape: tuple[int, ...]) -> None:
+    """Give raw bytes a header; ``part`` goes."""
+    with part.open("rb") as raw, path.open("wb") as file:
+        header: Any = {"descr": "|u1", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        shutil.copyfileobj(raw, file, 1 << 24)
+    part.unlink()
+
+
+def restore_references(cache: Path, network: Talk, made_by: str, device: torch.device) -> Path | None:
+    """The coded references of a cache, cleaned by a model's restorer, as a file beside them.
+
+    ``made_by`` names the restorer's weights: what the same ones have made before is kept.  None if the
+    cache has no coded references, or the model no restorer.
+    """
+    source, out, note = (cache / name for name in ("references.npy", "restored.npy", "restored.json"))
+    if network.restorer is None or not source.is_file():
+        return None
+    recipe = {"restorer": made_by, "references": source.stat().st_mtime_ns}
+    if out.is_file() and note.is_file() and json.loads(note.read_text()) == recipe:
+        return out
+    note.unlink(missing_ok=True)
+    coded = np.load(source, mmap_mode="r")
+    part = cache / "restored.part"
+    with part.open("wb") as raw, torch.inference_mode():
+        for k in tqdm(range(0, len(coded), 8), desc="cleaning references", unit=" x 8", disable=None):
+            pictures = torch.from_numpy(coded[k : k + 8]).to(device).permute(0, 3, 1, 2).float() / 255
+            cleaned = network.restored(pictures).mul(255).round().byte()
+            raw.write(cleaned.permute(0, 2, 3, 1).contiguous().cpu().numpy().tobytes())
+    _to_npy(part, out, coded.shape)
+    note.write_text(json.dumps(recipe))
+    return out
 
 
 def people_of(cache: Path) -> list[str]:
@@ -207,9 +258,10 @@ class FramePairs:
     """
 
     def __init__(
-        self, cache: Path, people: set[str] | None = None, device: torch.device | None = None
-    ) -> None:
-        """``people``: only these.
+        self, cache: Path, people: set[str] | None = None, device: torch.device | None = None,
+        references: Path | None = None,
+    ) -> None:  # fmt: skip
+        """``people``: only these; ``references``: file that takes the place of the cache's references.npy.
 
         Raises:
             InputError: ``cache`` is none, or has none of them.
@@ -219,7 +271,7 @@ class FramePairs:
             self._landmarks = torch.from_numpy(np.load(cache / "landmarks.npy").astype(np.float32))
             entries = json.loads((cache / "index.json").read_text())
             coded = (cache / "references.npy").is_file()
-            self._references = self._load(cache / "references.npy", device) if coded else None
+            self._references = self._load(references or cache / "references.npy", device) if coded else None
             self._coded_rows = np.load(cache / "reference_of.npy") if coded else np.empty(0, np.int64)
         except (OSError, ValueError, EOFError) as error:
             raise InputError(f"{cache} is no folder of decoded clips: {error}") from None

@@ -20,11 +20,11 @@ from neurocodec.training import loop, machine
 from neurocodec.training.augment import Prepared, prepare
 from neurocodec.training.clips import Clip, find_clips
 from neurocodec.training.config import MotionConfig
-from neurocodec.training.data import FramePairs, build_cache, split_people
+from neurocodec.training.data import FramePairs, build_cache, restore_references, split_people
 from neurocodec.training.export import export
 from neurocodec.training.objective import MotionObjective
 from neurocodec.training.sheet import contact_sheet
-from neurocodec.training.state import generators
+from neurocodec.training.state import STATE, fill, generators, weights_of
 
 CACHE = "cache"
 _SHEET_ROWS = 8
@@ -61,6 +61,8 @@ def talk_config(fields: dict[str, Any]) -> TalkConfig:
     try:
         config = TalkConfig(**fields)
         widths = (config.keypoint_width, config.motion_width, config.generator_width)
+        if type(config.restorer_width) is not int or config.restorer_width < 0:
+            raise ValueError("restorer_width is a whole number")
         integers = (config.size, config.num_tps, *widths)
         if any(type(v) is not int or v < 1 for v in integers) or config.size % 16 or config.size < 32:
             raise ValueError("sizes and widths are whole numbers, size a multiple of 16 and at least 32")
@@ -89,6 +91,8 @@ class MotionTask:
     ) -> None:
         self.config, self.files, self._device, self._pairs = config, files, device, train
         self.network: Talk = untrained(talk_config(config.model))
+        if self.network.restorer is not None:  # trained by itself; references come cleaned
+            self.network.restorer.requires_grad_(False)
         self.objective = MotionObjective(self.network, config.loss, config.augment, files.squeeze, files.vgg)
         rng, generator, _ = generators(7, 0, 0)
         self._shown = prepare(watched.sample(_SHEET_ROWS, rng), generator, 0.0)
@@ -139,6 +143,24 @@ def training_clips(config: MotionConfig, files: Files) -> list[Clip]:
     return find_clips(files.data, config.data.min_face, table=files.clips)
 
 
+def _cleaned(config: MotionConfig, files: Files, cache: Path, fabric: Any) -> Path | None:
+    """The cache's references, cleaned with the restorer that the training starts from, if there is one."""
+    state = files.out / STATE
+    source = state if state.is_file() else files.init
+    network = untrained(talk_config(config.model))
+    if source is None or network.restorer is None:
+        return None
+    fill(network, weights_of(source), source)
+    weights = {k: v for k, v in network.state_dict().items() if k.startswith("restorer.")}
+    network.to(fabric.device).eval()
+    path = None
+    for turn in (True, False):
+        if machine.is_first(fabric) is turn:
+            path = restore_references(cache, network, models.weights_hash(weights), fabric.device)
+        fabric.barrier()
+    return path
+
+
 def run(config: MotionConfig, files: Files, export_to: Path | None, quiet: bool) -> list[str]:
     """Train, or go on training; lines to print.
 
@@ -163,12 +185,14 @@ def run(config: MotionConfig, files: Files, export_to: Path | None, quiet: bool)
     if files.cache is None and machine.is_first(fabric):
         clips: Sequence[Clip] = training_clips(config, files)
         build_cache(clips, cache, config.data, files.landmarks)
-    fabric.barrier()
-    people, kept = split_people(cache, config.data.held_out)
-    train, watched = FramePairs(cache, people, fabric.device), FramePairs(cache, kept or people)
-    task = MotionTask(config, files, train, watched, fabric.device)
     if files.init is not None and not files.init.exists():
         raise InputError(f"no weights {files.init}")
+    fabric.barrier()
+    people, kept = split_people(cache, config.data.held_out)
+    cleaned = _cleaned(config, files, cache, fabric)
+    train = FramePairs(cache, people, fabric.device, cleaned)
+    watched = FramePairs(cache, kept or people, references=cleaned)
+    task = MotionTask(config, files, train, watched, fabric.device)
     average = loop.train(
         task, config.optimizer, config.machine, config.watch, files.out, fabric, init=files.init, quiet=quiet
     )

@@ -76,7 +76,7 @@ class MotionObjective(nn.Module):
         span = math.log(augment.finest / augment.coarsest)
         quantization = torch.exp(torch.rand(b, 1, 1, generator=rng) * span + math.log(augment.coarsest))
         noise = (torch.rand(kp.shape, generator=rng) - 0.5) / quantization
-        features = [model.encode_reference(*pair) for pair in zip(pictures, kp_references, strict=True)]
+        features = [model.encode_restored(*pair) for pair in zip(pictures, kp_references, strict=True)]
         out = model.render_details(features, kp + noise.to(device))
 
         # without the blend in half of the samples: the generator has to learn to paint

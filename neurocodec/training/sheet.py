@@ -31,7 +31,7 @@ def contact_sheet(model: Talk, data: Prepared, rows: int = 8) -> NDArray[np.uint
     with torch.no_grad():
         first, second, target = data.reference[:rows], data.other[:rows], data.target[:rows]
         kp = model.keypoints(target)
-        features = [model.encode_reference(x, model.keypoints(x)) for x in (first, second)]
+        features = [model.encode_restored(x, model.keypoints(x)) for x in (first, second)]
         out, single = (model.render_details(f, kp) for f in (features, features[:1]))
         b = len(target)
         share = out["confidence64"].unflatten(0, (2, b)).softmax(0)[0]

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from neurocodec.errors import InputError, OutputError
 
 STATE = "state.pt"
-_OPTIONAL = ("confidence", "generator.detail", "landmark_basis", "num_batches_tracked")
+_OPTIONAL = ("confidence", "generator.detail", "restorer", "landmark_basis", "num_batches_tracked")
 """Parts of names of tensors that weights to start from may lack; they stay as they are."""
 
 
@@ -62,7 +62,7 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def fill(network: nn.Module, tensors: dict[str, Tensor], source: Path | str) -> None:
-    """Put tensors into a network; no landmark basis is wanted, heads of confidence and detail may be missing.
+    """Put tensors into a network; no landmark basis is wanted, what :data:`_OPTIONAL` names may be missing.
 
     Raises:
         InputError: they are those of another model.

@@ -1,0 +1,262 @@
+"""Training of a motion model's restorer: from coded references to the pictures that they were.
+
+It is trained on its own, on pieces of references: what coding does to a picture is a local matter, and a
+piece is learned from in a sixteenth of the time of a rendering.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from neurocodec import models
+from neurocodec.errors import InputError, UsageError
+from neurocodec.feedback import open_feedback
+from neurocodec.metrics import Lpips
+from neurocodec.networks.restore import Restorer
+from neurocodec.networks.talk import Talk
+from neurocodec.training import loop, machine
+from neurocodec.training.clips import find_clips
+from neurocodec.training.config import Loss, RestorationConfig
+from neurocodec.training.data import build_cache, split_people
+from neurocodec.training.losses import LikenessDistance, SqueezeDistance, Vgg19Distance, gradient_distance
+
+CACHE = "cache"
+_PART = "restorer."
+_VALIDATED = 64
+_SHOWN = 8
+
+
+@dataclass
+class Files:
+    """``data``, ``clips``, ``cache``, ``squeeze``, ``vgg`` as in :class:`neurocodec.training.motion.Files`.
+
+    ``init``: a state to begin with; ``model``: the motion model that gets the restorer; ``lpips``: to judge
+    pictures of people held out by.
+    """
+
+    out: Path
+    data: Path | None = None
+    clips: Path | None = None
+    cache: Path | None = None
+    init: Path | None = None
+    model: str | None = None
+    squeeze: Path | None = None
+    vgg: Path | None = None
+    lpips: Path | None = None
+
+
+class CodedPairs:
+    """Coded references of a cache and the frames they were, people drawn evenly.
+
+    Raises:
+        InputError: ``cache`` holds no coded references of ``people``.
+    """
+
+    def __init__(self, cache: Path, people: set[str]) -> None:
+        try:
+            self._frames = np.load(cache / "frames.npy", mmap_mode="r")
+            self._coded = np.load(cache / "references.npy", mmap_mode="r")
+            self._rows = np.load(cache / "reference_of.npy")
+            entries = json.loads((cache / "index.json").read_text())
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(f"{cache} holds no coded references: {error}") from None
+        of: dict[str, list[int]] = {}
+        for e in entries:
+            if e["identity"] in people:
+                first, last = np.searchsorted(self._rows, [e["start"], e["start"] + e["frames"]])
+                of.setdefault(e["identity"], []).extend(range(first, last))
+        self.places = [of[name] for name in sorted(of) if of[name]]
+        if not self.places:
+            raise InputError(f"{cache} holds no coded references of the people that are wanted")
+
+    @property
+    def size(self) -> int:
+        """Side of the pictures."""
+        return int(self._frames.shape[1])
+
+    def pair(self, place: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """A coded reference and the frame that it was, (S,S,3)."""
+        return self._coded[place], self._frames[self._rows[place]]
+
+    def spread(self, count: int) -> list[int]:
+        """``count`` places (or fewer), evenly over all people's."""
+        every = [k for places in self.places for k in places]
+        return every[:: max(1, len(every) // count)][:count]
+
+    def pieces(self, count: int, side: int, clean: float, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Pieces (B,3,side,side) of coded references and of their frames, mirrored at random.
+
+        A share ``clean`` of the former are of the frames themselves: what is good must stay as it is.
+        """
+        coded, true = [], []
+        for _ in range(count):
+            places = self.places[rng.integers(len(self.places))]
+            a, b = self.pair(places[rng.integers(len(places))])
+            top, left = 2 * rng.integers(0, (self.size - side) // 2 + 1, 2)
+            window = slice(top, top + side), slice(left, left + side)
+            a, b = a[window], b[window]
+            if rng.random() < clean:
+                a = b
+            step = -1 if rng.random() < 0.5 else 1
+            coded.append(a[:, ::step])
+            true.append(b[:, ::step])
+        return _tensor(coded), _tensor(true)
+
+
+def _tensor(pictures: Iterable[NDArray[np.uint8]]) -> Tensor:
+    batch = torch.from_numpy(np.stack(list(pictures))).permute(0, 3, 1, 2).float().div_(255)
+    return batch.contiguous(memory_format=torch.channels_last)
+
+
+class RestorationObjective(nn.Module):
+    """Distance of restored pieces from the true ones."""
+
+    def __init__(self, network: Restorer, loss: Loss, squeeze: Path | None, vgg: Path | None) -> None:
+        super().__init__()
+        self.network, self.factors = network, loss
+        self.squeeze = SqueezeDistance(squeeze) if squeeze else None
+        self.likeness = None if squeeze else LikenessDistance()
+        self.vgg = Vgg19Distance(vgg) if vgg else None
+
+    def forward(self, coded: Tensor, true: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """(B,3,S,S) twice in [0,1] -> loss and its parts (scalars, without gradients)."""
+        restored = self.network(coded)
+        parts = {"pixel": (restored - true).abs().mean()}
+        if self.squeeze is not None:
+            parts["squeeze"] = self.squeeze(restored, true)
+        if self.likeness is not None:
+            parts["likeness"] = self.likeness(restored, true)
+            parts["gradients"] = gradient_distance(restored, true, torch.ones_like(true[:, :1]))
+        if self.vgg is not None:
+            # half of the pieces, their middles: it takes as long as all else
+            some, edge = max(1, len(true) // 2), true.shape[-1] // 4
+            window = (slice(0, some), slice(None), slice(edge, -edge), slice(edge, -edge))
+            parts["vgg"] = self.vgg(restored[window], true[window])
+        total = torch.stack([getattr(self.factors, k) * v.float() for k, v in parts.items()]).sum()
+        return total, {k: v.detach().float() for k, v in parts.items()}
+
+
+class RestorationTask:
+    """As :class:`neurocodec.training.loop.Task`."""
+
+    def __init__(
+        self, config: RestorationConfig, files: Files, train: CodedPairs, test: CodedPairs,
+        device: torch.device,
+    ) -> None:  # fmt: skip
+        self.config, self._device, self._train, self._test = config, device, train, test
+        self.network = Restorer(config.width)
+        self.objective = RestorationObjective(self.network, config.loss, files.squeeze, files.vgg)
+        self._lpips = files.lpips
+
+    def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
+        side = min(self.config.piece, self._train.size)
+        pair = self._train.pieces(self.config.optimizer.batch, side, self.config.clean, rng)
+        return tuple(x.to(self._device) for x in pair)
+
+    def _restored(self, average: nn.Module, coded: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        with torch.inference_mode():
+            out = average(_tensor([coded]).to(self._device)).clamp(0, 1).mul(255).round().byte()
+        return np.ascontiguousarray(out[0].permute(1, 2, 0).cpu().numpy())
+
+    def sheet(self, average: nn.Module) -> NDArray[np.uint8]:
+        """Rows: coded, restored, true."""
+        rows = []
+        for place in self._test.spread(_SHOWN):
+            coded, true = self._test.pair(place)
+            rows.append(np.concatenate([coded, self._restored(average, coded), true], 1))
+        return np.concatenate(rows)
+
+    def recipe(self) -> dict[str, Any]:
+        return {"architecture": "restorer", "width": self.config.width}
+
+    def validate(self, average: nn.Module) -> dict[str, float]:
+        """Mean distance from the true pictures of people held out: ``coded``, and ``restored``.
+
+        By LPIPS (AlexNet) where its weights are given, else by our own likeness.
+        """
+        distance = Lpips(self._lpips) if self._lpips else _likeness
+        before, after = [], []
+        for place in self._test.spread(_VALIDATED):
+            coded, true = (np.ascontiguousarray(x) for x in self._test.pair(place))
+            before.append(distance(coded, true))
+            after.append(distance(self._restored(average, coded), true))
+        return {"coded": float(np.mean(before)), "restored": float(np.mean(after))}
+
+
+def _likeness(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
+    network = open_feedback(models.find(models.DEFAULT_FEEDBACK, "feedback"))
+    return 1 - float(network(a[None], [b])[0])
+
+
+def with_restorer(
+    model: models.ModelDescription, restorer: Restorer, width: int, path: Path, name: str
+) -> models.ModelDescription:
+    """Write a motion model with another restorer.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    network = models.load(model)
+    assert isinstance(network, Talk)
+    config = replace(network.config, restorer_width=width)
+    tensors = {k: v for k, v in network.state_dict().items() if not k.startswith(_PART)}
+    tensors |= {_PART + k: v for k, v in restorer.state_dict().items()}
+    kept = {k: v for k, v in tensors.items() if not k.endswith("num_batches_tracked")}
+    return models.save(
+        path, kept, name=name, architecture="talk", size=model.size, keypoints=model.keypoints,
+        config=config.as_dict(), half=True,
+    )  # fmt: skip
+
+
+def run(config: RestorationConfig, files: Files, export_to: Path | None, quiet: bool) -> list[str]:
+    """Train, or go on training; lines to print.
+
+    Raises:
+        UsageError, InputError, OutputError, UnsupportedError: options, data, files or machine.
+    """
+    if files.data is None and files.cache is None:
+        raise UsageError("give --data DIR (clips) or --cache DIR (decoded ones)")
+    if config.optimizer.batch < 1 or config.width < 1:
+        raise UsageError("batch and width must be at least 1")
+    if config.piece < 64 or config.piece % 16:
+        raise UsageError("piece must be a multiple of 16, at least 64")
+    if files.init is not None and not files.init.exists():
+        raise InputError(f"no weights {files.init}")
+    model = models.find(files.model or models.DEFAULT_MOTION, "motion")
+    if model.architecture != "talk":
+        raise UsageError(f"{model.name} ({model.architecture}) has no place for a restorer")
+    fabric = machine.start(config.machine, config.optimizer.seed)
+    cache = files.cache or files.out / CACHE
+    if files.cache is None and files.data is not None and machine.is_first(fabric):
+        build_cache(find_clips(files.data, config.data.min_face, table=files.clips), cache, config.data)
+    fabric.barrier()
+    people, kept = split_people(cache, config.data.held_out)
+    train, test = CodedPairs(cache, people), CodedPairs(cache, kept or people)
+    task = RestorationTask(config, files, train, test, fabric.device)
+    average = loop.train(
+        task, config.optimizer, config.machine, config.watch, files.out, fabric, init=files.init, quiet=quiet
+    )
+    if not machine.is_first(fabric):
+        return []
+    average.cpu()
+    found = RestorationTask(config, files, train, test, torch.device("cpu")).validate(average)
+    what = "LPIPS (AlexNet)" if files.lpips else "likeness"
+    lines = [
+        f"{len(people)} people, {len(kept)} held out; {what} of their references: "
+        f"coded {found['coded']:.4f}, restored {found['restored']:.4f}",
+        f"state, logs and contact sheets: {files.out}",
+    ]
+    if export_to:
+        assert isinstance(average, Restorer)
+        made = with_restorer(model, average, config.width, export_to, config.name)
+        lines.append(f"{made.name} ({made.hash[:16]}) -> {made.path}")
+    return lines

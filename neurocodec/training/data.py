@@ -206,8 +206,8 @@ def restore_references(cache: Path, network: Talk, made_by: str, device: torch.d
     coded = np.load(source, mmap_mode="r")
     part = cache / "restored.part"
     with part.open("wb") as raw, torch.inference_mode():
-        for k in tqdm(range(0, len(coded), 8), desc="cleaning references", unit=" x 8", disable=None):
-            pictures = torch.from_numpy(coded[k : k + 8]).to(device).permute(0, 3, 1, 2).float() / 255
+        for k in tqdm(range(0, len(coded), 8), desc="cleaning references", unit="x8", disable=None):
+            pictures = torch.from_numpy(coded[k : k + 8].copy()).to(device).permute(0, 3, 1, 2).float() / 255
             cleaned = network.restored(pictures).mul(255).round().byte()
             raw.write(cleaned.permute(0, 2, 3, 1).contiguous().cpu().numpy().tobytes())
     _to_npy(part, out, coded.shape)

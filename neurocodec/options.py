@@ -37,13 +37,13 @@ def quantization_at(quality: float) -> int:
 
 
 def reference_quality_at(quality: float) -> float:
-    """Quality of AV1 and HEVC references for a quality of 0 to 100: 0 to 59 (AV1: CRF 63 to 30)."""
-    return 0.36 * quality + 0.46 * max(quality - 50, 0)
+    """Quality of AV1 and HEVC references for a quality of 0 to 100: 0 to 67 (AV1: CRF 63 to 25)."""
+    return 0.44 * quality + 0.46 * max(quality - 50, 0)
 
 
 def price_at(quality: float) -> float:
     """What a byte of reference costs, in units of one frame's loss of verdict, for a quality of 0 to 100."""
-    return 0.08 * 10 ** (-0.02 * quality)
+    return 0.145 * 10 ** (-0.02 * quality)
 
 
 @dataclass(frozen=True)

@@ -186,7 +186,7 @@ class RestorationTask:
         distance = Lpips(self._lpips) if self._lpips else _likeness
         before, after = [], []
         for place in self._test.spread(_VALIDATED):
-            coded, true = (np.ascontiguousarray(x) for x in self._test.pair(place))
+            coded, true = (np.array(x) for x in self._test.pair(place))
             before.append(distance(coded, true))
             after.append(distance(self._restored(average, coded), true))
         return {"coded": float(np.mean(before)), "restored": float(np.mean(after))}

@@ -165,6 +165,14 @@ class Lookahead:
         """Estimated sum of the errors of all frames of a stretch."""
         return (stretch.stop - stretch.start) * float(np.mean([*stretch.errors.values()]))
 
+    def _bad(self, s: Stretch) -> bool:
+        """Whether a frame of a stretch was judged to be at ``alpha`` or below."""
+        return max(s.errors.values()) >= 1 - self._alpha
+
+    def _asked(self, s: Stretch) -> float:
+        """Price of a byte of reference in a stretch."""
+        return self._price * (_BARGAIN if self._bad(s) else 1)
+
     def _divide(self, s: Stretch) -> list[Stretch]:
         """An open stretch divided by as many evenly spaced references as pay together.
 
@@ -175,19 +183,19 @@ class Lookahead:
         if s.after is not None:
             return [s]
         best, chosen, worse = self._distortion(s), [s], 0
-        total = best
+        total, price = best, self._asked(s)
         for count in _DIVISIONS:
             length = (s.stop - s.start) // count
-            least = self._price * _FEWEST_BYTES * count
+            least = price * _FEWEST_BYTES * count
             if length < 2 or self._count + count > MOST_REFERENCES or total <= least or worse == 2:
                 break
             trials, spent = self._trials(s, self._even(s, count))
-            if self._price * spent >= best:
+            if price * spent >= best:
                 break
             parts = self._between(s, trials)
             for part in parts:
                 part.errors = self._look(part)
-            sum_of_costs = sum(self._distortion(part) for part in parts) + self._price * spent
+            sum_of_costs = sum(self._distortion(part) for part in parts) + price * spent
             worse = 0 if sum_of_costs < best else worse + 1
             if sum_of_costs < best:
                 best, chosen = sum_of_costs, parts
@@ -235,13 +243,13 @@ class Lookahead:
     def _split(self, s: Stretch) -> list[Stretch]:
         """One more reference in a stretch, if it pays; else the stretch is settled."""
         total = self._distortion(s)
-        bad = max(s.errors.values()) >= 1 - self._alpha
+        bad = self._bad(s)
         s.settled = True
         hopeless = total <= self._price * _FEWEST_BYTES and not bad
         if s.stop - s.start < 2 or self._count == MOST_REFERENCES or hopeless:
             return [s]
         trials, spent = self._trials(s, [self._where(s)])
-        cost = self._price * spent * (_BARGAIN if bad else 1)
+        cost = self._asked(s) * spent
         if cost >= total:
             return [s]
         parts = self._between(s, trials)

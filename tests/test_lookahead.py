@@ -128,6 +128,12 @@ def test_a_bad_stretch_is_split_for_less() -> None:
     assert len(Placing(MOVING, price=0.2, alpha=0.0).coded) == 1
 
 
+def test_a_bad_stretch_is_divided_for_less_where_one_reference_alone_would_not_pay() -> None:
+    there_and_back = [80.0 * (k // 4 % 2) for k in range(60)]
+    assert len(Placing(there_and_back, price=0.3, alpha=0.5).coded) > 1
+    assert len(Placing(there_and_back, price=0.3, alpha=0.0).coded) == 1
+
+
 @pytest.mark.parametrize("parts", [{"forced": (0, 30)}, {"cuts": (30,)}, {"forced": (0, 30), "cuts": (30,)}])
 def test_nothing_is_rendered_from_both_sides_of_a_cut(parts: dict[str, tuple[int, ...]]) -> None:
     placing = Placing(CUT, price=0.0, **parts)  # type: ignore[arg-type]

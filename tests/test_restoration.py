@@ -109,8 +109,6 @@ def test_motion_is_trained_on_cleaned_references(trained: tuple[Path, str], cach
     (folder / "tiny.toml").write_text(TINY)
     settings = ("optimizer.steps=2", "model.restorer_width=4", "augment.compressed=1")
     config = read(MotionConfig, folder / "tiny.toml", [parse(s) for s in settings])
-    for field, value in SHAPE.as_dict().items():
-        config.model.setdefault(field, value)
     config.model.update({k: v for k, v in SHAPE.as_dict().items() if k != "restorer_width"})
     files = Files(folder / "motion", cache=cache, init=path)
     run(config, files, None, quiet=True)

@@ -11,7 +11,7 @@ import ctypes
 import functools
 import sys
 
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
 _KEPT = 256 << 20
 """Bytes of free memory at the end of the heap above which some of it is given back."""
 _LARGEST = 32 << 20
@@ -21,10 +21,23 @@ _LARGEST = 32 << 20
 @functools.cache
 def keep_freed() -> bool:
     """Set the C library's allocator up so; whether it could be (only the GNU one can)."""
+    return _set((_M_MMAP_THRESHOLD, _LARGEST), (_M_TRIM_THRESHOLD, _KEPT))
+
+
+@functools.cache
+def keep_all_freed() -> bool:
+    """Give nothing back until the process ends, as :func:`keep_freed`.
+
+    For trainings on a CPU, which take gigabytes in pieces of fifty megabytes for every step: a fifth faster.
+    """
+    return _set((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, -1))
+
+
+def _set(*options: tuple[int, int]) -> bool:
     if not sys.platform.startswith("linux"):
         return False
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    return bool(mallopt(_M_MMAP_THRESHOLD, _LARGEST)) and bool(mallopt(_M_TRIM_THRESHOLD, _KEPT))
+    return all([bool(mallopt(*option)) for option in options])

@@ -27,6 +27,8 @@ TIES: tuple[tuple[int, ...], ...] = (
 )  # fmt: skip
 # TIES[MIRRORED[i]] is the point that a mirrored picture shows at TIES[i].
 MIRRORED = (1, 0, 2, 3, 4, 10, 11, 12, 13, 14, 5, 6, 7, 8, 9, 16, 15, 17, 18, 19)
+_SMALLEST = 1e-12
+"""Squared length of features that are not scaled to 1."""
 EYES_AND_MOUTH = (*range(36, 48), *range(48, 68))
 
 
@@ -92,6 +94,23 @@ class _Frozen(nn.Module):
         return {name: getattr(self, name.replace(".", "_")) for name in self._names}
 
 
+def normalized_distance(a: Tensor, b: Tensor, weights: Tensor) -> Tensor:
+    """Weighted squared distance of features (B,C,H,W), scaled to length 1 at every place, -> (B,1,H,W).
+
+    Equation 1 of Zhang et al. (CVPR 2018), multiplied out, so that features are never scaled, only sums of
+    theirs: that takes less than half the time.  Only ``a`` gets gradients.
+    """
+    both = torch.stack([torch.ones_like(weights), weights], 1)
+    with torch.autocast(a.device.type, enabled=False):
+        a, b = (x.float().permute(0, 2, 3, 1).contiguous() for x in (a, b.detach()))
+        length, own = (a.square() @ both).unbind(-1)
+        other_length, other = (b.square() @ both).unbind(-1)
+        scale, other_scale = (x.clamp(min=_SMALLEST).rsqrt() for x in (length, other_length))
+        across = (a * b) @ weights
+        found = (own * scale - 2 * across * other_scale) * scale + other * other_scale.square()
+        return found[:, None]
+
+
 class SqueezeDistance(_Frozen):
     """LPIPS (SqueezeNet 1.1, v0.1; Zhang et al., CVPR 2018), optionally weighted over the picture."""
 
@@ -134,9 +153,7 @@ class SqueezeDistance(_Frozen):
         with torch.no_grad():
             target = self.features(b)
         for k, (fa, fb) in enumerate(zip(self.features(a), target, strict=True)):
-            na = F.normalize(fa.float(), dim=1)
-            nb = F.normalize(fb.float(), dim=1)
-            d = ((na - nb) ** 2 * self.tensors[f"lin{k}.weight"].view(1, -1, 1, 1)).sum(1, keepdim=True)
+            d = normalized_distance(fa, fb, self.tensors[f"lin{k}.weight"].flatten())
             if weight is not None:
                 d = d * F.adaptive_avg_pool2d(weight, (d.shape[-2], d.shape[-1]))
             total = total + d.mean()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from neurocodec.errors import NeurocodecError, UnsupportedError, UsageError
+from neurocodec.memory import keep_all_freed
 from neurocodec.threads import use as use_threads
 from neurocodec.training.config import Machine
 
@@ -46,6 +47,8 @@ def start(machine: Machine, seed: int) -> Fabric:
     use_threads(machine.threads or None)
     if accelerator == "cuda":
         torch.backends.cudnn.benchmark = True
+    else:
+        keep_all_freed()
     several = devices * nodes > 1
     try:
         fabric = Fabric(

@@ -272,6 +272,14 @@ def loss_of_parts(offset: int, block: Block) -> Loss:
     return Loss(offset, f"the {' and '.join(parts) or 'checksum'} of a block", left=block)
 
 
+def _place(file: BinaryIO) -> int:
+    """Where a seekable file is read from; 0 for a pipe."""
+    try:
+        return file.tell() if file.seekable() else 0
+    except (OSError, AttributeError):
+        return 0
+
+
 class NfcReader:
     """Reads a file or a pipe front to back; with a seekable file, blocks can also be had by index.
 
@@ -288,6 +296,7 @@ class NfcReader:
 
     def __init__(self, file: BinaryIO, name: str = "input", limits: Limits | None = None) -> None:
         self._file = file
+        self._base = _place(file)
         self.name = name
         self.limits = limits or Limits()
         self.corrected: str | None = None
@@ -490,7 +499,7 @@ class NfcReader:
     def index(self) -> list[IndexEntry] | None:
         """The index of a seekable file, or None when it has none (a pipe, a truncated file)."""
         try:
-            end = self._file.seek(0, 2)
+            end = self._file.seek(0, 2) - self._base
         except (OSError, AttributeError):
             return None
         try:
@@ -503,7 +512,7 @@ class NfcReader:
     def _parse_index(self, end: int) -> list[IndexEntry] | None:
         if end < self.header_bytes + TRAILER_BYTES:
             return None
-        self._file.seek(end - TRAILER_BYTES)
+        self._file.seek(self._base + end - TRAILER_BYTES)
         length = int.from_bytes(self._file.read(TRAILER_BYTES), "little")
         place = end - TRAILER_BYTES - length
         if place < self.header_bytes:
@@ -526,7 +535,7 @@ class NfcReader:
 
     def seek(self, offset: int) -> None:
         """Continue reading chunks at ``offset`` of a seekable file."""
-        self._file.seek(offset)
+        self._file.seek(self._base + offset)
         self._window = _Window(self._file, offset)
         self._order, self._frames = _Order(), 0
 

@@ -286,14 +286,14 @@ class Span:
         length = Fraction(options.duration).limit_denominator(10**6)
         return Span(start, header.start + int((begin + length) / header.time_base))
 
-    def shows(self, block: Block, header: Header) -> list[int]:
-        """The frames of a block that are on screen in the span; one may have begun before it."""
+    def shows(self, block: Block, header: Header, following: int | None = None) -> list[int]:
+        """The frames of a block that are on screen in the span; one may have begun before it.
+
+        ``following`` is when the next block's first frame is shown, where that is known.
+        """
         if not block.pts:
             return []
-        following = header.regular_pts(block.first_frame + len(block.pts)) - header.regular_pts(
-            block.first_frame + len(block.pts) - 1
-        )
-        ends = [*block.pts[1:], block.pts[-1] + following]
+        ends = [*block.pts[1:], end_of(block, -1, header) if following is None else following]
         return [
             k
             for k, (pts, end) in enumerate(zip(block.pts, ends, strict=True))
@@ -301,17 +301,29 @@ class Span:
         ]
 
 
+Item = tuple[Block, int] | Loss
+"""A block and its bytes, or what is lost."""
+
+
 def _blocks_by_index(
     reader: NfcReader, entries: list[IndexEntry], span: Span
-) -> Iterator[tuple[Block, int] | Loss]:
+) -> Iterator[tuple[Item, int | None]]:
     """The blocks of ``span``, each after those before the span that lend it references."""
     first = _first_wanted(entries, span)[0]
     lenders = entries[:first]
+    begins = {e.first_frame: e.pts for e in entries if e.frames}
+
+    def following(entry: IndexEntry) -> int | None:
+        return begins.get(entry.first_frame + entry.frames)
+
     for entry in entries[first:]:
+        beyond = span.end is not None and entry.frames > 0 and entry.pts >= span.end
         try:
             block = reader.block_at(entry)
         except DamagedFileError as error:
-            yield Loss(entry.offset, str(error))
+            yield Loss(entry.offset, str(error)), None
+            if beyond:
+                return
             continue
         if block.needed:
             low, high = min(block.needed), max(block.needed)
@@ -321,22 +333,21 @@ def _blocks_by_index(
             lenders = [e for e in lenders if e not in wanted]
             for lender in wanted:
                 try:
-                    yield reader.block_at(lender), 0
+                    yield (reader.block_at(lender), 0), following(lender)
                 except DamagedFileError as error:
-                    yield Loss(lender.offset, str(error))
-        yield loss_of_parts(entry.offset, block) if block.lost else (block, 0)
-        if span.end is not None and entry.frames and entry.pts >= span.end:
+                    yield Loss(lender.offset, str(error)), None
+        yield loss_of_parts(entry.offset, block) if block.lost else (block, 0), following(entry)
+        if beyond:
             return
     reader.promised = sum(e.frames for e in entries)
 
 
-def blocks_in_span(reader: NfcReader, span: Span) -> Iterator[tuple[Block, int] | Loss]:
-    """All that is needed to decode ``span``: by index where there is one, else everything in order."""
-    return _plan(reader, span)[1]
+def plan(reader: NfcReader, span: Span) -> tuple[int, Iterator[tuple[Item, int | None]]]:
+    """The number of the first frame that may be wanted, and all that is needed to decode ``span``.
 
-
-def _plan(reader: NfcReader, span: Span) -> tuple[int, Iterator[tuple[Block, int] | Loss]]:
-    """The number of the first frame that may be wanted, and :func:`blocks_in_span`."""
+    By index where there is one, else everything in order; each with the time of the first frame after the
+    block, where it is known.
+    """
     entries = reader.index() if span.start is not None else None
     if entries:
         return _first_wanted(entries, span)[1], _blocks_by_index(reader, entries, span)
@@ -350,11 +361,20 @@ def _first_wanted(entries: list[IndexEntry], span: Span) -> tuple[int, int]:
     return first, entries[first].first_frame
 
 
-def _blocks_in_order(reader: NfcReader, span: Span) -> Iterator[tuple[Block, int] | Loss]:
+def _blocks_in_order(reader: NfcReader, span: Span) -> Iterator[tuple[Item, int | None]]:
+    """Each one after a look at the next, where the part begins somewhere in the file."""
+    held: Item | None = None
     for item in reader:
-        yield item
-        if span.end is not None and not isinstance(item, Loss) and item[0].pts and item[0].pts[0] >= span.end:
-            return
+        begins = None if isinstance(item, Loss) or not item[0].pts else item[0].pts[0]
+        if span.start is None:
+            yield item, None
+        elif held is not None:
+            yield held, begins
+        held = item
+        if span.end is not None and begins is not None and begins >= span.end:
+            break
+    if span.start is not None and held is not None:
+        yield held, None
 
 
 def decode_pictures(
@@ -430,17 +450,20 @@ def decode_items(
     span = Span.of(options, header)
     decoder = Decoder(header, options)
     losses = _Losses(reader, report, options.strict)
-    expected, blocks = _plan(reader, span)
+    expected, blocks = plan(reader, span)
     timeline = Timeline(header, expected, span.start, span.end)
-    for item in blocks:
+    shown_at: int | None = None
+    over = False
+    for item, following in blocks:
         if not isinstance(item, Loss):
             block = item[0]
         elif item.left is None:
-            losses.say(_say(item, report, header))
+            (losses.note if over else losses.say)(_say(item, report, header))
             continue
         else:
             block = item.left
-        inside = span.shows(block, header)
+        inside = span.shows(block, header, following)
+        over = span.end is not None and bool(block.pts) and end_of(block, -1, header) >= span.end
         if isinstance(item, Loss):
             tell = losses.say if block.lost and (inside or not block.pts) else losses.note
             tell(_say(item, report, header))
@@ -465,7 +488,10 @@ def decode_items(
                         report.frames += 1
                         report.concealed += Part.LANDMARKS in block.lost and inside[done] not in shown
                         done += 1
-                        yield max(pts, span.start or pts), picture
+                        at = max(pts, span.start or pts)
+                        if shown_at is None or at > shown_at:  # not the end of a block cut short by damage
+                            yield at, picture
+                        shown_at = at
                 except DamagedFileError as error:
                     losses.say(f"frames from {seconds_of(block.pts[0], header):.2f} s on are lost: {error}")
             if done and Part.LANDMARKS in block.lost:

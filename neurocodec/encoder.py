@@ -147,7 +147,7 @@ class _BlockBuilder:
         begun = bool(self.needed) or any(r.offset == 0 for r in self.references)
         usual = (replace(block, pairs=pairs) for pairs in (False, True) if begun)
         fitting = next((b for b in usual if frame_runs(b) == runs), None)
-        block = fitting or replace(block, runs=tuple(runs))
+        block = fitting or replace(block, runs=tuple(runs) or None)
         codes = [LandmarkCode.RANGE, LandmarkCode.GOLOMB]
         if self.header.landmark_code is not LandmarkCode.RANGE:
             codes = [self.header.landmark_code]
@@ -393,7 +393,9 @@ class Encoder:
     def _forced(self, frames: list[Frame]) -> tuple[list[int], list[int]]:
         """Offsets at which there has to be a reference, and offsets at which another scene begins."""
         assert self._writer is not None
-        chain, since = self._chains[-1] if self._chains else (0, 0)
+        chain = self._chains[-1][0] if self._chains else 0
+        in_use = {chain, self._current.chain if self._current else chain}
+        since = min((t for n, t in self._chains if n in in_use), default=0)
         age = float((frames[0].pts - since) * self._writer.header.time_base)
         long = self._references - chain > MAX_CHAIN - MAX_BLOCK_REFERENCES
         due = self._current is None or long or age + BLOCK_SECONDS > self.options.reference_period
@@ -493,7 +495,9 @@ class Encoder:
 
         for k, frame in enumerate(frames):
             i = self._frames + k
-            if self._current is None or k in forced or self.schedule.is_refresh(i):
+            wanted = k in forced or self.schedule.is_refresh(i)
+            full = header.version > 1 and len(block.references) >= MAX_BLOCK_REFERENCES
+            if self._current is None or (wanted and not full):
                 end_segment()
                 self._current = self._refresh(block, frame, k)
                 self.schedule.refreshed()

@@ -104,7 +104,7 @@ class Engine:
         self._network.to(self.device, memory_format=torch.channels_last)
         self.max_references: int = getattr(network, "max_references", 1)
         basis = getattr(network, "landmark_basis", None)
-        self.basis: NDArray[np.int16] | None = None if basis is None else basis.numpy().copy()
+        self.basis: NDArray[np.int16] | None = None if basis is None else basis.cpu().numpy().copy()
         talk = isinstance(network, Talk)
         self._half = talk and (self.device.type == "cuda" or has_fast_bfloat16())
         self._renderer: TalkRenderer | None = None

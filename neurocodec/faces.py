@@ -93,6 +93,18 @@ class LandmarkEngine:
         return points, probability
 
 
+def compared(engine: LandmarkEngine, first: Picture, second: Picture, face: Face) -> tuple[Face, Face]:
+    """What is in the place of a ``face`` in two pictures (H,W,3), looked at alike.
+
+    Whether either still is a face does not matter: one that is no more is a large error, not a missing one.
+    """
+    square = Square.around(face.points)
+    pictures = np.stack([square.cut(p) for p in (first, second)])
+    fractions, presence = engine.landmarks(pictures, mirrored=True)
+    a, b = (Face(square.place(f), float(p), face.seen) for f, p in zip(fractions, presence, strict=True))
+    return a, b
+
+
 def shrunk(picture: Picture) -> Picture:
     """A square picture at the network's 128x128."""
     if picture.shape[0] == SIDE:

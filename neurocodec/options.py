@@ -104,6 +104,10 @@ class EncodeOptions:
             raise UsageError("only one of target rate, target distance and largest size can be met")
         if targets and (original or self.quality is not None):
             raise UsageError("a target goes neither with --quality nor with the original's profile")
+        if original and self.quality is not None:
+            raise UsageError(
+                "the original's profile has no quality; give --quantization, --reference-quality"
+            )
         quality = DEFAULT_QUALITY if self.quality is None else self.quality
         _range("quality", quality, 0, 100)
         out = replace(
@@ -144,7 +148,11 @@ class EncodeOptions:
         _choice("first reference", out.first_reference, FIRST_REFERENCES)
         if out.first_reference == "best" and out.refresh != "lookahead":
             raise UsageError("the best first reference can only be chosen with --refresh lookahead")
+        if self.smoothing and out.refresh != "lookahead":
+            raise UsageError("only --refresh lookahead smooths")
         _choice("landmarks", out.landmarks, LANDMARKS)
+        if self.landmark_model is not None and out.landmarks != "68":
+            raise UsageError("a landmark model goes with --landmarks 68")
         if original and out.landmarks != "learned":
             raise UsageError("the original's profile knows only learned keypoints")
         _choice("device", out.device, ("auto", "cpu", "cuda"))

@@ -9,6 +9,14 @@ from typing import Any
 from neurocodec.errors import UsageError
 from neurocodec.options import DecodeOptions, EncodeOptions
 
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def _whole(text: str) -> int:
+    """A whole number; with k, M or G, that many powers of 1000."""
+    factor = {"k": 10**3, "M": 10**6, "G": 10**9}.get(text[-1:], 1)
+    return int(text) if factor == 1 else int(float(text[:-1]) * factor)
+
 
 def encode_settings(pairs: Iterable[str]) -> dict[str, Any]:
     """Keyword arguments of :class:`EncodeOptions`.
@@ -35,8 +43,13 @@ def _parsed(pairs: Iterable[str], options: type[EncodeOptions | DecodeOptions]) 
         if not equals:
             raise UsageError(f"{pair!r} has no value; write {name}=VALUE")
         kind = kinds[name]
+        if kind == "bool":
+            if value.lower() not in _TRUTH:
+                raise UsageError(f"{name} is true or false, not {value!r}")
+            out[name] = _TRUTH[value.lower()]
+            continue
         try:
-            out[name] = int(value) if "int" in kind else float(value) if "float" in kind else value
+            out[name] = _whole(value) if "int" in kind else float(value) if "float" in kind else value
         except ValueError:
             raise UsageError(f"{name} is a number, not {value!r}") from None
     return out

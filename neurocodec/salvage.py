@@ -193,6 +193,12 @@ def _say(report: RepairReport, text: str) -> None:
         report.losses.append("and more")
 
 
+def _say_missing(report: RepairReport, expected: int, found: int) -> None:
+    """Note frames of which nothing is there, not even damage."""
+    if found > expected:
+        _say(report, f"frames {expected} to {found - 1} are missing")
+
+
 def repair_stream(
     file: BinaryIO, name: str, destination: BinaryIO, limits: Limits | None = None
 ) -> RepairReport:
@@ -209,13 +215,19 @@ def repair_stream(
     writer = NfcWriter(destination, reader.header)
     reader.optional = writer.write_optional
     salvage = _Salvage(reader.header, writer, report)
+    expected, told = 0, False
     for item in reader:
         if isinstance(item, Loss):
             _say(report, f"byte {item.offset}: {item.reason}")
-            if item.left:
-                salvage.take(item.left)
-        else:
-            salvage.take(item[0])
+            told = True
+        block = item.left if isinstance(item, Loss) else item[0]
+        if block:
+            if not told:
+                _say_missing(report, expected, block.first_frame)
+            told, expected = False, max(expected, block.first_frame + len(block.pts))
+            salvage.take(block)
+    if not told and reader.promised is not None:
+        _say_missing(report, expected, reader.promised)
     if report.losses and not report.blocks:
         raise DamagedFileError(f"{name} holds no whole block")
     writer.close()

@@ -129,6 +129,10 @@ def test_settings() -> None:
     found = encode_settings(["quantization=50", "reference-period=9.5", "region=face"])
     assert found == {"quantization": 50, "reference_period": 9.5, "region": "face"}
     assert decode_settings(["start=1.5", "size=model"]) == {"start": 1.5, "size": "model"}
+    assert decode_settings(["strict=false", "size_limit=5M"]) == {"strict": False, "size_limit": 5_000_000}
+    assert decode_settings(["strict=yes", "frame-limit=300"]) == {"strict": True, "frame_limit": 300}
+    with pytest.raises(UsageError, match="true or false"):
+        decode_settings(["strict=perhaps"])
     for bad, words in (("nonsense=1", "known: profile"), ("gap=often", "is a number"), ("gap", "no value")):
         with pytest.raises(UsageError, match=words):
             encode_settings([bad])

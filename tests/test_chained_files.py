@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from media_factory import Pipe
 
 from neurocodec.block import Block, ReferenceFrame, Run, StillCodec
 from neurocodec.chain import ChainEncoder
 from neurocodec.container import NfcReader, NfcWriter
-from neurocodec.decoder import DecodeReport, Span, blocks_in_span, decode_pictures
+from neurocodec.decoder import DecodeReport, Span, decode_pictures, plan
 from neurocodec.engine import Reference
 from neurocodec.errors import DamagedFileError
 from neurocodec.header import Colour, Fit, Header
@@ -102,10 +103,10 @@ def file_of(blocks: list[Block], header: Header = HEADER) -> bytes:
     return out.getvalue()
 
 
-def decoded(data: bytes, **options: Any) -> tuple[list[tuple[int, int]], list[str]]:
-    """Times and rounded greys of the pictures, and the losses."""
+def decoded(data: Any, **options: Any) -> tuple[list[tuple[int, int]], list[str]]:
+    """Times and rounded greys of the pictures of a file (its bytes, or an open one), and the losses."""
     report = DecodeReport()
-    reader = NfcReader(io.BytesIO(data))
+    reader = NfcReader(io.BytesIO(data) if isinstance(data, bytes) else data)
     chosen = DecodeOptions(**options).resolved()
     items: Iterator[Any] = decode_pictures(reader, chosen, report)
     return [(pts, 20 * round(float(p.mean()) / 20)) for pts, p in items], report.losses
@@ -203,8 +204,8 @@ def test_random_access_equals_linear_decoding(long: list[Block], frame: int) -> 
 
 
 def read_blocks(data: bytes, start: int, end: int | None = None) -> list[int]:
-    found = blocks_in_span(NfcReader(io.BytesIO(data)), Span(start, end))
-    return [item[0].first_frame // FRAMES for item in found if isinstance(item, tuple)]
+    _, found = plan(NfcReader(io.BytesIO(data)), Span(start, end))
+    return [item[0].first_frame // FRAMES for item, _ in found if isinstance(item, tuple)]
 
 
 def test_only_the_blocks_that_lend_references_are_read(long: list[Block]) -> None:
@@ -233,6 +234,46 @@ def test_a_damaged_first_block_does_not_end_random_access(long: list[Block]) -> 
     pictures, losses = decoded(bytes(data), start=5.0, duration=5.25)
     assert [level for _, level in pictures] == WHOLE[4:8]
     assert len(losses) == 1
+
+
+@pytest.mark.parametrize("wrap", [io.BytesIO, Pipe])
+def test_a_frame_before_a_pause_is_on_screen_until_the_next_block(long: list[Block], wrap: Any) -> None:
+    """Frame 3 is shown at 0.75 s, the next one at 5 s."""
+    found, losses = decoded(wrap(file_of(long)), start=2.5, duration=1.0)
+    assert (found, losses) == ([(10, WHOLE[3])], [])
+
+
+@pytest.mark.parametrize("wrap", [io.BytesIO, Pipe])
+def test_a_block_that_comes_early_ends_the_one_before(chain: list[bytes], wrap: Any) -> None:
+    header = replace(HEADER, time_base=Fraction(1, 8))
+    blocks = [
+        replace(block(0, 0, chain[:1], [0]), pts=(0, 2, 4, 6)),
+        replace(block(1, 1, chain[1:2], [0], needed=(0,)), pts=(7, 9, 11, 13)),
+    ]
+    found, losses = decoded(wrap(file_of(blocks, header)), start=7 / 8, duration=0.5)
+    assert (found, losses) == ([(7, 60), (9, 60)], [])
+
+
+@pytest.mark.parametrize("wrap", [io.BytesIO, Pipe])
+def test_damage_after_the_chosen_part_is_no_loss_of_it(long: list[Block], wrap: Any) -> None:
+    data = without(file_of(long), 1)
+    found, losses = decoded(wrap(data), duration=1.0)
+    assert ([level for _, level in found], losses) == (WHOLE[:4], [])
+    found, losses = decoded(wrap(data), start=0.25, duration=0.75)
+    assert ([level for _, level in found], losses) == (WHOLE[1:4], [])
+
+
+def test_a_file_object_is_read_from_where_it_is(long: list[Block]) -> None:
+    data = file_of(long)
+    file = io.BytesIO(file_of(long[:1]) + data)
+    file.seek(-len(data), 2)
+    reader = NfcReader(file)
+    entries = reader.index()
+    assert entries is not None
+    assert [e.frames for e in entries] == [FRAMES] * 4
+    assert reader.block_at(entries[3]).first_frame == 3 * FRAMES
+    file.seek(-len(data), 2)
+    assert decoded(file, start=10.25)[0] == [(pts, x) for pts, x in decoded(io.BytesIO(data))[0] if pts > 40]
 
 
 # Losses

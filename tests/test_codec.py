@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections import deque
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ import neurocodec
 from neurocodec.block import Region
 from neurocodec.container import NfcReader
 from neurocodec.decoder import Decoder, ReferenceStore
+from neurocodec.encoder import Encoder
 from neurocodec.engine import Engine
 from neurocodec.errors import DamagedFileError, InputError, OutputError, UnsupportedError, UsageError
 from neurocodec.landmarks import quantize
@@ -411,6 +414,45 @@ def test_one_frame(tmp_path: Path) -> None:
     assert len(frames_of(back)) == 1
 
 
+def test_sound_goes_on_after_the_last_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neurocodec.encoder._MAX_PENDING_SOUND", 50)
+    source = make_clip(tmp_path / "in.mkv", frames=3, audio="pcm_s16le", audio_seconds=4.0)
+    out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
+    neurocodec.encode(source, out, audio_bitrate=32000)
+    with out.open("rb") as file:
+        blocks = [item[0] for item in NfcReader(file) if isinstance(item, tuple)]
+    assert len(blocks) > 2
+    assert sum(len(b.audio) for b in blocks) > 190
+    assert sum(len(b.pts) for b in blocks) == 3
+    assert neurocodec.decode(out, back).losses == []
+    with MediaReader(back) as reader:
+        length = sum(i.duration * reader.audio.time_base for i in reader if isinstance(i, AudioPacket))  # type: ignore[union-attr]
+    assert 3.9 < length < 4.2
+
+
+def test_a_block_is_full_of_references_at_some_point(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neurocodec.encoder.MAX_BLOCK_REFERENCES", 3)
+    source = cut(clip, tmp_path / "in.mp4", 6)
+    report = neurocodec.encode(source, tmp_path / "o.nfc", refresh="schedule", gap=1, alpha=1.0, verify=True)
+    assert report.references == 3
+
+
+def test_the_reference_period_is_that_of_the_chain_in_use() -> None:
+    """A cut back to an older scene goes on with its chain, not with the newest."""
+    encoder: Any = Encoder.__new__(Encoder)
+    encoder.options = SimpleNamespace(reference_period=30.0, profile="default")
+    encoder._writer = SimpleNamespace(header=SimpleNamespace(time_base=Fraction(1, 25)))
+    encoder._coder = SimpleNamespace(restart=lambda: None)
+    encoder._chains = deque([(0, 0), (1, 29 * 25)])
+    encoder._references, encoder._last_square = 2, None
+    for chain, expected in ((0, [0]), (1, [])):
+        encoder._current = SimpleNamespace(number=chain, chain=chain)
+        frame = SimpleNamespace(pts=30 * 25, square=np.zeros((8, 8, 3), np.uint8), forced=False)
+        assert encoder._forced([frame]) == (expected, [])
+
+
 @pytest.mark.parametrize("audio", ["opus", "copy", "none"])
 def test_sound(sound_clip: Path, tmp_path: Path, audio: str) -> None:
     source = cut(sound_clip, tmp_path / "in.mp4", 50)
@@ -496,7 +538,8 @@ def test_the_region_follows_only_real_moves() -> None:
     [
         {"quantization": 0}, {"quantization": 70000}, {"gap": 0}, {"alpha": 1.5}, {"audio": "mp3"},
         {"reference_quality": 101}, {"threads": -1}, {"region": "hand"}, {"device": "tpu"},
-        {"audio_bitrate": 10}, {"reference_period": 1.0},
+        {"audio_bitrate": 10}, {"reference_period": 1.0}, {"profile": "original", "quality": 50.0},
+        {"refresh": "schedule", "smoothing": 0.2}, {"landmark_model": "face68"},
     ],
 )  # fmt: skip
 def test_options_out_of_range(clip: Path, tmp_path: Path, settings: dict[str, Any]) -> None:

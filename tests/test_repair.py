@@ -122,6 +122,14 @@ def test_unreadable_packets_cost_their_block_but_not_its_sound() -> None:
     assert sound(again) == sound(data)
 
 
+def test_blocks_taken_out_cleanly_are_said() -> None:
+    count = len(tiny_files.places(WHOLE))
+    assert repaired(WHOLE)[1].losses == []
+    for k in range(count):
+        losses = repaired(tiny_files.without(WHOLE, k))[1].losses
+        assert any("missing" in line for line in losses), k
+
+
 def test_random_damage_never_breaks_repair() -> None:
     rng = np.random.default_rng(4)
     for k in range(120):

@@ -334,6 +334,17 @@ def test_quantization_noise_grows_with_coarseness(place: Path) -> None:
     assert 0.03 < float(error.mean()) < 0.07
 
 
+def test_keypoints_of_a_training_in_bfloat16_are_as_exact_as_any(place: Path) -> None:
+    task = objective(place)
+    pictures = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    theta = similarities(2, 0.25, torch.Generator().manual_seed(0))
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        keypoints, bent = task.network.keypoints(pictures), transform(pictures, theta)
+    assert keypoints.dtype == torch.float32
+    assert (keypoints != keypoints.bfloat16()).float().mean() > 0.9
+    torch.testing.assert_close(bent, transform(pictures, theta))
+
+
 def test_normalized_distance_is_that_of_features_of_length_1() -> None:
     generator = torch.Generator().manual_seed(0)
     a, b = torch.rand(2, 2, 5, 6, 7, generator=generator).relu_() * 10

@@ -151,7 +151,7 @@ def simulate(
                 continue
             item = receiver.show(data, now)
             item.time = max(now, shown_last) + compute.render
-            shown_last = now
+            shown_last = item.time
             result.shown.append(item)
             at(max(now, receiver.due(data + 1) or now), "show", data + 1)
     result.feedback_bytes, result.damaged = receiver.feedback_bytes, receiver.damaged

@@ -123,15 +123,14 @@ class LandmarkError(FaceMetric):
         own = self._own()
         if own is None:
             return super().measure(source, decoded, fps, every)
-        from neurocodec.faces import FaceTracker, LandmarkEngine
+        from neurocodec.faces import FaceTracker, LandmarkEngine, compared
         from neurocodec.landmark_views import error_of
 
         engine, out = LandmarkEngine(own), Values()
-        trackers = FaceTracker(engine), FaceTracker(engine)
+        tracker = FaceTracker(engine)
         for k in range(0, len(source)):
-            pair = zip(trackers, (source[k], decoded[k]), strict=True)
-            faces = [t.update(p) for t, p in pair] if k % every == 0 else [None, None]
-            out.append(error_of(faces[1], faces[0]))
+            face = tracker.update(source[k]) if k % every == 0 else None
+            out.append(error_of(*compared(engine, decoded[k], source[k], face)) if face else None)
         return out
 
     def _points(self, picture: Picture, corners: Points) -> Points:

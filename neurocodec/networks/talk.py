@@ -143,7 +143,8 @@ class KeypointNet(nn.Module):
         b, n, h, w = maps.shape
         weights = torch.softmax(maps.reshape(b, n, h * w) / self.temperature, dim=-1)
         grid = coordinate_grid(h, w, device=maps.device, dtype=torch.float32).reshape(h * w, 2)
-        return weights @ grid
+        with torch.autocast(maps.device.type, enabled=False):
+            return weights @ grid
 
 
 class MotionNet(nn.Module):

@@ -51,7 +51,8 @@ def tilts(count: int, degrees: float, rng: torch.Generator) -> Tensor:
 
 def transform(images: Tensor, theta: Tensor) -> Tensor:
     """Images (B,C,S,S) seen through ``theta`` (B,2,3), as ``F.affine_grid`` has it; edges mirrored."""
-    grid = F.affine_grid(theta.to(images.device), list(images.shape), align_corners=True)
+    with torch.autocast(images.device.type, enabled=False):
+        grid = F.affine_grid(theta.to(images.device), list(images.shape), align_corners=True)
     return F.grid_sample(images, grid, padding_mode="reflection", align_corners=True)
 
 

@@ -14,7 +14,7 @@ from neurocodec import models
 from neurocodec.api import encode, pictures, probe
 from neurocodec.compare.ours import lossless
 from neurocodec.engine import BATCH, DistanceEngine
-from neurocodec.faces import FaceTracker, LandmarkEngine
+from neurocodec.faces import FaceTracker, LandmarkEngine, compared
 from neurocodec.landmark_views import error_of
 from neurocodec.landmarks import LandmarkCode, LandmarkEncoder
 from neurocodec.metrics import Lpips, psnr
@@ -86,8 +86,9 @@ def _measured(
     out.seek(0)
     decoded = [p for _, p in pictures(out)]
     chosen = range(0, len(frames), every)
-    trackers = FaceTracker(engine), FaceTracker(engine)
-    errors = [error_of(trackers[1].update(decoded[k]), trackers[0].update(frames[k])) for k in chosen]
+    tracker = FaceTracker(engine)
+    faces = [(k, tracker.update(frames[k])) for k in chosen]
+    errors = [error_of(*compared(engine, decoded[k], frames[k], face)) for k, face in faces if face]
     known = [e for e in errors if e is not None]
     return {
         "kbps": info.kbps["video"],

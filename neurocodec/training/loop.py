@@ -131,7 +131,7 @@ def train(
 
     network.train()
     with _stop_signals() as stopped:
-        while step < optimizer.steps and not stopped:
+        while step < optimizer.steps and not _any(fabric, bool(stopped)):
             used = time.perf_counter() - began
             if optimizer.minutes and _any(fabric, used > 60 * optimizer.minutes):
                 break
@@ -187,7 +187,10 @@ def _same(text: Any, recipe: dict[str, Any], path: Path) -> None:
 
 
 def _restore(solver: Any, content: dict[str, Any], path: Path) -> None:
+    """What the optimizer remembers, not how it was set: that is for the present settings to say."""
     try:
+        for group, present in zip(content["param_groups"], solver.param_groups, strict=True):
+            group.update({k: v for k, v in present.items() if k != "params"})
         solver.load_state_dict(content)
     except (ValueError, KeyError, RuntimeError):
         raise InputError(f"{path} holds the optimizer of another model") from None

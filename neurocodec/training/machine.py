@@ -7,6 +7,7 @@ starts as many processes as there are devices.  Several processes train by data 
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +19,7 @@ from neurocodec.training.config import Machine
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+    from lightning_fabric.strategies import DDPStrategy
 
 PRECISIONS = ("bf16-mixed", "32-true")
 
@@ -53,14 +55,18 @@ def start(machine: Machine, seed: int) -> Fabric:
     try:
         fabric = Fabric(
             accelerator=accelerator, devices=devices, num_nodes=nodes, precision=machine.precision,  # type: ignore[arg-type]
-            # one reference leaves the heads of confidence unused
-            strategy=DDPStrategy(find_unused_parameters=True) if several else "auto",
+            strategy=_data_parallel(DDPStrategy) if several else "auto",
         )  # fmt: skip
         fabric.launch()
     except (RuntimeError, ValueError, OSError) as error:
         raise NeurocodecError(f"the processes cannot be started: {error}") from None
     torch.manual_seed(seed)
     return fabric
+
+
+def _data_parallel(strategy: type[DDPStrategy]) -> DDPStrategy:
+    """One reference leaves the heads of confidence unused; and all wait while the first decodes clips."""
+    return strategy(find_unused_parameters=True, timeout=timedelta(days=1))
 
 
 def _accelerator(name: str) -> str:

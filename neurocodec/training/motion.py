@@ -95,7 +95,7 @@ class MotionTask:
             self.network.restorer.requires_grad_(False)
         self.objective = MotionObjective(self.network, config.loss, config.augment, files.squeeze, files.vgg)
         rng, generator, _ = generators(7, 0, 0)
-        self._shown = prepare(watched.sample(_SHEET_ROWS, rng), generator, 0.0)
+        self._shown = prepare(watched.sample(_SHEET_ROWS, rng, 1.0), generator, 0.0)
 
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
         augment = self.config.augment

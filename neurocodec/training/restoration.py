@@ -7,7 +7,7 @@ piece is learned from in a sixteenth of the time of a rendering.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurocodec import models
+from neurocodec.engine import DistanceEngine
 from neurocodec.errors import InputError, UsageError
-from neurocodec.feedback import open_feedback
 from neurocodec.metrics import Lpips
 from neurocodec.networks.restore import Restorer
 from neurocodec.networks.talk import Talk
@@ -183,7 +183,7 @@ class RestorationTask:
 
         By LPIPS (AlexNet) where its weights are given, else by our own likeness.
         """
-        distance = Lpips(self._lpips) if self._lpips else _likeness
+        distance = Lpips(self._lpips) if self._lpips else _likeness()
         before, after = [], []
         for place in self._test.spread(_VALIDATED):
             coded, true = (np.array(x) for x in self._test.pair(place))
@@ -192,9 +192,10 @@ class RestorationTask:
         return {"coded": float(np.mean(before)), "restored": float(np.mean(after))}
 
 
-def _likeness(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    network = open_feedback(models.find(models.DEFAULT_FEEDBACK, "feedback"))
-    return 1 - float(network(a[None], [b])[0])
+def _likeness() -> Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]:
+    """Our own distance of two pictures."""
+    meter = DistanceEngine(models.find(models.DEFAULT_FEEDBACK, "feedback"))
+    return lambda a, b: float(meter(a[None], [b])[0])
 
 
 def with_restorer(

@@ -21,6 +21,7 @@ from neurocodec.errors import DamagedFileError, InputError, UnsupportedError, Us
 from neurocodec.info import FileInfo, read_info
 from neurocodec.limits import Limits
 from neurocodec.media.atomic import AtomicFile, output_error
+from neurocodec.media.pipes import stoppable
 from neurocodec.options import DecodeOptions, EncodeOptions
 from neurocodec.salvage import RepairReport, repair_stream
 
@@ -40,7 +41,7 @@ def _open_input(source: PathOrFile, stack: ExitStack) -> tuple[BinaryIO, str]:
     try:
         if path.is_dir():
             raise InputError(f"{path} is a folder")
-        return stack.enter_context(path.open("rb")), str(path)
+        return stoppable(stack.enter_context(path.open("rb"))), str(path)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}") from None
 

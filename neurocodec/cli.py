@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -96,7 +97,13 @@ class _Group(click.Group):
             if os.environ.get("NEUROCODEC_DEBUG"):
                 raise
             _fail(f"unexpected {type(error).__name__}: {error}", 1)
+        finally:
+            _signals.rest()
         sys.exit(code if isinstance(code, int) else 0)
+
+
+_CLEANING = 5.0
+"""Seconds that an interrupted command has before a further signal breaks it off."""
 
 
 class _Signals:
@@ -104,11 +111,13 @@ class _Signals:
 
     An exception raised in a callback that FFmpeg made into Python would be printed and dropped.  So the
     signal is remembered until :meth:`check`, which runs with every frame; and where it arrives just as such
-    a callback begins, it is delivered again a moment later.
+    a callback begins, it is delivered again a moment later.  Further ones are ignored for some seconds, for
+    they would break off the cleaning up.
     """
 
     def __init__(self) -> None:
         self.number = 0
+        self._deaf_until = 0.0
 
     def install(self) -> None:
         """Take over SIGINT and SIGTERM (in the main thread)."""
@@ -118,9 +127,18 @@ class _Signals:
             if hasattr(signal, "SIGALRM"):
                 signal.signal(signal.SIGALRM, self._arrived)
 
+    def rest(self) -> None:
+        """After an interruption: Python goes on to end, which a further signal must not break off."""
+        if self.number:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
     def _arrived(self, number: int, frame: FrameType | None) -> None:
         if number in (signal.SIGINT, signal.SIGTERM):
-            self.number = number
+            now = time.monotonic()
+            if now < self._deaf_until:
+                return
+            self.number, self._deaf_until = number, now + _CLEANING
         if frame is not None and hasattr(signal, "setitimer"):
             in_callback = Path(frame.f_code.co_filename).name == "guard.py"
             if in_callback and frame.f_lineno == frame.f_code.co_firstlineno:
@@ -228,7 +246,9 @@ def _input(path: str) -> Any:
         return path
     if sys.stdin is None:
         raise InputError("standard input is closed")
-    return sys.stdin.buffer
+    from neurocodec.media.pipes import stoppable
+
+    return stoppable(sys.stdin.buffer)
 
 
 def _output(path: str) -> Any:

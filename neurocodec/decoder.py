@@ -29,13 +29,13 @@ from neurocodec.conceal import Anchors, between
 from neurocodec.container import IndexEntry, Loss, NfcReader, loss_of_parts
 from neurocodec.driven import engine_of
 from neurocodec.engine import BATCH, Engine, Reference
-from neurocodec.errors import DamagedFileError, UnsupportedError, UsageError
+from neurocodec.errors import DamagedFileError, UsageError
 from neurocodec.fit import crop, resize
 from neurocodec.gaps import Gap, LostSeconds, Timeline, fill
 from neurocodec.header import Fit, Header
 from neurocodec.landmarks import dequantize
-from neurocodec.media.audio import layout_name
 from neurocodec.media.color import ColorInfo
+from neurocodec.media.sound import as_kept
 from neurocodec.media.types import AudioInfo, AudioPacket
 from neurocodec.media.writer import MediaWriter
 from neurocodec.options import DecodeOptions
@@ -559,11 +559,8 @@ def audio_info(header: Header) -> AudioInfo | None:
     a = header.audio
     if a is None:
         return None
-    layout = layout_name("channels", a.channels)
-    if layout == "channels":
-        raise UnsupportedError(f"sound with {a.channels} channels cannot be written")
-    return AudioInfo(
-        a.codec, a.sample_rate, a.channels, layout, a.time_base, a.extradata, 0, a.initial_padding
+    return as_kept(
+        AudioInfo(a.codec, a.sample_rate, a.channels, "", a.time_base, a.extradata, 0, a.initial_padding)
     )
 
 

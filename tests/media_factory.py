@@ -87,6 +87,7 @@ def make_clip(
     audio: str | None = None,
     audio_rate: int = 48000,
     audio_layout: str = "mono",
+    audio_bitrate: int | None = None,
     audio_start: float = 0.0,
     audio_seconds: float | None = None,
     sound: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]] | None = None,
@@ -125,6 +126,8 @@ def make_clip(
         if audio:
             track: Any = out.add_stream(audio, rate=audio_rate)
             track.codec_context.layout = audio_layout
+            if audio_bitrate is not None:
+                track.codec_context.bit_rate = audio_bitrate
             seconds = audio_seconds if audio_seconds is not None else float(frames / rate)
             sounds = (track, _sound_frames(track, audio_start, seconds, sound, gap))
         stamps = list(pts) if pts is not None else list(range(frames))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -123,6 +126,43 @@ def test_symbolic_link_is_followed(tmp_path: Path) -> None:
         out.file.write(b"new")
     assert link.is_symlink()
     assert target.read_bytes() == b"new"
+
+
+def test_nothing_open_is_renamed_or_removed_where_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows, which has no ``fcntl`` and refuses to rename or remove what any descriptor has open."""
+
+    def is_open(path: Path) -> bool:
+        found = []
+        for descriptor in range(256):
+            with contextlib.suppress(OSError):
+                found.append(os.fstat(descriptor))
+        return any(os.path.samestat(path.stat(), status) for status in found)
+
+    def refusing(operation: Callable[..., Any]) -> Callable[..., Any]:
+        def run(path: Path, *rest: Any, **options: Any) -> Any:
+            if is_open(path):
+                raise PermissionError(errno.EACCES, "used by another process")
+            return operation(path, *rest, **options)
+
+        return run
+
+    monkeypatch.setattr("neurocodec.media.atomic.fcntl", None)
+    monkeypatch.setattr(Path, "replace", refusing(Path.replace))
+    monkeypatch.setattr(Path, "unlink", refusing(Path.unlink))
+    path = tmp_path / "out.bin"
+    with AtomicFile(path) as out:
+        out.file.write(b"whole")
+    assert path.read_bytes() == b"whole"
+    with pytest.raises(RuntimeError), AtomicFile(path, force=True) as out:
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == [path]
+    (tmp_path / "out.bin.part").write_bytes(b"of a killed run")
+    with AtomicFile(path, force=True) as out:
+        out.file.write(b"next")
+    assert path.read_bytes() == b"next"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_long_name(tmp_path: Path) -> None:

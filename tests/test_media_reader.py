@@ -455,6 +455,34 @@ def test_threads(tmp_path: Path) -> None:
         assert len(read_all(path, threads=threads)[1]) == 5
 
 
+def test_pictures_that_many_threads_hold_back_do_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Large pictures and many threads: no picture comes out before each thread has been given one."""
+    path = make_clip(tmp_path / "t.mkv", codec="ffv1", frames=20, picture=_noise)
+    with av.open(str(path)) as file:
+        sizes = [packet.size for packet in file.demux(video=0)]
+    monkeypatch.setattr("neurocodec.media.reader._START_BUDGET", sum(sizes[:6]))
+    assert len(read_all(path, threads=8)[1]) == 20
+
+
+def test_a_start_that_never_decodes_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = make_clip(tmp_path / "d.mkv", codec="ffv1", frames=200, picture=_noise)
+    data = bytearray(path.read_bytes())
+    with av.open(str(path)) as file:
+        sizes = [packet.size for packet in file.demux(video=0)]
+        file.seek(0)
+        for packet in file.demux(video=0):
+            if packet.size:
+                at = data.index(bytes(packet))
+                data[at : at + packet.size] = bytes(packet.size)
+    monkeypatch.setattr("neurocodec.media.reader._START_BUDGET", max(sizes))
+    pipe = Pipe(bytes(data))
+    with pytest.raises(InputError, match="no picture"):
+        MediaReader(pipe, threads=2)
+    assert pipe.read(1), "read to the end"
+
+
 def test_avi_with_reordered_pictures(tmp_path: Path) -> None:
     path = make_clip(tmp_path / "b.avi", frames=12, options={"bf": "2"})
     _, pictures, _ = read_all(path)

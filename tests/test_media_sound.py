@@ -13,6 +13,7 @@ import pytest
 from media_factory import click_at, decode_sound, make_clip, read_all
 from test_media_writer import copy_clip
 
+from neurocodec.errors import UnsupportedError
 from neurocodec.media import AudioPacket, MediaReader, VideoPicture
 
 
@@ -60,6 +61,30 @@ def test_surround_becomes_stereo(tmp_path: Path) -> None:
     assert reader.audio is not None
     assert reader.audio.layout == "stereo"
     assert packets
+
+
+NOT_COPIED: list[tuple[str, dict[str, Any], str]] = [
+    ("a.wmv", {"audio": "wmav2", "audio_layout": "stereo", "audio_bitrate": 64000}, "codec 'wmav2'"),
+    ("a.wmv", {"audio": "wmav1", "audio_layout": "stereo", "audio_bitrate": 64000}, "codec 'wmav1'"),
+    ("a.avi", {"audio": "adpcm_ima_wav"}, "codec 'adpcm_ima_wav'"),
+    ("a.mov", {"audio": "pcm_s16le", "audio_layout": "hexadecagonal"}, "16 channels"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"), NOT_COPIED, ids=[str(o["audio"]) for _, o, _ in NOT_COPIED]
+)
+def test_sound_that_could_not_be_decoded_again_is_not_copied(
+    tmp_path: Path, name: str, options: dict[str, Any], words: str
+) -> None:
+    path = make_clip(tmp_path / name, frames=10, codec="mpeg4", **options)
+    with pytest.raises(UnsupportedError, match=f"{name} .*{words} .*--audio opus") as caught:
+        MediaReader(path, audio_mode="copy")
+    assert "\n" not in str(caught.value)
+    _, pictures, packets = read_all(path, audio_mode="opus")
+    assert len(pictures) == 10
+    assert packets
+    assert len(read_all(path, audio_mode="none")[1]) == 10
 
 
 def test_gap_becomes_silence(tmp_path: Path) -> None:

@@ -87,6 +87,9 @@ def _open_part(part: Path) -> int:
                 keep, descriptor = descriptor, -1
                 return keep
             if there:
+                if fcntl is None:  # Windows, which removes no open file
+                    os.close(descriptor)
+                    descriptor = -1
                 part.unlink()
         finally:
             if descriptor >= 0:
@@ -178,7 +181,8 @@ class AtomicFile:
             descriptor = _open_part(temporary)
             self._temporary = temporary
             self._file = os.fdopen(descriptor, "w+b")
-            self._lock = os.dup(descriptor)  # which keeps the lock until the file has its name
+            if fcntl is not None:
+                self._lock = os.dup(descriptor)  # which keeps the lock until the file has its name
         except (OSError, ValueError) as error:
             self.discard()
             if isinstance(error, OSError):

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from .pipes import is_seekable, stoppable
+
 
 class GuardedReader:
     """Reading side. The name of the file is withheld, so that formats are recognised by content alone."""
 
     def __init__(self, file: Any) -> None:
-        self._file = file
-        self._seekable = _seekable(file)
+        self._file = stoppable(file)
+        self._seekable = is_seekable(file)
         self.error: BaseException | None = None
         self.bytes_read = 0
 
@@ -57,7 +59,7 @@ class GuardedWriter:
 
     def __init__(self, file: Any) -> None:
         self._file = file
-        self._seekable = _seekable(file)
+        self._seekable = is_seekable(file)
         self._position = 0
         self.error: BaseException | None = None
         self.dead = False
@@ -106,11 +108,3 @@ class GuardedWriter:
         """Raise the exception that a callback met, if any."""
         if self.error is not None:
             raise self.error
-
-
-def _seekable(file: Any) -> bool:
-    try:
-        seekable = getattr(file, "seekable", None)
-        return bool(seekable()) if seekable is not None else hasattr(file, "seek") and hasattr(file, "tell")
-    except (OSError, ValueError):
-        return False

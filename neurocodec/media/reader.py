@@ -20,13 +20,16 @@ from .audio import AudioEncoder, layout_name, opus_encoder, opus_pre_skip
 from .color import ColorInfo
 from .guard import GuardedReader
 from .picture import PictureConverter, VideoPicture
+from .sound import check_copied
 from .timestamps import TimestampChoice, TimestampRepair
 from .types import AudioInfo, AudioPacket, VideoInfo
 
 AudioMode = Literal["opus", "copy", "none"]
 
-# Compressed bytes that may pass before the first picture (and first sound packet, where needed) must be out.
+# Compressed bytes that may pass before the first picture (and first sound packet, where needed) must be out:
+# so many that are kept for later, and so many that are decoded to nothing, besides what a decoder holds back.
 _START_BUDGET = 64 << 20
+_REORDERED = 16  # pictures that a decoder may hold back for their order, besides one for each thread
 # Text and playlist formats: no media files, and some would open other files.
 _REFUSED_FORMATS = frozenset(
     ("tty", "hls", "concat", "dash", "ffmetadata", "imf", "xbin", "bin", "adf", "idf")
@@ -54,8 +57,9 @@ class MediaReader:
     sound packets in ``skipped_audio``. A file that breaks off is read as far as it goes.
 
     Raises InputError for what cannot be opened or has no picture that decodes, UnsupportedError for
-    colours that cannot be converted, UsageError for a bad ``audio_mode``. Iteration raises InputError when
-    reading the source fails. A reader can be iterated once.
+    colours that cannot be converted and sound that could not be played after a copy (``check_copied``),
+    UsageError for a bad ``audio_mode``. Iteration raises InputError when reading the source fails. A reader
+    can be iterated once.
     """
 
     video: VideoInfo
@@ -221,26 +225,31 @@ class MediaReader:
     def _read_start(self, want_sound: bool) -> tuple[av.VideoFrame, bytes | None]:
         first: av.VideoFrame | None = None
         sound: bytes | None = None
-        budget = _START_BUDGET
+        kept = swallowed = largest = 0
         for packet in self._packets:
-            budget -= packet.size
             if packet.stream_index != self._video_index:
                 self._early.append(("sound", packet))
                 sound = sound or bytes(packet)
+                kept += packet.size
             elif first is None:
                 frames = self._decode(packet)
+                swallowed += packet.size
+                largest = max(largest, packet.size)
                 if frames:
                     first = frames[0]
                     self._early.append(("frames", frames))
             else:
                 self._early.append(("video", packet))
+                kept += packet.size
             if first is not None and (sound is not None or not want_sound):
                 return first, sound
-            if budget < 0:
+            held_back = self._video_stream.codec_context.thread_count + _REORDERED  # 2 fields each
+            if kept > _START_BUDGET or (
+                first is None and swallowed > _START_BUDGET + 2 * held_back * largest
+            ):
                 break
-        if first is None and budget >= 0:
-            frames = self._decode(None)
-            if frames:
+        else:
+            if first is None and (frames := self._decode(None)):
                 first = frames[0]
                 self._early.append(("frames", frames))
         if first is None:
@@ -308,6 +317,8 @@ class MediaReader:
             bit_rate=int(context.bit_rate or 0),
             initial_padding=opus_pre_skip(extradata),
         )
+        if rate > 0 and self.audio.channels > 0:
+            check_copied(self.audio, self.name)
 
     # Reading
 

@@ -21,6 +21,7 @@ from .audio import AudioEncoder, aac_encoder
 from .color import ColorInfo, normalize_color, rgb_to_frame
 from .faststart import move_index_to_front
 from .guard import GuardedWriter
+from .sound import sound_decoder
 from .stream_template import REMUXED, add_audio_stream
 from .types import AudioInfo, AudioPacket
 
@@ -210,7 +211,7 @@ class MediaWriter:
         return scale if scale <= _LARGEST_MOVIE_TIMESCALE else timescale
 
     def _open_audio(self, info: AudioInfo) -> None:
-        decoder = _audio_decoder(info)
+        decoder = sound_decoder(info)
         if _can_remux(info):
             self._audio_stream = add_audio_stream(self._container, info)
             return
@@ -374,24 +375,6 @@ def _new_packet(data: bytes) -> Any:
 def _readable(file: Any) -> bool:
     readable = getattr(file, "readable", None)
     return bool(readable and readable() and hasattr(file, "read"))
-
-
-def _audio_decoder(info: AudioInfo) -> Any:
-    """A decoder for the sound, open; where there is none, players cannot play it either."""
-    try:
-        decoder: Any = av.CodecContext.create(info.codec, "r")
-        if not isinstance(decoder, av.AudioCodecContext):
-            raise ValueError("not a codec for sound")
-        if info.sample_rate > 0:
-            decoder.sample_rate = info.sample_rate
-        if info.layout:
-            decoder.layout = info.layout
-        if info.extradata:
-            decoder.extradata = info.extradata
-        decoder.open()
-    except (av.FFmpegError, ValueError, LookupError) as error:
-        raise UnsupportedError(f"sound in codec {info.codec!r} cannot be written") from error
-    return decoder
 
 
 def _can_remux(info: AudioInfo) -> bool:

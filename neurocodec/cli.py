@@ -6,6 +6,7 @@ before a command runs, so that help is quick.
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import signal
@@ -97,8 +98,6 @@ class _Group(click.Group):
             if os.environ.get("NEUROCODEC_DEBUG"):
                 raise
             _fail(f"unexpected {type(error).__name__}: {error}", 1)
-        finally:
-            _signals.rest()
         sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -120,7 +119,8 @@ class _Signals:
         self._deaf_until = 0.0
 
     def install(self) -> None:
-        """Take over SIGINT and SIGTERM (in the main thread)."""
+        """Take over SIGINT and SIGTERM (in the main thread), of which none has come yet."""
+        self.number, self._deaf_until = 0, 0.0
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGINT, self._arrived)
             signal.signal(signal.SIGTERM, self._arrived)
@@ -128,7 +128,7 @@ class _Signals:
                 signal.signal(signal.SIGALRM, self._arrived)
 
     def rest(self) -> None:
-        """After an interruption: Python goes on to end, which a further signal must not break off."""
+        """At the end of Python, after an interruption: a further signal must not break that off."""
         if self.number:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -155,6 +155,7 @@ class _Signals:
 
 
 _signals = _Signals()
+atexit.register(_signals.rest)
 
 
 def _drop_results() -> None:

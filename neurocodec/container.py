@@ -380,7 +380,19 @@ class NfcReader:
     def _may_be_left(self) -> bool:
         """In the search: whether a damaged block begins here whose head is whole."""
         self._heads -= 1
-        return self._heads >= 0 and self._left_here() is not None
+        return self._heads >= 0 and not self._begins_next() and self._left_here() is not None
+
+    def _begins_next(self) -> bool:
+        """Whether a whole block begins one byte on.
+
+        Where the byte before a block looks like its type, the real type looks like a part of the length, and
+        the same head follows.
+        """
+        outline = _outline(self._window.peek(_LARGEST_HEAD, 1), self.limits.chunk)
+        if isinstance(outline, str) or outline[0] != BLOCK_CHUNK:
+            return False
+        data = self._window.peek(outline[2], 1)
+        return len(data) == outline[2] and zlib.crc32(data[:-4]) == int.from_bytes(data[-4:], "little")
 
     def _left_here(self) -> tuple[Block, int, bool] | None:
         """What is left of the damaged block here, its length, and whether a chunk may follow that.

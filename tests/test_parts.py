@@ -21,7 +21,7 @@ from neurocodec.block import Block, ReferenceFrame, SoundPacket, StillCodec, rea
 from neurocodec.check import check_whole
 from neurocodec.cli import main
 from neurocodec.conceal import between
-from neurocodec.container import Loss, NfcReader
+from neurocodec.container import BLOCK_CHUNK, Loss, NfcReader
 from neurocodec.decoder import DecodeReport, decode_pictures
 from neurocodec.errors import DamagedFileError, NeurocodecError
 from neurocodec.options import DecodeOptions
@@ -144,6 +144,16 @@ def test_a_flipped_bit_in_sound_leaves_pictures(k: int, data: st.DataObject) -> 
 def test_a_flipped_bit_in_the_head_costs_the_block(k: int, data: st.DataObject) -> None:
     place = parts_of(WHOLE, k)["head"]
     found, losses = left_of(flipped(WHOLE, data.draw(st.integers(8 * place.start, 8 * place.stop - 1))))
+    assert found == BLOCKS[:k] + BLOCKS[k + 1 :]
+    assert [loss.left for loss in losses] == [None]
+
+
+@pytest.mark.parametrize("k", range(5))
+def test_a_damaged_block_may_end_like_one_that_begins(k: int) -> None:
+    """With the byte before it for its type, the next block would have the same head at the same place."""
+    bad = bytearray(flipped(WHOLE, 8 * parts_of(WHOLE, k)["head"].start))
+    bad[tiny_files.places(WHOLE)[k + 1] - 1] = BLOCK_CHUNK
+    found, losses = left_of(bytes(bad))
     assert found == BLOCKS[:k] + BLOCKS[k + 1 :]
     assert [loss.left for loss in losses] == [None]
 

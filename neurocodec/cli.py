@@ -42,6 +42,7 @@ from neurocodec.options import (
     DecodeOptions,
     EncodeOptions,
 )
+from neurocodec.options_text import scaled
 
 if TYPE_CHECKING:
     from neurocodec.decoder import DecodeReport
@@ -271,9 +272,8 @@ class _Size(click.ParamType):
         if isinstance(value, int):
             return value
         text = str(value)
-        factor = {"k": 10**3, "M": 10**6, "G": 10**9}.get(text[-1:], 1)
         try:
-            return int(float(text[:-1] if factor > 1 else text) * factor)
+            return scaled(text)
         except (ValueError, OverflowError):
             self.fail(f"{text!r} is no number of bytes (like 20000, 20k or 1.5M)", param, ctx)
 

@@ -12,10 +12,21 @@ from neurocodec.options import DecodeOptions, EncodeOptions
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
+_POWERS = {"k": 10**3, "M": 10**6, "G": 10**9}
+
+
+def scaled(text: str) -> int:
+    """A number, with k, M or G for powers of 1000, without what it has after the point.
+
+    Raises:
+        ValueError, OverflowError: it is none, or infinite.
+    """
+    factor = _POWERS.get(text[-1:], 1)
+    return int(float(text[:-1] if factor > 1 else text) * factor)
+
+
 def _whole(text: str) -> int:
-    """A whole number; with k, M or G, that many powers of 1000."""
-    factor = {"k": 10**3, "M": 10**6, "G": 10**9}.get(text[-1:], 1)
-    return int(text) if factor == 1 else int(float(text[:-1]) * factor)
+    return scaled(text) if text[-1:] in _POWERS else int(text)
 
 
 def encode_settings(pairs: Iterable[str]) -> dict[str, Any]:
@@ -50,6 +61,6 @@ def _parsed(pairs: Iterable[str], options: type[EncodeOptions | DecodeOptions]) 
             continue
         try:
             out[name] = _whole(value) if "int" in kind else float(value) if "float" in kind else value
-        except ValueError:
+        except (ValueError, OverflowError):
             raise UsageError(f"{name} is a number, not {value!r}") from None
     return out

@@ -369,12 +369,19 @@ def _blocks_in_order(reader: NfcReader, span: Span) -> Iterator[tuple[Item, int 
         if span.start is None:
             yield item, None
         elif held is not None:
-            yield held, begins
+            yield held, begins if _adjacent(held, item) else None
         held = item
         if span.end is not None and begins is not None and begins >= span.end:
             break
     if span.start is not None and held is not None:
         yield held, None
+
+
+def _adjacent(a: Item, b: Item) -> bool:
+    """Whether ``b`` is the block right after ``a``."""
+    if isinstance(a, Loss) or isinstance(b, Loss):
+        return False
+    return b[0].first_frame == a[0].first_frame + len(a[0].pts)
 
 
 def decode_pictures(

@@ -9,10 +9,8 @@ from typing import Any
 from neurocodec.errors import UsageError
 from neurocodec.options import DecodeOptions, EncodeOptions
 
-_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-
-
 _POWERS = {"k": 10**3, "M": 10**6, "G": 10**9}
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def scaled(text: str) -> int:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from neurocodec import __version__
+from neurocodec import __version__, threads
 from neurocodec.errors import (
     DecodedWithLosses,
     InputError,
@@ -241,6 +241,7 @@ def main() -> None:
     Shell completion (bash; zsh and fish alike):
       eval "$(_NEUROCODEC_COMPLETE=bash_source neurocodec)"
     """
+    threads.spin()
 
 
 def _input(path: str) -> Any:

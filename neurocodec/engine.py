@@ -20,16 +20,15 @@ from neurocodec.errors import UnsupportedError, UsageError
 from neurocodec.memory import keep_freed
 from neurocodec.models import ModelDescription
 from neurocodec.networks.fused import fuse_activations
+from neurocodec.networks.likeness import Features, on_levels
 from neurocodec.networks.talk import Talk
 from neurocodec.networks.talk_render import TalkRenderer
 
 Pictures = NDArray[np.uint8]
 BATCH = 8
 """Pictures handed to a network in one call."""
-_MEASURED = 2
-"""Pictures whose distance is measured together: more do not fit the caches."""
 _REMEMBERED = 48
-"""Originals whose features a distance remembers, about 2.7 MB each at 256x256."""
+"""Originals whose features a distance remembers, about 1.4 MB each at 256x256."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -192,14 +191,15 @@ class DistanceEngine:
             raise UnsupportedError(f"{description.name} ({description.path}) measures no distance")
         self.description = description
         self.device = choose_device(device)
-        network = models.load(description)
+        network = cast(Any, models.load(description))
+        network.stages[0][0] = on_levels(network.stages[0][0])
         fuse_activations(network)
-        self._network = cast(Any, network)
+        self._network = network
         self._network.to(self.device, memory_format=torch.channels_last)
         self._half = self.device.type == "cuda" or has_fast_bfloat16()
         if self._half and self.device.type == "cpu":
             self._network.stages.to(torch.bfloat16)
-        self._known: OrderedDict[int, tuple[Pictures, list[Tensor]]] = OrderedDict()
+        self._known: OrderedDict[int, tuple[Pictures, list[Features]]] = OrderedDict()
 
     def __call__(self, a: Pictures, b: Sequence[Pictures]) -> NDArray[np.float64]:
         """Pictures (B,S,S,3) and as many (S,S,3) -> distances (B,), 0 = alike, on the scale of LPIPS."""
@@ -209,24 +209,36 @@ class DistanceEngine:
             torch.inference_mode(),
             torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled),
         ):
-            for k in range(0, len(a), _MEASURED):
-                found = self._network.features(self._tensor(a[k : k + _MEASURED]))
-                out.append(self._network.compare(found, self._remembered(b[k : k + _MEASURED])))
+            for k in range(0, len(a), BATCH):
+                found, known = self._both(a[k : k + BATCH], b[k : k + BATCH])
+                out.append(self._network.compare(found, known))
         return torch.cat(out).double().cpu().numpy()
 
-    def _tensor(self, pictures: Pictures) -> Tensor:
-        batch = torch.from_numpy(pictures).to(self.device).permute(0, 3, 1, 2)
-        return batch.float().div_(255)
-
-    def _remembered(self, pictures: Sequence[Pictures]) -> list[Tensor]:
-        new = [p for p in pictures if id(p) not in self._known]
-        if new:
-            found = self._network.features(self._tensor(np.stack(new)))
-            for k, picture in enumerate(new):
-                own = [level[k : k + 1].clone() for level in found]
-                self._known[id(picture)] = picture, own
-        levels = zip(*(self._known[id(p)][1] for p in pictures), strict=True)
-        out = [torch.cat(level) for level in levels]
+    def _both(
+        self, pictures: Pictures, originals: Sequence[Pictures]
+    ) -> tuple[list[Features], list[Features]]:
+        """Of both, in one go with originals that are new."""
+        new = list({id(p): p for p in originals if id(p) not in self._known}.values())
+        found = self._scales(np.concatenate([pictures, np.stack(new)]) if new else pictures)
+        for k, picture in enumerate(new, len(pictures)):
+            self._known[id(picture)] = picture, _part(found, k, k + 1)
+        if len(new) == len(originals):
+            known = _part(found, len(pictures), None)
+        else:
+            scales = zip(*(self._known[id(p)][1] for p in originals), strict=True)
+            known = [Features(*map(torch.cat, zip(*scale, strict=True))) for scale in scales]
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
-        return out
+        return _part(found, 0, len(pictures)), known
+
+    def _scales(self, pictures: Pictures) -> list[Features]:
+        count, height, width, _ = pictures.shape
+        levels = torch.from_numpy(np.ascontiguousarray(pictures)).to(self.device)
+        middle = torch.tensor(127.5, dtype=self._network.stages[0][0].conv.weight.dtype)
+        pairs = torch.sub(levels.view(count, height, width // 2, 6), middle)
+        return self._network.scales(pairs.permute(0, 3, 1, 2))
+
+
+def _part(features: list[Features], begin: int, end: int | None) -> list[Features]:
+    """Of pictures from ``begin`` to ``end``."""
+    return [Features(*(x[begin:end] for x in level)) for level in features]

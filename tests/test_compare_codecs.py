@@ -12,6 +12,7 @@ from conftest import SAMPLES
 
 from neurocodec.api import probe
 from neurocodec.compare import external
+from neurocodec.compare.budget import decoded, finest, within
 from neurocodec.compare.clips import Clip, ClipSource, fitted_size, load_clip
 from neurocodec.compare.codec import Codec, enlarge, pack, scales, shrink, unpack
 from neurocodec.compare.ours import Frozen, Ours
@@ -200,3 +201,24 @@ def test_clips_that_cannot_be_compared(tmp_path: Path, small: Clip) -> None:
     assert small.synthetic
     assert not load_clip(ClipSource(str(a), 10, 64)).synthetic
     assert small.source_bytes < (SAMPLES / "astronaut.mp4").stat().st_size / 5
+
+
+def test_a_peer_within_a_budget(small: Clip) -> None:
+    """The finest level that fits, of each size; the smallest stream where none does."""
+    codec = CODECS["h264"]()
+    sizes = {
+        level: sum(map(len, codec.encode(small.frames, small.fps, {"crf": level, "scale": 1})))
+        for level in range(33, 51)
+    }
+    wanted = 37
+    for budget in (sizes[wanted], sizes[wanted] + 1, sizes[wanted - 1] - 1):
+        full = finest(codec, small.frames, small.fps, budget, {"crf": 30, "scale": 1}, 50)
+        assert full.point["crf"] == min(k for k in sizes if sizes[k] <= budget)
+        assert full.size == sizes[full.point["crf"]]
+    coded = within(codec, small.frames, small.fps, 10)
+    assert len(coded) == 1
+    assert coded[0].point["crf"] == 50
+    assert coded[0].size > 10
+    assert decoded(codec, coded[0], small.frames, small.fps).shape == small.frames.shape
+    with pytest.raises(UnsupportedError, match="rate cannot be chosen"):
+        within(Frozen(64), small.frames, small.fps, 10)

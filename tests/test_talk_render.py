@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -11,7 +12,7 @@ from neurocodec.engine import DistanceEngine, fold_batch_norms
 from neurocodec.errors import UnsupportedError
 from neurocodec.networks.classic_feedback import ClassicFeedback
 from neurocodec.networks.fused import FusedConvolution, FusedResidual, fuse_activations
-from neurocodec.networks.likeness import Likeness
+from neurocodec.networks.likeness import Likeness, on_levels
 from neurocodec.networks.talk import Residual, Talk, TalkConfig, sharpened
 from neurocodec.networks.talk_render import TalkRenderer
 
@@ -107,6 +108,44 @@ def test_likeness_of_features_is_that_of_normalized_ones() -> None:
             total += ((ux - uy).square().mean((2, 3)) * torch.nn.functional.softplus(weight)).sum(1)
         np.testing.assert_allclose(likeness(a, b).numpy(), total.numpy(), rtol=1e-4)
         np.testing.assert_allclose(likeness(a, a).numpy(), 0, atol=1e-5)
+
+
+@pytest.mark.parametrize(("widths", "group"), [((24, 40), 8), ((16, 32), 0)])
+def test_the_first_convolution_reads_pictures_as_they_lie(widths: tuple[int, ...], group: int) -> None:
+    torch.manual_seed(9)
+    likeness = Likeness(widths, group).eval()
+    levels = torch.randint(256, (2, 32, 48, 3))
+    with torch.inference_mode():
+        wanted = likeness.features(levels.permute(0, 3, 1, 2) / 255)
+        likeness.stages[0][0] = on_levels(likeness.stages[0][0])
+        got = likeness.scales((levels - 127.5).view(2, 32, 24, 6).permute(0, 3, 1, 2))
+    for x, y in zip(got, wanted, strict=True):
+        torch.testing.assert_close(x.rows, y.rows, atol=1e-5, rtol=1e-4)
+
+
+def test_distances_do_not_depend_on_company() -> None:
+    """One or many in a call, originals new or known, the network as it is trained: the same."""
+    description = models.find("likeness", "feedback")
+    rng = np.random.default_rng(3)
+    base = cv2.GaussianBlur(rng.integers(0, 256, (256, 256, 3), np.uint8), (0, 0), 3)
+    pictures = np.stack([cv2.GaussianBlur(base, (0, 0), 0.5 + k) for k in range(10)])
+    others = [base, *(p.copy() for p in pictures[:9])]
+    meter = DistanceEngine(description, "cpu")
+    alone = np.concatenate([meter(p[None], [o.copy()]) for p, o in zip(pictures, others, strict=True)])
+    meter(pictures[:2], others[2:4])
+    np.testing.assert_allclose(meter(pictures, others), alone, atol=2e-5)
+    np.testing.assert_allclose(meter(pictures, [base] * 10)[:1], alone[:1], atol=2e-5)
+    network = models.load(description)
+    a, b = (torch.from_numpy(np.stack(x)).permute(0, 3, 1, 2) / 255 for x in (pictures, others))
+    with torch.inference_mode():
+        np.testing.assert_allclose(alone, network(a, b).numpy(), rtol=0.02, atol=1e-3)
+    assert alone.min() >= 0
+    assert alone.max() > 0.05
+
+
+def test_widths_that_cannot_be_grouped_are_refused() -> None:
+    with pytest.raises(ValueError, match="multiples of 8"):
+        Likeness((20, 40), 8)
 
 
 def test_sharpening_leaves_what_is_smooth_and_lifts_what_is_not() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -98,3 +99,20 @@ def test_one_thread_is_one_thread(tmp_path: Path) -> None:
         shares[number] = float(done.stdout)
     assert shares[1] > 0.97
     assert shares[2] < 0.9
+
+
+@pytest.mark.parametrize(
+    ("given", "spins"), [({}, "5000"), ({"GOMP_SPINCOUNT": "7"}, "7"), ({"OMP_WAIT_POLICY": "PASSIVE"}, None)]
+)
+def test_the_command_has_threads_wait_awake(
+    given: dict[str, str], spins: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    try:
+        threads.spin()
+        assert os.environ.get("GOMP_SPINCOUNT") == spins
+    finally:
+        os.environ.pop("GOMP_SPINCOUNT", None)

@@ -327,6 +327,23 @@ def test_face_figures_need_their_networks(tmp_path: Path, monkeypatch: pytest.Mo
     assert {"landmarks", "identity"} <= set(Measure().names)
 
 
+def test_another_codec_at_our_bytes(clip: Path, tmp_path: Path) -> None:
+    command = [str(clip), "--seconds", "0.4", "--every", "5", "--against", "h264,hevc"]
+    done = CliRunner().invoke(evaluate_command, [*command, "--json", str(tmp_path / "a.json")])
+    assert done.exit_code == 0, done.output
+    assert [line.split()[0] for line in done.output.splitlines()[1:4]] == [clip.stem, "h264", "hevc"]
+    report = json.loads((tmp_path / "a.json").read_text())
+    (found,) = report["clips"]
+    assert 0 < found["kbps_h264"] <= found["kbps"]
+    assert found["point_h264"].startswith("crf ")
+    assert 10 < found["psnr_hevc"] < 50
+    assert report["mean"]["ms_ssim_h264"] == found["ms_ssim_h264"]
+    with pytest.raises(UsageError, match="unknown codec"):
+        CliRunner().invoke(
+            evaluate_command, [str(clip), "--against", "divx"], standalone_mode=False, catch_exceptions=False
+        )
+
+
 def test_sweep(clip: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(
         evaluate_command,

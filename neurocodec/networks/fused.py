@@ -29,19 +29,30 @@ class FusedConvolution(nn.Module):
     def __init__(self, conv: nn.Conv2d, activation: nn.ReLU | nn.LeakyReLU) -> None:
         super().__init__()
         self.conv, self.activation = conv, activation
+        self._packed: Tensor | None = None
 
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
         c = self.conv
         if not _AVAILABLE or x.device.type != "cpu":
             y = c(x) if shortcut is None else c(x) + shortcut
             return self.activation(y)
-        geometry = (c.weight, c.bias, c.padding, c.stride, c.dilation, c.groups)
+        geometry = (self._weight(x), c.bias, c.padding, c.stride, c.dilation, c.groups)
         if shortcut is not None:
             return torch.ops.mkldnn._convolution_pointwise(x, shortcut, *geometry, "add", 1.0, "relu", [], "")
         if isinstance(self.activation, nn.LeakyReLU):
             slope = [self.activation.negative_slope]
             return torch.ops.mkldnn._convolution_pointwise(x, *geometry, "leaky_relu", slope, "")
         return torch.ops.mkldnn._convolution_pointwise(x, *geometry, "relu", [], "")
+
+    def _weight(self, x: Tensor) -> Tensor:
+        """The weights as oneDNN lays them out for pictures like ``x``; else it would do so in every call."""
+        c = self.conv
+        if self._packed is None or self._packed.dtype != c.weight.dtype:
+            plain = c.weight.detach().to_mkldnn()
+            self._packed = torch.ops.aten.mkldnn_reorder_conv2d_weight(
+                plain, c.padding, c.stride, c.dilation, c.groups, list(x.shape)
+            )
+        return self._packed
 
 
 class FusedResidual(nn.Module):

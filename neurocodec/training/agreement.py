@@ -22,7 +22,7 @@ from neurocodec.api import encode
 from neurocodec.compare.ours import lossless
 from neurocodec.container import Loss, NfcReader
 from neurocodec.decoder import Decoder
-from neurocodec.engine import Engine
+from neurocodec.engine import BATCH, Engine
 from neurocodec.errors import InputError
 from neurocodec.feedback import FeedbackNetwork
 from neurocodec.metrics import Picture
@@ -131,13 +131,17 @@ def _median_ms(call: Any, count: int = _TIMED) -> float:
 
 
 def cost(feedback: FeedbackNetwork, engine: Engine, picture: Picture) -> tuple[float, float]:
-    """Milliseconds of one verdict whose original is new, and of a decoder's frame, from two references."""
+    """Milliseconds of one verdict whose original is new, and of a decoder's frame, from two references.
+
+    Both as the codec takes them by default, :data:`~neurocodec.engine.BATCH` pictures in one call.
+    """
+    pictures = np.repeat(picture[None], BATCH, 0)
     reference = engine.reference(picture)
-    points = np.repeat(engine.keypoints(picture[None]), 8, 0)
+    points = np.repeat(engine.keypoints(picture[None]), BATCH, 0)
     used = [reference] * min(2, engine.max_references)
     # a copy is another picture to a network that remembers originals
-    verdict = _median_ms(lambda: feedback(picture[None], [picture.copy()]))
-    return verdict, _median_ms(lambda: engine.render(used, points), 10) / len(points)
+    verdict = _median_ms(lambda: feedback(pictures, [picture.copy() for _ in pictures]))
+    return verdict / BATCH, _median_ms(lambda: engine.render(used, points), 10) / BATCH
 
 
 def measure(

@@ -1,9 +1,10 @@
 """Encodes and decodes real clips and measures the result, all bytes counted.
 
-    neurocodec train evaluate CLIP... [--lpips WEIGHTS] [--sweep quantization=50,100,200] [--json FILE]
+    neurocodec train evaluate CLIP... [--lpips WEIGHTS] [--against hevc,av1] [--sweep quantization=50,100,200]
 
 Beside the codec stands a frozen reference: the first frame as one AV1 still of at most the same bytes, held
-for the whole clip.  It needs no model at all; what it scores is what motion is worth.
+for the whole clip.  It needs no model at all; what it scores is what motion is worth.  Other codecs
+stand beside it at the finest setting that takes no more bytes than ours, at whichever size looks better.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from numpy.typing import NDArray
 from neurocodec import models
 from neurocodec.api import encode, pictures, probe
 from neurocodec.block import StillCodec
+from neurocodec.compare import budget, registry
+from neurocodec.compare.codec import Codec
 from neurocodec.compare.faces import Identity, LandmarkError
 from neurocodec.compare.metric import LpipsAlex, Metric, MsSsim, PsnrRgb, Ssim
 from neurocodec.compare.ours import lossless
@@ -99,10 +102,34 @@ def frozen(frame: Picture, budget: int) -> Picture:
     return decode_still(best, StillCodec.AV1, frame.shape[0])
 
 
-def evaluate(path: Path, seconds: float, measure: Measure, every: int, **settings: Any) -> dict[str, Any]:
+def beside(
+    peer: Codec, originals: NDArray[np.uint8], fps: Fraction, size: int, measure: Measure, every: int
+) -> dict[str, Any]:
+    """Figures of a peer in at most ``size`` bytes (or as few as it can), and ``kbps``, ``point``.
+
+    Of its sizes, the one that looks best by LPIPS, or by ours.
+
+    Raises:
+        UnsupportedError: the peer cannot run here.
+    """
+    best: dict[str, Any] = {}
+    judge = "lpips" if "lpips" in measure.names else "likeness"
+    for coded in budget.within(peer, originals, fps, size):
+        shown = budget.decoded(peer, coded, originals, fps)[::every]
+        found: dict[str, Any] = dict(measure(list(originals[::every]), list(shown), fps))
+        if not best or found[judge] < best[judge]:
+            kbps = coded.size * 8 * float(fps) / len(originals) / 1000
+            best = {**found, "kbps": kbps, "point": peer.label(coded.point)}
+    return best
+
+
+def evaluate(
+    path: Path, seconds: float, measure: Measure, every: int, peers: Sequence[Codec] = (), **settings: Any
+) -> dict[str, Any]:
     """Figures of one clip and (``..._frozen``) of its frozen reference; under ``pictures``, some frames.
 
-    ``settings`` are encode options; ``every``-th frames are measured.
+    ``settings`` are encode options; ``every``-th frames are measured.  Figures of ``peers`` end in their
+    names.
     """
     model = models.find(settings.get("model") or models.DEFAULT_MOTION, "motion")
     originals, fps = read_squares(path, model.size, seconds)
@@ -115,6 +142,7 @@ def evaluate(path: Path, seconds: float, measure: Measure, every: int, **setting
     still = frozen(originals[0], info.bytes["total"])
     source, shown = originals[::every], decoded[::every]
     held = measure(source, [still] * len(source), fps)
+    others = {p.name: beside(p, np.stack(originals), fps, info.bytes["total"], measure, every) for p in peers}
     picked = np.linspace(0, len(originals) - 1, 6).astype(int)
     return {
         "clip": path.stem,
@@ -127,6 +155,7 @@ def evaluate(path: Path, seconds: float, measure: Measure, every: int, **setting
         "fps": report.frames / report.seconds,
         **measure(source, shown, fps),
         **{f"{name}_frozen": value for name, value in held.items()},
+        **{f"{name}_{peer}": value for peer, found in others.items() for name, value in found.items()},
         "pictures": [(originals[k], decoded[k], still) for k in picked],
     }
 
@@ -174,10 +203,10 @@ def points_of(sweeps: Sequence[str]) -> list[dict[str, Any]]:
 
 
 class _Table:
-    """One line for each clip: rates, then every figure beside the frozen reference's."""
+    """One line for each clip: rates, then every figure beside the frozen reference's; then one a peer."""
 
-    def __init__(self, first: str, names: Sequence[str]) -> None:
-        self._names, self._width = names, max(12, len(first))
+    def __init__(self, first: str, names: Sequence[str], peers: Sequence[str]) -> None:
+        self._names, self._width, self._peers = names, max(12, len(first)), peers
         click.echo(
             f"{first:<{self._width}}" + "".join(f"{n[:9]:>10}" for n in RATES)
             + "".join(f"{n + '/frozen':>18}" for n in names)
@@ -188,6 +217,11 @@ class _Table:
             f"{label[: self._width]:<{self._width}}" + "".join(f"{r[n]:10.2f}" for n in RATES)
             + "".join(f"{r[n]:11.3f} {r[f'{n}_frozen']:6.3f}" for n in self._names)
         )  # fmt: skip
+        for peer in self._peers:
+            figures = "".join(f"{r[f'{n}_{peer}']:11.3f}" + " " * 7 for n in self._names)
+            click.echo(
+                f"  {peer[: self._width - 2]:<{self._width - 2}}{r[f'kbps_{peer}']:10.2f}{'':20}{figures}"
+            )
 
 
 @click.command()
@@ -199,6 +233,7 @@ class _Table:
 @click.option("--landmark-net", type=click.Path(path_type=Path), help="468-point net (tflite).")
 @click.option("--identity-net", type=click.Path(path_type=Path), help="dlib's face descriptor.")
 @click.option("--face-detector", type=click.Path(path_type=Path), help="YuNet; for the two above.")
+@click.option("--against", metavar="CODEC,CODEC", help="Other codecs at our bytes, as of 'compare'.")
 @click.option(
     "--sweep",
     "sweeps",
@@ -211,14 +246,17 @@ class _Table:
 @click.option("--set", "settings", multiple=True, help="An encode option, NAME=VALUE.")
 def main(
     clips: tuple[Path, ...], model: str | None, seconds: float, every: int, lpips: Path | None,
-    landmark_net: Path | None, identity_net: Path | None, face_detector: Path | None,
+    landmark_net: Path | None, identity_net: Path | None, face_detector: Path | None, against: str | None,
     sweeps: tuple[str, ...], sheet_path: Path | None, json_path: Path | None, settings: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Encode and decode CLIPS (files or folders) and measure: ours, and a frozen reference of as many bytes.
 
+    With --against, other codecs too: the finest setting that takes no more bytes than ours (or else the
+    coarsest), at full or smaller size, whichever looks better.
+
     \b
     Examples:
-      neurocodec train evaluate val/ --lpips lpips_alex.safetensors
+      neurocodec train evaluate val/ --lpips lpips_alex.safetensors --against hevc,av1
       neurocodec train evaluate val/ --sweep quantization=50,100,200 --sweep reference_quality=10,24,50
     """
     if every < 1 or seconds <= 0:
@@ -227,14 +265,17 @@ def main(
     points = points_of(sweeps)
     paths = expanded(clips)
     measure = Measure(lpips, face_detector, landmark_net, identity_net)
-    names = [*RATES, *(n + end for n in measure.names for end in ("", "_frozen"))]
+    peers = [kind() for kind in registry.chosen(against, registry.CODECS, "codec")] if against else []
+    others = [p.name for p in peers]
+    ends = ["", "_frozen", *(f"_{name}" for name in others)]
+    names = [*RATES, *(f"kbps_{name}" for name in others), *(n + end for n in measure.names for end in ends)]
     reports: list[dict[str, Any]] = []
     results: list[dict[str, Any]] = []
-    table = _Table(" ".join(points[0]) if sweeps else "clip", measure.names)
+    table = _Table(" ".join(points[0]) if sweeps else "clip", measure.names, others)
     for point in points:
         results = []
         for path in paths:
-            results.append(evaluate(path, seconds, measure, every, **{**fixed, **point}))
+            results.append(evaluate(path, seconds, measure, every, peers, **{**fixed, **point}))
             if not sweeps:
                 table.line(results[-1]["clip"], results[-1])
         whole = summary(results, names)

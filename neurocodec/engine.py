@@ -28,7 +28,7 @@ Pictures = NDArray[np.uint8]
 BATCH = 8
 """Pictures handed to a network in one call."""
 _REMEMBERED = 48
-"""Originals whose features a distance remembers, about 1.4 MB each at 256x256."""
+"""Originals whose features a distance remembers, with those of the renderings beside them 2.5 MB each."""
 
 
 def choose_device(name: str) -> torch.device:

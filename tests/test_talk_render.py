@@ -110,10 +110,9 @@ def test_likeness_of_features_is_that_of_normalized_ones() -> None:
         np.testing.assert_allclose(likeness(a, a).numpy(), 0, atol=1e-5)
 
 
-@pytest.mark.parametrize(("widths", "group"), [((24, 40), 8), ((16, 32), 0)])
-def test_the_first_convolution_reads_pictures_as_they_lie(widths: tuple[int, ...], group: int) -> None:
+def test_the_first_convolution_reads_pictures_as_they_lie() -> None:
     torch.manual_seed(9)
-    likeness = Likeness(widths, group).eval()
+    likeness = Likeness((8, 24)).eval()
     levels = torch.randint(256, (2, 32, 48, 3))
     with torch.inference_mode():
         wanted = likeness.features(levels.permute(0, 3, 1, 2) / 255)
@@ -140,12 +139,7 @@ def test_distances_do_not_depend_on_company() -> None:
     with torch.inference_mode():
         np.testing.assert_allclose(alone, network(a, b).numpy(), rtol=0.02, atol=1e-3)
     assert alone.min() >= 0
-    assert alone.max() > 0.05
-
-
-def test_widths_that_cannot_be_grouped_are_refused() -> None:
-    with pytest.raises(ValueError, match="multiples of 8"):
-        Likeness((20, 40), 8)
+    assert alone.max() > 0.02
 
 
 def test_sharpening_leaves_what_is_smooth_and_lifts_what_is_not() -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-WIDTHS = (24, 40, 56, 64)
+WIDTHS = (16, 32, 64, 96)
 _SMALLEST_NORM = 1e-2
 
 
@@ -50,15 +50,13 @@ def on_levels(conv: nn.Conv2d) -> nn.Conv2d:
 class Likeness(nn.Module):
     """(B,3,S,S) twice, in [0,1] -> distances (B,), 0 = alike; S a multiple of 16."""
 
-    def __init__(self, widths: Sequence[int] = WIDTHS, group: int = 8) -> None:
+    def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
-        if any(w < 1 or (group and w % group) for w in widths):
-            raise ValueError(f"widths must be multiples of {group}")
         self.stages = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(a, b, 3, 1 if k == 0 else 2, 1),
                 nn.LeakyReLU(0.1, inplace=True),
-                nn.Conv2d(b, b, 3, 1, 1, groups=b // group if group else 1),
+                nn.Conv2d(b, b, 3, 1, 1),
                 nn.LeakyReLU(0.1, inplace=True),
             )
             for k, (a, b) in enumerate(zip((12, *widths[:-1]), widths, strict=True))

@@ -35,7 +35,7 @@ from neurocodec.driven import DrivenEngine
 from neurocodec.engine import BATCH, Engine, Reference
 from neurocodec.errors import InputError, UnsupportedError
 from neurocodec.faces import default_engine
-from neurocodec.feedback import FeedbackNetwork, open_feedback
+from neurocodec.feedback import FeedbackNetwork, find_feedback, open_feedback
 from neurocodec.fit import cut, pad
 from neurocodec.header import FINEST_TIME_BASE, HASH_BYTES, AudioTrack, Colour, Fit, Header, LatentModel
 from neurocodec.landmarks import LandmarkCode, LandmarkEncoder, dequantize, quantize, scaled
@@ -96,16 +96,13 @@ class Frame:
 
 def _feedback(options: EncodeOptions, notes: list[str]) -> FeedbackNetwork:
     """The chosen feedback network (None: the original's, where it has been imported)."""
-    name = options.feedback
-    if name is None:
-        name = models.ORIGINAL_FEEDBACK
-        if all(m.name != name for m in models.installed()):
-            name = models.DEFAULT_FEEDBACK
-            notes.append(
-                "the original's feedback network is not imported; using neurocodec's own "
-                "(see 'neurocodec models import')"
-            )
-    return open_feedback(models.find(name, "feedback"), options.device)
+    description = find_feedback(options.feedback)
+    if options.feedback is None and description.name != models.ORIGINAL_FEEDBACK:
+        notes.append(
+            "the original's feedback network is not imported; using neurocodec's own "
+            "(see 'neurocodec models import')"
+        )
+    return open_feedback(description, options.device)
 
 
 @dataclass

@@ -57,6 +57,19 @@ class UnaidedFeedback:
             return self._network.verdict(batch).double().cpu().numpy()
 
 
+def find_feedback(name: str | None) -> ModelDescription:
+    """A feedback network by name or file; None: the original's, or ours where that has not been imported.
+
+    Raises:
+        InputError: there is none.
+        UsageError: it is of another kind.
+    """
+    if name is None:
+        imported = any(m.name == models.ORIGINAL_FEEDBACK for m in models.installed())
+        name = models.ORIGINAL_FEEDBACK if imported else models.DEFAULT_FEEDBACK
+    return models.find(name, "feedback")
+
+
 def open_feedback(description: ModelDescription, device: str = "auto") -> FeedbackNetwork:
     """A model of kind ``feedback``, ready to judge renderings.
 

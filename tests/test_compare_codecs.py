@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SAMPLES
+from safetensors.torch import load_file
 
+from neurocodec import models
 from neurocodec.api import probe
 from neurocodec.compare import external
 from neurocodec.compare.budget import decoded, finest, within
@@ -222,3 +224,18 @@ def test_a_peer_within_a_budget(small: Clip) -> None:
     assert decoded(codec, coded[0], small.frames, small.fps).shape == small.frames.shape
     with pytest.raises(UnsupportedError, match="rate cannot be chosen"):
         within(Frozen(64), small.frames, small.fps, 10)
+
+
+def test_other_verdicts_are_another_codec(tmp_path: Path) -> None:
+    """What the cache holds of one feedback network is not taken for another's."""
+    tensors = {k: v + 0.01 for k, v in load_file(models.find("likeness", "feedback").path).items()}
+    other = models.save(
+        tmp_path / "other.safetensors", tensors, name="other", architecture="likeness", size=256,
+        keypoints=0, config={}, half=True,
+    )  # fmt: skip
+    point = Ours().default()
+    changed = Ours({"feedback": str(other.path)})
+    assert changed.missing() is None
+    assert changed.identity(point) != Ours().identity(point)
+    assert f"feedback other {other.hash[:16]}" in changed.version()
+    assert "none.safetensors" in str(Ours({"feedback": "none.safetensors"}).missing())

@@ -21,6 +21,7 @@ from neurocodec.compare.clips import Frames
 from neurocodec.compare.codec import Codec, Point, enlarge
 from neurocodec.container import NfcReader
 from neurocodec.errors import DamagedFileError, NeurocodecError, UsageError
+from neurocodec.feedback import find_feedback
 from neurocodec.fit import crop, pad, resize
 from neurocodec.header import Rectangle
 from neurocodec.models import ModelDescription, find
@@ -87,16 +88,16 @@ class Ours(Codec):
 
     def missing(self) -> str | None:
         try:
-            _ = self.model
+            self.version()
         except NeurocodecError as error:
             return str(error)
         return None
 
     def version(self) -> str:
-        model = self.model
+        model, judge = self.model, find_feedback(self._options({}).resolved().feedback)
         return (
             f"neurocodec {neurocodec.__version__} (code {sources_digest()[:12]}), "
-            f"model {model.name} {model.hash[:16]}"
+            f"model {model.name} {model.hash[:16]}, feedback {judge.name} {judge.hash[:16]}"
         )
 
     def settings(self) -> dict[str, str]:

@@ -121,8 +121,9 @@ def agreement(
         if not quiet:
             click.echo(f"neurocodec: {clip}: {count} renderings", err=True)
 
+    paths = expanded(clips)
     found = measure(
-        expanded(clips), open_feedback(network), Lpips(Path(file)), seconds=seconds, every=every, model=model,
+        paths, open_feedback(network), Lpips(Path(file)), seconds=seconds, every=every, model=model,
         progress=progress,
     )  # fmt: skip
     result = {
@@ -136,7 +137,7 @@ def agreement(
     else:
         own = sorted(found.clips.values())
         middle = f"; clip by clip, median {own[len(own) // 2]:.3f}, least {own[0]:.3f}" if own else ""
-        click.echo(f"{network.name} beside LPIPS on {found.frames} renderings of {len(clips)} arguments")
+        click.echo(f"{network.name} beside LPIPS on {found.frames} renderings of {len(paths)} clips")
         click.echo(f"Spearman {found.spearman:.3f}, Pearson {found.pearson:.3f}{middle}")
         click.echo(
             f"a verdict takes {found.verdict_ms:.2f} ms, a rendered frame {found.frame_ms:.2f} ms: "

@@ -28,7 +28,7 @@ Pictures = NDArray[np.uint8]
 BATCH = 8
 """Pictures handed to a network in one call."""
 _REMEMBERED = 48
-"""Originals whose features a distance remembers, with those of the renderings beside them 2.5 MB each."""
+"""Originals whose features a distance remembers, at most 2.5 MB each in bfloat16."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -212,7 +212,7 @@ class DistanceEngine:
             for k in range(0, len(a), BATCH):
                 found, known = self._both(a[k : k + BATCH], b[k : k + BATCH])
                 out.append(self._network.compare(found, known))
-        return torch.cat(out).double().cpu().numpy()
+        return torch.cat(out).clamp_(min=0).double().cpu().numpy()
 
     def _both(
         self, pictures: Pictures, originals: Sequence[Pictures]
@@ -220,8 +220,11 @@ class DistanceEngine:
         """Of both, in one go with originals that are new."""
         new = list({id(p): p for p in originals if id(p) not in self._known}.values())
         found = self._scales(np.concatenate([pictures, np.stack(new)]) if new else pictures)
+        few = len(new) < len(pictures)
         for k, picture in enumerate(new, len(pictures)):
-            self._known[id(picture)] = picture, _part(found, k, k + 1)
+            # a part keeps all of the call's features: of a few new ones there are copies
+            own = _part(found, k, k + 1)
+            self._known[id(picture)] = picture, [Features(*map(torch.clone, x)) for x in own] if few else own
         if len(new) == len(originals):
             known = _part(found, len(pictures), None)
         else:

@@ -17,10 +17,11 @@ _SPINS = "5000"
 
 
 def spin() -> None:
-    """Have OpenMP's threads (GNU's library) look out for the next operator for some 50 us before they sleep.
+    """Have OpenMP's threads (GNU's library) sleep after looking out for work for some 50 us, not some 3 ms.
 
-    A frame takes hundreds of operators, and waking a thread takes longer than most of them.  Where other work
-    wants the cores, little is lost.  What the environment says wins; without effect once torch is imported.
+    A frame takes hundreds of operators, and waking a thread takes longer than most of them; but where other
+    work wants the cores, looking out takes them from it, and from the codec's own writer.  What the
+    environment says wins; without effect once torch is imported.
     """
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)

@@ -24,6 +24,7 @@ def fact_file(name: str) -> Path:
 @pytest.fixture(scope="session", autouse=True)
 def few_threads() -> None:
     torch.set_num_threads(2)
+    os.environ.setdefault("GOMP_SPINCOUNT", "5000")  # as commands run in this process would have it
 
 
 def cut(source: Path, target: Path, frames: int) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +27,21 @@ neurocodec.decode(source, target, model=model, threads=int(threads), force=True)
 print((time.thread_time() - main) / (time.process_time() - process))
 """
 """The main thread's share of the work of a decode that is not the first."""
+
+FIRST_SEEN = """
+import os, sys
+sys.path[:] = sys.argv[1:]
+class Watch:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            print(os.environ.get("GOMP_SPINCOUNT"))
+            sys.stdout.flush()
+            os._exit(0)
+sys.meta_path.insert(0, Watch())
+from neurocodec.cli import main
+main(["models", "show", "likeness"])
+"""
+"""What the environment says of OpenMP's threads when a command first imports torch."""
 
 
 @pytest.mark.parametrize("number", [0, -1, 257])
@@ -111,8 +125,7 @@ def test_the_command_has_threads_wait_awake(
         monkeypatch.delenv(name, raising=False)
     for name, value in given.items():
         monkeypatch.setenv(name, value)
-    try:
-        threads.spin()
-        assert os.environ.get("GOMP_SPINCOUNT") == spins
-    finally:
-        os.environ.pop("GOMP_SPINCOUNT", None)
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", FIRST_SEEN, *sys.path], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == str(spins), done.stderr

@@ -7,6 +7,7 @@ operator is missing (PyTorch built without oneDNN, another device), the layers r
 from __future__ import annotations
 
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -19,7 +20,7 @@ _AVAILABLE = torch.backends.mkldnn.is_available() and hasattr(
 
 
 class FusedConvolution(nn.Module):
-    """activation(conv(x) + shortcut); for inference.
+    """activation(conv(x) + shortcut); for inference, with weights that no longer change.
 
     Args:
         conv: with numbers as padding.
@@ -43,6 +44,10 @@ class FusedConvolution(nn.Module):
             slope = [self.activation.negative_slope]
             return torch.ops.mkldnn._convolution_pointwise(x, *geometry, "leaky_relu", slope, "")
         return torch.ops.mkldnn._convolution_pointwise(x, *geometry, "relu", [], "")
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what oneDNN alone can read."""
+        return {**super().__getstate__(), "_packed": None}
 
     def _weight(self, x: Tensor) -> Tensor:
         """The weights as oneDNN lays them out for pictures like ``x``; else it would do so in every call."""

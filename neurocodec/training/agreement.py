@@ -133,7 +133,7 @@ def _median_ms(call: Any, count: int = _TIMED) -> float:
 def cost(feedback: FeedbackNetwork, engine: Engine, picture: Picture) -> tuple[float, float]:
     """Milliseconds of one verdict whose original is new, and of a decoder's frame, from two references.
 
-    Both as the codec takes them by default, :data:`~neurocodec.engine.BATCH` pictures in one call.
+    Both with :data:`~neurocodec.engine.BATCH` pictures in one call.
     """
     pictures = np.repeat(picture[None], BATCH, 0)
     reference = engine.reference(picture)

@@ -33,7 +33,7 @@ from neurocodec.compare.metric import LpipsAlex, Metric, MsSsim, PsnrRgb, Ssim
 from neurocodec.compare.ours import lossless
 from neurocodec.compare.weights import metric_files
 from neurocodec.engine import DistanceEngine
-from neurocodec.errors import NeurocodecError, OutputError, UsageError
+from neurocodec.errors import NeurocodecError, OutputError, UnsupportedError, UsageError
 from neurocodec.fit import resize
 from neurocodec.options_text import encode_settings
 from neurocodec.still import decode_still, encode_still
@@ -266,6 +266,8 @@ def main(
     paths = expanded(clips)
     measure = Measure(lpips, face_detector, landmark_net, identity_net)
     peers = [kind() for kind in registry.chosen(against, registry.CODECS, "codec")] if against else []
+    for reason in filter(None, (p.missing() for p in peers)):
+        raise UnsupportedError(reason)
     others = [p.name for p in peers]
     ends = ["", "_frozen", *(f"_{name}" for name in others)]
     names = [*RATES, *(f"kbps_{name}" for name in others), *(n + end for n in measure.names for end in ends)]

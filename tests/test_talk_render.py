@@ -1,5 +1,6 @@
 """The CPU's renderer paints what the network does; a distance that remembers measures the same."""
 
+import copy
 from pathlib import Path
 
 import cv2

@@ -42,7 +42,7 @@ def trained(cache: Path) -> tuple[Path, str]:
     folder = cache.parent
     base = untrained.write(folder, SHAPE)
     command = [
-        "train", "references", "--cache", str(cache), "--out", str(folder / "run"), "--steps", "60", *QUICK,
+        "train", "references", "--cache", str(cache), "--out", str(folder / "run"), "--steps", "200", *QUICK,
         "--rate", "4e-3", "--model", str(base.path), "--name", "cleaner",
         "--export", str(folder / "cleaner.safetensors"),
     ]  # fmt: skip

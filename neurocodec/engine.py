@@ -28,7 +28,7 @@ Pictures = NDArray[np.uint8]
 BATCH = 8
 """Pictures handed to a network in one call."""
 _REMEMBERED = 48
-"""Originals whose features a distance remembers, at most 2.5 MB each in bfloat16."""
+"""Originals whose features a distance remembers, about 1.2 MB each in bfloat16."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -220,11 +220,10 @@ class DistanceEngine:
         """Of both, in one go with originals that are new."""
         new = list({id(p): p for p in originals if id(p) not in self._known}.values())
         found = self._scales(np.concatenate([pictures, np.stack(new)]) if new else pictures)
-        few = len(new) < len(pictures)
         for k, picture in enumerate(new, len(pictures)):
-            # a part keeps all of the call's features: of a few new ones there are copies
-            own = _part(found, k, k + 1)
-            self._known[id(picture)] = picture, [Features(*map(torch.clone, x)) for x in own] if few else own
+            # a part would keep all of the call's features
+            own = [Features(*map(torch.clone, x)) for x in _part(found, k, k + 1)]
+            self._known[id(picture)] = picture, own
         if len(new) == len(originals):
             known = _part(found, len(pictures), None)
         else:

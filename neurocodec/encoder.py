@@ -35,7 +35,7 @@ from neurocodec.driven import DrivenEngine
 from neurocodec.engine import BATCH, Engine, Reference
 from neurocodec.errors import InputError, UnsupportedError
 from neurocodec.faces import default_engine
-from neurocodec.feedback import FeedbackNetwork, find_feedback, open_feedback
+from neurocodec.feedback import CountedFeedback, FeedbackNetwork, find_feedback, open_feedback
 from neurocodec.fit import cut, pad
 from neurocodec.header import FINEST_TIME_BASE, HASH_BYTES, AudioTrack, Colour, Fit, Header, LatentModel
 from neurocodec.landmarks import LandmarkCode, LandmarkEncoder, dequantize, quantize, scaled
@@ -64,7 +64,10 @@ _AHEAD = 64
 
 @dataclass
 class EncodeReport:
-    """What an encode did; sizes in bytes, rates in kbit/s, times in seconds."""
+    """What an encode did; sizes in bytes, rates in kbit/s, times in seconds.
+
+    ``verdicts`` were asked of the feedback network, which took ``judging`` seconds of all the ``seconds``.
+    """
 
     frames: int = 0
     references: int = 0
@@ -74,6 +77,8 @@ class EncodeReport:
     seconds: float = 0.0
     model: str = ""
     feedback: str = ""
+    verdicts: int = 0
+    judging: float = 0.0
     symbols_sha256: str = ""
     verified: bool = False
     notes: list[str] = field(default_factory=list)
@@ -180,7 +185,7 @@ class Encoder:
         self.report = EncodeReport()
         description = models.find(options.model or models.DEFAULT_MOTION, "motion")
         self.engine = self._engine(description, options)
-        self.judge = _feedback(options, self.report.notes)
+        self.judge = CountedFeedback(_feedback(options, self.report.notes))
         self.report.model, self.report.feedback = description.name, self.judge.description.name
         self.schedule = RefreshSchedule(options.gap, options.alpha)
         looks_ahead = options.refresh == "lookahead"
@@ -546,6 +551,7 @@ class Encoder:
         r = self.report
         r.frames, r.references, r.duration, r.bytes = self._frames, self._references, duration, sizes
         r.kbps = rates(sizes, duration)
+        r.verdicts, r.judging = self.judge.verdicts, self.judge.seconds
         r.seconds, r.symbols_sha256 = seconds, self._digest.hexdigest()
         if self.reader.skipped:
             r.notes.append(f"{self.reader.skipped} damaged pictures of the source were left out")

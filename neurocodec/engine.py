@@ -20,15 +20,17 @@ from neurocodec.errors import UnsupportedError, UsageError
 from neurocodec.memory import keep_freed
 from neurocodec.models import ModelDescription
 from neurocodec.networks.fused import fuse_activations
-from neurocodec.networks.likeness import Features, on_levels
+from neurocodec.networks.likeness import PATCH, on_levels
 from neurocodec.networks.talk import Talk
 from neurocodec.networks.talk_render import TalkRenderer
 
 Pictures = NDArray[np.uint8]
 BATCH = 8
 """Pictures handed to a network in one call."""
-_REMEMBERED = 48
-"""Originals whose features a distance remembers, about 1.2 MB each in bfloat16."""
+_GROUP = 4
+"""Pictures that a distance looks at in one go."""
+_REMEMBERED = 128
+"""Originals whose features a distance remembers, about 0.45 MB each in bfloat16."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -199,7 +201,8 @@ class DistanceEngine:
         self._half = self.device.type == "cuda" or has_fast_bfloat16()
         if self._half and self.device.type == "cpu":
             self._network.stages.to(torch.bfloat16)
-        self._known: OrderedDict[int, tuple[Pictures, list[Features]]] = OrderedDict()
+        self._middle = torch.tensor(127.5, dtype=network.stages[0][0].conv.weight.dtype)
+        self._known: OrderedDict[int, tuple[Pictures, Tensor]] = OrderedDict()
 
     def __call__(self, a: Pictures, b: Sequence[Pictures]) -> NDArray[np.float64]:
         """Pictures (B,S,S,3) and as many (S,S,3) -> distances (B,), 0 = alike, on the scale of LPIPS."""
@@ -210,37 +213,32 @@ class DistanceEngine:
             torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled),
         ):
             for k in range(0, len(a), BATCH):
-                found, known = self._both(a[k : k + BATCH], b[k : k + BATCH])
-                out.append(self._network.compare(found, known))
-        return torch.cat(out).clamp_(min=0).double().cpu().numpy()
+                out.append(self._network.compare(*self._both(a[k : k + BATCH], b[k : k + BATCH])))
+        return torch.cat(out).double().cpu().numpy()
 
-    def _both(
-        self, pictures: Pictures, originals: Sequence[Pictures]
-    ) -> tuple[list[Features], list[Features]]:
-        """Of both, in one go with originals that are new."""
+    def _both(self, pictures: Pictures, originals: Sequence[Pictures]) -> tuple[Tensor, Tensor]:
+        """Features of both, in one go with originals that are new."""
         new = list({id(p): p for p in originals if id(p) not in self._known}.values())
-        found = self._scales(np.concatenate([pictures, np.stack(new)]) if new else pictures)
+        found = self._features([*pictures, *new])
         for k, picture in enumerate(new, len(pictures)):
             # a part would keep all of the call's features
-            own = [Features(*map(torch.clone, x)) for x in _part(found, k, k + 1)]
-            self._known[id(picture)] = picture, own
+            self._known[id(picture)] = picture, found[k].clone()
         if len(new) == len(originals):
-            known = _part(found, len(pictures), None)
+            known = found[len(pictures) :]
         else:
-            scales = zip(*(self._known[id(p)][1] for p in originals), strict=True)
-            known = [Features(*map(torch.cat, zip(*scale, strict=True))) for scale in scales]
+            known = torch.stack([self._known[id(p)][1] for p in originals])
         while len(self._known) > _REMEMBERED:
             self._known.popitem(last=False)
-        return _part(found, 0, len(pictures)), known
+        return found[: len(pictures)], known
 
-    def _scales(self, pictures: Pictures) -> list[Features]:
-        count, height, width, _ = pictures.shape
-        levels = torch.from_numpy(np.ascontiguousarray(pictures)).to(self.device)
-        middle = torch.tensor(127.5, dtype=self._network.stages[0][0].conv.weight.dtype)
-        pairs = torch.sub(levels.view(count, height, width // 2, 6), middle)
-        return self._network.scales(pairs.permute(0, 3, 1, 2))
-
-
-def _part(features: list[Features], begin: int, end: int | None) -> list[Features]:
-    """Of pictures from ``begin`` to ``end``."""
-    return [Features(*(x[begin:end] for x in level)) for level in features]
+    def _features(self, pictures: list[Pictures]) -> Tensor:
+        """In groups of one size, or half of it at the end: oneDNN takes its time for every new size."""
+        out = []
+        for k in range(0, len(pictures), _GROUP):
+            some = pictures[k : k + _GROUP]
+            lacking = -len(some) % (_GROUP if len(some) > _GROUP // 2 else _GROUP // 2)
+            levels = torch.from_numpy(np.stack([*some, *some[:1] * lacking])).to(self.device)
+            count, height, width, _ = levels.shape
+            columns = torch.sub(levels.view(count, height, width // PATCH, 3 * PATCH), self._middle)
+            out.append(self._network.scales(columns.permute(0, 3, 1, 2))[: len(some)])
+        return torch.cat(out)

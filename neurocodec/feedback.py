@@ -6,6 +6,7 @@ holds; ``classic-feedback``, the original codec's, looks at the rendering alone.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -55,6 +56,26 @@ class UnaidedFeedback:
         with torch.inference_mode():
             batch = torch.from_numpy(renderings).to(self.device).permute(0, 3, 1, 2).float().div_(255)
             return self._network.verdict(batch).double().cpu().numpy()
+
+
+class CountedFeedback:
+    """Another network's verdicts; ``verdicts`` and the ``seconds`` they took are counted."""
+
+    def __init__(self, network: FeedbackNetwork) -> None:
+        self._network = network
+        self.verdicts, self.seconds = 0, 0.0
+
+    @property
+    def description(self) -> ModelDescription:
+        """Of the other network."""
+        return self._network.description
+
+    def __call__(self, renderings: Pictures, originals: Sequence[Pictures]) -> NDArray[np.float64]:
+        began = time.perf_counter()
+        out = self._network(renderings, originals)
+        self.seconds += time.perf_counter() - began
+        self.verdicts += len(out)
+        return out
 
 
 def find_feedback(name: str | None) -> ModelDescription:

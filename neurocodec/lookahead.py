@@ -30,8 +30,8 @@ REMEMBERED = 8
 """Earlier references that a new scene is looked for in."""
 _GOOD_ENOUGH = 0.5
 """Error (1 - verdict) below which a remembered reference spares a new one at a cut."""
-_ENOUGH_LOOKS = 2
-"""Frames of a stretch that are judged at least, if the gap allows."""
+_SPARSEST = 4
+"""Gaps between frames that are judged, at most."""
 MOST_REFERENCES = 48
 """References put in one block."""
 Judge = Callable[[Pictures, Sequence[Picture]], NDArray[np.float64]]
@@ -131,35 +131,47 @@ class Lookahead:
 
     def _recall(self, offset: int) -> Placed | None:
         """The remembered reference that shows the scene beginning at ``offset`` well enough, if any."""
-        best, least = None, _GOOD_ENOUGH
-        for known in self._known:
-            rendering = self._engine.render([known.reference], self._keypoints[offset : offset + 1])
-            verdicts = self._judge(rendering, [self._pictures[offset]])
-            if 1 - verdicts[0] < least:
-                best, least = known, 1 - verdicts[0]
-        return best
+        known = [*self._known]
+        if not known:
+            return None
+        at = self._keypoints[offset : offset + 1]
+        renderings = [self._engine.render([k.reference], at) for k in known]
+        verdicts = self._judge(np.concatenate(renderings), [self._pictures[offset]] * len(known))
+        best = int(np.argmax(verdicts))
+        return known[best] if 1 - verdicts[best] < _GOOD_ENOUGH else None
 
-    def _look(self, stretch: Stretch) -> dict[int, float]:
-        """Errors (1 - verdict) of frames spread evenly over a stretch.
+    def _looked_at(self, stretch: Stretch) -> list[int]:
+        """Offsets of a stretch whose renderings are judged.
 
-        Every ``gap``-th frame of a short one, every other of these where there are many; always the last
-        where there is no reference after it.
+        Of every ``gap`` frames of the block the middle one, of long stretches every second or fourth of them;
+        always the last of the stretch where there is no reference after it.  So different stretches are
+        compared by the same frames, and what the network finds in an original is found once.
         """
-        step = min(max(self._gap, (stretch.stop - stretch.start) // _ENOUGH_LOOKS), 2 * self._gap)
-        offsets = [*range(stretch.start + step // 2, stretch.stop, step)]
-        if not offsets or (stretch.after is None and offsets[-1] != stretch.stop - 1):
+        step = self._gap
+        while step < _SPARSEST * self._gap and stretch.stop - stretch.start >= 2 * step:
+            step *= 2
+        first = stretch.start + (self._gap // 2 - stretch.start) % step
+        offsets = [*range(first, stretch.stop, step)]
+        if stretch.after is None and offsets[-1:] != [stretch.stop - 1]:
             offsets.append(stretch.stop - 1)
-        references = [stretch.before.reference]
-        if stretch.after is not None:
-            references.append(stretch.after.reference)
-        errors: dict[int, float] = {}
-        for k in range(0, len(offsets), BATCH):
-            some = offsets[k : k + BATCH]
-            renderings = self._engine.render(references, self._keypoints[some])
-            originals = [self._pictures[k] for k in some]
-            verdicts = self._judge(renderings, originals)
-            errors.update(zip(some, (1 - verdicts).tolist(), strict=True))
-        return errors
+        return offsets or [(stretch.start + stretch.stop) // 2]
+
+    def _look(self, stretches: Sequence[Stretch]) -> None:
+        """Find the errors (1 - verdict) of frames spread evenly over stretches."""
+        waiting: list[tuple[Stretch, int]] = []
+        renderings: list[Pictures] = []
+        for stretch in stretches:
+            offsets = self._looked_at(stretch)
+            references = [stretch.before.reference]
+            if stretch.after is not None:
+                references.append(stretch.after.reference)
+            for k in range(0, len(offsets), BATCH):
+                renderings.append(self._engine.render(references, self._keypoints[offsets[k : k + BATCH]]))
+            stretch.errors = {}
+            waiting += [(stretch, k) for k in offsets]
+        verdicts = self._judge(np.concatenate(renderings), [self._pictures[k] for _, k in waiting])
+        for (stretch, k), verdict in zip(waiting, verdicts.tolist(), strict=True):
+            stretch.errors[k] = 1 - verdict
 
     def _distortion(self, stretch: Stretch) -> float:
         """Estimated sum of the errors of all frames of a stretch."""
@@ -179,7 +191,7 @@ class Lookahead:
         One reference alone often takes off little where several do: what lies halfway between two poses
         is rendered from neither well.
         """
-        s.errors = self._look(s)
+        self._look([s])
         if s.after is not None:
             return [s]
         best, chosen, worse = self._distortion(s), [s], 0
@@ -193,8 +205,7 @@ class Lookahead:
             if price * spent >= best:
                 break
             parts = self._between(s, trials)
-            for part in parts:
-                part.errors = self._look(part)
+            self._look(parts)
             sum_of_costs = sum(self._distortion(part) for part in parts) + price * spent
             worse = 0 if sum_of_costs < best else worse + 1
             if sum_of_costs < best:
@@ -253,8 +264,7 @@ class Lookahead:
         if cost >= total:
             return [s]
         parts = self._between(s, trials)
-        for part in parts:
-            part.errors = self._look(part)
+        self._look(parts)
         if total - sum(self._distortion(part) for part in parts) <= cost:
             return [s]
         return self._made_real(parts)

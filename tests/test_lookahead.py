@@ -203,6 +203,22 @@ def test_the_same_frames_give_the_same_places() -> None:
     assert [(s.start, s.stop) for s in a.stretches] == [(s.start, s.stop) for s in b.stretches]
 
 
+def test_stretches_are_judged_by_the_same_frames() -> None:
+    """Those of a sparser grid are among those of a finer one; the last one if nothing follows."""
+    looker = Lookahead(FakeEngine(), judge, 5, 0.01, 0.2)  # type: ignore[arg-type]
+    place = Placed(0, 0, 0, FakeEngine().reference(picture(0)))
+    finest = set(range(2, 200, 5))
+    for start in range(0, 60):
+        for stop in range(start + 1, 120):
+            looks = looker._looked_at(Stretch(start, stop, place, place))
+            assert looks == sorted(set(looks)) and start <= looks[0] and looks[-1] < stop
+            assert set(looks) <= finest or not finest & set(range(start, stop))
+            assert (stop - start) // 20 <= len(looks) <= 6
+            assert len(looks) > 1 or stop - start < 40
+            last = looker._looked_at(Stretch(start, stop, place, None))
+            assert last == [*(k for k in looks if k in finest and k != stop - 1), stop - 1]
+
+
 def test_a_stretch_is_split_inside_itself() -> None:
     for start, stop in ((0, 2), (5, 6), (3, 60)):
         for after in (None, Placed(stop, 9, 9, FakeEngine().reference(picture(0)))):

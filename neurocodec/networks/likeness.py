@@ -1,47 +1,36 @@
 """A small perceptual distance between two pictures, trained here to agree with LPIPS.
 
-The form is that of LPIPS (Zhang et al., CVPR 2018): features at several scales, normalized at every place,
-squared differences weighted by channel and averaged.  The features are those of a small network of our own,
-so that an encoder can steer by perceptual quality without anybody's weights.
+The form is that of LPIPS (Zhang et al., CVPR 2018): features at several scales, scaled to length 1 at every
+place, and their squared differences.  The features are those of a small network of our own, so that an
+encoder can steer by perceptual quality without anybody's weights.  As AlexNet does, it first looks at every
+fourth pixel.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-WIDTHS = (16, 32, 64, 96)
-_SMALLEST_NORM = 1e-2
-
-
-class Features(NamedTuple):
-    """What B pictures have at P places of one scale.
-
-    Differences of features of length 1 are multiplied out, so that none is ever scaled, only sums of them:
-    that takes half the time.
-    """
-
-    rows: Tensor
-    """(B,P,C), of any length."""
-    scale: Tensor
-    """(B,P), 1 / length, float32."""
-    own: Tensor
-    """(B,P), weighted sum of their squares, had they length 1; float32."""
+WIDTHS = (32, 64, 96)
+PATCH = 4
+"""Pixels between places of the finest scale."""
+_SMALLEST_LENGTH = 1e-2
 
 
 def on_levels(conv: nn.Conv2d) -> nn.Conv2d:
     """The first convolution, for pictures as they lie in memory.
 
-    It takes (B,6,S,S/2), the RGB of two columns, in levels less 127.5 (which bfloat16 holds exactly), and
+    It takes (B,12,S,S/4), the RGB of four columns, in levels less 127.5 (which bfloat16 holds exactly), and
     gives what ``conv`` gives for the same pictures.
     """
-    middle = conv.weight.shape[-1] // 2
-    out = nn.Conv2d(6, conv.out_channels, (6, 3), (2, 1), (2 * middle, middle))
-    parts = conv.weight.detach().unflatten(1, (3, 2, 2)) / 255
+    size = conv.kernel_size[0]
+    out = nn.Conv2d(
+        3 * PATCH, conv.out_channels, (PATCH * size, size), (PATCH, 1), (size // 2 * PATCH, size // 2)
+    )
+    parts = conv.weight.detach().unflatten(1, (3, PATCH, PATCH)) / 255
     out.weight = nn.Parameter(parts.permute(0, 3, 1, 4, 2, 5).reshape(out.weight.shape))
     out.bias = conv.bias
     return out
@@ -59,36 +48,36 @@ class Likeness(nn.Module):
                 nn.Conv2d(b, b, 3, 1, 1),
                 nn.LeakyReLU(0.1, inplace=True),
             )
-            for k, (a, b) in enumerate(zip((12, *widths[:-1]), widths, strict=True))
+            for k, (a, b) in enumerate(zip((3 * PATCH**2, *widths[:-1]), widths, strict=True))
         )
-        self.weights = nn.ParameterList(nn.Parameter(torch.full((w,), -1.0)) for w in widths)
+        self.weights = nn.Parameter(torch.full((len(widths),), -1.0))
 
-    def features(self, pictures: Tensor) -> list[Features]:
-        """(B,3,S,S) -> features at S/2, S/4, S/8, S/16."""
-        x = F.pixel_unshuffle(pictures - 0.5, 2).contiguous(memory_format=torch.channels_last)
+    def features(self, pictures: Tensor) -> Tensor:
+        """(B,3,S,S) -> all that is compared of them (B,F)."""
+        x = F.pixel_unshuffle(pictures - 0.5, PATCH).contiguous(memory_format=torch.channels_last)
         return self.scales(x.to(next(self.stages.parameters()).dtype))
 
-    def scales(self, x: Tensor) -> list[Features]:
-        """What the first convolution takes -> features at S/2, S/4, S/8, S/16."""
-        out = []
-        for stage, weights in zip(self.stages, self.weights, strict=True):
-            x = stage(x)
-            rows = x.permute(0, 2, 3, 1).flatten(1, 2)
-            with torch.autocast(x.device.type, enabled=False):
-                both = torch.stack([torch.ones_like(weights), F.softplus(weights)], 1)
-                length, own = (rows.float().square() @ both).unbind(-1)
-                scale = length.clamp(min=_SMALLEST_NORM**2).rsqrt()
-                out.append(Features(rows, scale, own * scale.square()))
-        return out
+    def scales(self, x: Tensor) -> Tensor:
+        """What the first convolution takes -> features at S/4, S/8, S/16 in one row (B,F).
 
-    def compare(self, a: list[Features], b: list[Features]) -> Tensor:
-        """Features of B pictures twice -> distances (B,)."""
-        total = torch.zeros((), device=a[0].rows.device)
-        for x, y, weights in zip(a, b, self.weights, strict=True):
-            with torch.autocast(x.rows.device.type, enabled=False):
-                across = x.rows.float() * y.rows.float() @ F.softplus(weights)
-                total = total + (x.own + y.own - 2 * across * x.scale * y.scale).mean(1)
-        return total
+        They are scaled so that the distance of two pictures is the squared length of their difference.
+        """
+        out = []
+        for stage, weight in zip(self.stages, F.softplus(self.weights), strict=True):
+            x = stage(x)
+            rows = x.permute(0, 2, 3, 1)
+            with torch.autocast(x.device.type, enabled=False):
+                length = torch.linalg.vector_norm(rows, dim=-1, keepdim=True, dtype=torch.float32)
+                places = rows.shape[1] * rows.shape[2]
+                scale = (weight.float() / places).sqrt() / length.clamp(min=_SMALLEST_LENGTH)
+                out.append((rows * scale.to(rows.dtype)).flatten(1))
+        return torch.cat(out, 1)
+
+    @staticmethod
+    def compare(a: Tensor, b: Tensor) -> Tensor:
+        """Features (B,F) of B pictures twice -> distances (B,), float32."""
+        with torch.autocast(a.device.type, enabled=False):
+            return torch.linalg.vector_norm(a - b, dim=1, dtype=torch.float32).square()
 
     def forward(self, a: Tensor, b: Tensor) -> Tensor:
         return self.compare(self.features(a), self.features(b))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,52 +22,69 @@ from neurocodec.api import encode
 from neurocodec.compare.ours import lossless
 from neurocodec.container import Loss, NfcReader
 from neurocodec.decoder import Decoder
-from neurocodec.engine import BATCH, Engine
 from neurocodec.errors import InputError
 from neurocodec.feedback import FeedbackNetwork
 from neurocodec.metrics import Picture
-from neurocodec.options import DecodeOptions, EncodeOptions
+from neurocodec.options import DecodeOptions
 from neurocodec.packets import parse_frames
 from neurocodec.training.clips import read_squares
 
 Distance = Callable[[Picture, Picture], float]
-_TIMED = 40
-"""Calls that a time is the median of."""
 
 
 @dataclass
 class Agreement:
-    """Rank correlation of verdicts with (minus) distances, and what a verdict costs.
+    """Rank correlation of verdicts with (minus) distances, and what verdicts cost an encoder.
 
-    ``clips`` holds each clip's own rank correlation; ``verdict_ms`` are the milliseconds of one verdict on an
-    original that is new, ``frame_ms`` those of one decoded frame, ``gap`` the frames to a verdict.
+    ``clips`` holds each clip's own rank correlation; ``spent`` the times of encoding and decoding the clips.
     """
 
     spearman: float
     pearson: float
     frames: int
     clips: dict[str, float]
-    verdict_ms: float = 0.0
-    frame_ms: float = 0.0
-    gap: int = EncodeOptions.gap
+    spent: Spent = field(default_factory=lambda: Spent())
+
+
+@dataclass
+class Spent:
+    """Frames encoded, verdicts asked for, and seconds: of all verdicts, and of decoding all the frames.
+
+    Decoding is from packets to pictures of the model's size; reading and writing files do not count.
+    """
+
+    frames: int = 0
+    verdicts: int = 0
+    judging: float = 0.0
+    decoding: float = 0.0
+
+    @property
+    def verdicts_per_frame(self) -> float:
+        """Verdicts asked for in an encoded frame."""
+        return self.verdicts / max(1, self.frames)
+
+    @property
+    def judging_ms(self) -> float:
+        """Milliseconds of verdicts in an encoded frame."""
+        return 1000 * self.judging / max(1, self.frames)
+
+    @property
+    def decoding_ms(self) -> float:
+        """Milliseconds of decoding a frame."""
+        return 1000 * self.decoding / max(1, self.frames)
 
     @property
     def share(self) -> float:
-        """One verdict's part of the time of one decoded frame."""
-        return self.verdict_ms / self.frame_ms if self.frame_ms else 0.0
-
-    @property
-    def share_per_frame(self) -> float:
-        """The same per frame, where every ``gap``-th is judged."""
-        return self.share / self.gap
+        """Verdicts' part of a frame's decoding."""
+        return self.judging / self.decoding if self.decoding else 0.0
 
 
 def renderings(
-    data: io.BytesIO, model: str | None = None, device: str = "auto"
+    data: io.BytesIO, spent: Spent, model: str | None = None, device: str = "auto"
 ) -> Iterator[tuple[int, Picture]]:
     """Index and rendering (S,S,3) of every rendered frame of an ``.nfc`` file.
 
-    Frames that are references themselves are left out.
+    Frames that are references themselves are left out, but ``spent`` counts the time of all.
     """
     reader = NfcReader(data, "clip")
     decoder = Decoder(reader.header, DecodeOptions(model=model, device=device))
@@ -77,21 +94,27 @@ def renderings(
             continue
         block = item[0]
         frames = parse_frames(block, reader.header)
-        for frame, (_, picture) in zip(frames, decoder.pictures(block), strict=True):
+        began = time.perf_counter()
+        shown = list(decoder.pictures(block))
+        spent.decoding += time.perf_counter() - began
+        for frame, (_, picture) in zip(frames, shown, strict=True):
             if frame.symbols is not None:
                 yield index, picture
             index += 1
 
 
 def judged_frames(
-    path: Path, seconds: float, every: int, size: int, **settings: Any
+    path: Path, seconds: float, every: int, size: int, spent: Spent, **settings: Any
 ) -> Iterator[tuple[Picture, Picture]]:
-    """Rendering and original of every ``every``-th rendered frame of a clip."""
+    """Rendering and original of every ``every``-th rendered frame of a clip; ``spent`` counts times."""
     originals, fps = read_squares(path, size, seconds)
     out = io.BytesIO()
-    encode(lossless(np.stack(originals), fps), out, **settings)
+    report = encode(lossless(np.stack(originals), fps), out, **settings)
+    spent.frames += report.frames
+    spent.verdicts += report.verdicts
+    spent.judging += report.judging
     out.seek(0)
-    for k, picture in renderings(out, settings.get("model")):
+    for k, picture in renderings(out, spent, settings.get("model")):
         if k % every == 0:
             yield picture, originals[k]
 
@@ -120,47 +143,24 @@ def agreement(
     )  # fmt: skip
 
 
-def _median_ms(call: Any, count: int = _TIMED) -> float:
-    """Median wall time of a call in milliseconds, after three that do not count."""
-    times = []
-    for _ in range(count + 3):
-        began = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - began)
-    return 1000 * float(np.median(times[3:]))
-
-
-def cost(feedback: FeedbackNetwork, engine: Engine, picture: Picture) -> tuple[float, float]:
-    """Milliseconds of one verdict whose original is new, and of a decoder's frame, from two references.
-
-    Both with :data:`~neurocodec.engine.BATCH` pictures in one call.
-    """
-    pictures = np.repeat(picture[None], BATCH, 0)
-    reference = engine.reference(picture)
-    points = np.repeat(engine.keypoints(picture[None]), BATCH, 0)
-    used = [reference] * min(2, engine.max_references)
-    # a copy is another picture to a network that remembers originals
-    verdict = _median_ms(lambda: feedback(pictures, [picture.copy() for _ in pictures]))
-    return verdict / BATCH, _median_ms(lambda: engine.render(used, points), 10) / BATCH
-
-
 def measure(
     paths: Sequence[Path], feedback: FeedbackNetwork, distance: Distance, *, seconds: float, every: int,
-    model: str | None = None, progress: Callable[[str, int], None] | None = None,
+    model: str | None = None, refresh: str | None = None, progress: Callable[[str, int], None] | None = None,
 ) -> Agreement:  # fmt: skip
     """Encode clips at the default options and compare the network's verdicts with ``distance`` (LPIPS).
 
+    The encodes are steered by the same network; ``refresh`` as in :class:`~neurocodec.options.EncodeOptions`.
     ``progress`` is called with each clip's name and how many of its frames were judged.
 
     Raises:
         InputError: a clip that cannot be read, or too few frames.
     """
     description = models.find(model or models.DEFAULT_MOTION, "motion")
-    settings = {"model": model} if model else {}
-    verdicts, distances = {}, {}
+    settings = {"model": model, "refresh": refresh, "feedback": str(feedback.description.path)}
+    verdicts, distances, spent = {}, {}, Spent()
     for name, path in names(paths).items():
         guesses, truths = [], []
-        made = judged_frames(path, seconds, every, description.size, **settings)
+        made = judged_frames(path, seconds, every, description.size, spent, **settings)
         for rendering, original in made:
             guesses.append(float(feedback(rendering[None], [original])[0]))
             truths.append(distance(rendering, original))
@@ -168,8 +168,7 @@ def measure(
         if progress:
             progress(name, len(guesses))
     found = agreement(verdicts, distances)
-    picture = read_squares(paths[0], description.size, 0.01)[0][0]
-    found.verdict_ms, found.frame_ms = cost(feedback, Engine(description), picture)
+    found.spent = spent
     return found
 
 

@@ -79,6 +79,13 @@ def feedback(
 @click.argument("clips", nargs=-1, type=PATH, required=True)
 @click.option("--feedback", "feedback_name", metavar="NAME|FILE", help="[default: likeness]")
 @click.option("--model", metavar="NAME|FILE", help="Motion model.  [default: talk256]")
+@click.option(
+    "--refresh",
+    type=click.Choice(["lookahead", "schedule"]),
+    default="lookahead",
+    show_default=True,
+    help="How the encoder uses verdicts.",
+)
 @click.option("--lpips", metavar="FILE", help="AlexNet LPIPS, the truth (or NEUROCODEC_LPIPS).")
 @click.option("--seconds", default=10.0, show_default=True, help="Of each clip, from its beginning.")
 @click.option("--every", default=5, show_default=True, help="Judge every n-th frame.")
@@ -87,13 +94,14 @@ def feedback(
 @click.option("-q", "--quiet", is_flag=True, help="No progress.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def agreement(
-    clips: tuple[Path, ...], feedback_name: str | None, model: str | None, lpips: str | None, seconds: float,
-    every: int, check: bool, threads: int | None, quiet: bool, as_json: bool,
+    clips: tuple[Path, ...], feedback_name: str | None, model: str | None, refresh: str, lpips: str | None,
+    seconds: float, every: int, check: bool, threads: int | None, quiet: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """How a feedback network's verdicts rank renderings, beside their LPIPS, and what they cost.
 
     CLIPS (files or folders, of people it was not trained on) are encoded at the default options and decoded;
-    every n-th rendered frame is judged as an encoder judges it.
+    every n-th rendered frame is judged as an encoder judges it.  The cost is what these encodes spent on
+    verdicts, beside the decoding of the same frames.
 
     \b
     Example:
@@ -124,13 +132,13 @@ def agreement(
     paths = expanded(clips)
     found = measure(
         paths, open_feedback(network), Lpips(Path(file)), seconds=seconds, every=every, model=model,
-        progress=progress,
+        refresh=refresh, progress=progress,
     )  # fmt: skip
+    spent = found.spent
     result = {
         "feedback": network.name, "frames": found.frames, "spearman": found.spearman,
-        "pearson": found.pearson, "clips": found.clips, "verdict_ms": found.verdict_ms,
-        "frame_ms": found.frame_ms, "gap": found.gap, "share": found.share,
-        "share_per_frame": found.share_per_frame,
+        "pearson": found.pearson, "clips": found.clips, "verdicts_per_frame": spent.verdicts_per_frame,
+        "judging_ms": spent.judging_ms, "decoding_ms": spent.decoding_ms, "share": spent.share,
     }  # fmt: skip
     if as_json:
         click.echo(json.dumps(result, indent=2))
@@ -140,8 +148,8 @@ def agreement(
         click.echo(f"{network.name} beside LPIPS on {found.frames} renderings of {len(paths)} clips")
         click.echo(f"Spearman {found.spearman:.3f}, Pearson {found.pearson:.3f}{middle}")
         click.echo(
-            f"a verdict takes {found.verdict_ms:.2f} ms, a rendered frame {found.frame_ms:.2f} ms: "
-            f"{found.share:.1%}; per frame, one in {found.gap} being judged: {found.share_per_frame:.1%}"
+            f"encoding took {spent.verdicts_per_frame:.2f} verdicts a frame, {spent.judging_ms:.2f} ms; "
+            f"decoding {spent.decoding_ms:.2f} ms a frame: {spent.share:.1%}"
         )
-    if check and (found.spearman < LEAST or found.share_per_frame > MOST):
+    if check and (found.spearman < LEAST or spent.share > MOST):
         raise NeurocodecError(f"{network.name} does not reach {LEAST} at {MOST:.0%} of a frame's time")

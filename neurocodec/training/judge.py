@@ -52,8 +52,8 @@ def samples(config: FeedbackConfig, files: Files, fabric: Any) -> tuple[Judged, 
     """
     if files.data is None and files.cache is None:
         raise UsageError("give --data DIR (clips) or --cache DIR (decoded ones)")
-    if config.samples.count < 1 or config.samples.test < 3:
-        raise UsageError("[samples] count must be at least 1, test at least 3")
+    if config.samples.count < judged.TOGETHER or config.samples.test < 3:
+        raise UsageError(f"[samples] count must be at least {judged.TOGETHER}, test at least 3")
     if files.lpips is None:
         raise UsageError("the feedback network learns LPIPS: give its weights with --lpips")
     maker = _Maker(config, files, Lpips(files.lpips), fabric.device.type)

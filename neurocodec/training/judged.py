@@ -27,7 +27,7 @@ from neurocodec.training.data import FramePairs
 Picture = NDArray[np.uint8]
 Distance = Callable[[Picture, Picture], float]
 ARRAYS = ("renderings", "originals", "distances")
-_TOGETHER = 4
+TOGETHER = 4
 """Frames rendered from the same references."""
 _ALONE = 0.25
 """Share of frames with one reference, as at the end of what an encoder has seen."""
@@ -96,7 +96,7 @@ def make(
     with tqdm(total=count, desc="rendering", unit=" frames", disable=None, leave=False) as bar:
         k = 0
         while k < count:
-            before, after, targets = (x.numpy() for x in pairs.stretch(min(_TOGETHER, count - k), rng))
+            before, after, targets = (x.numpy() for x in pairs.stretch(min(TOGETHER, count - k), rng))
             if rng.random() < held:
                 renderings = np.repeat(before[None], len(targets), 0)
             else:

@@ -10,22 +10,33 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurocodec.networks.likeness import Likeness
-from neurocodec.training.judged import Judged
+from neurocodec.training.judged import TOGETHER, Judged
 
 _BATCH = 16
 
 
+_SLIGHT = 0.05
+"""Distance from which on errors count by their ratio to it."""
+
+
 class LikenessObjective(nn.Module):
-    """Relative error of the distance."""
+    """Relative error of the distance, and of differences of distances within a group of samples.
+
+    An encoder compares renderings of one clip with one another.
+    """
 
     def __init__(self, network: Likeness) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, a: Tensor, b: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Pictures (B,3,S,S) twice in [0,1], LPIPS (B,) -> loss and figures."""
-        error = (self.network(a, b) - truth).abs()
-        return (error / (truth + 0.05)).mean(), {"error": error.detach().mean()}
+        """Pictures (B,3,S,S) twice in [0,1], LPIPS (B,) -> loss and figures; groups lie together."""
+        error = self.network(a, b) - truth
+        alone = (error.abs() / (truth + _SLIGHT)).mean()
+        groups, true = error.unflatten(0, (-1, TOGETHER)), truth.unflatten(0, (-1, TOGETHER))
+        between = (groups[:, :, None] - groups[:, None]).abs().mean((1, 2))
+        within = (between / (true.mean(1) + _SLIGHT)).mean()
+        return alone + within, {"error": error.detach().abs().mean(), "within": within.detach()}
 
 
 class LikenessTask:
@@ -47,7 +58,9 @@ class LikenessTask:
         return a, b, torch.from_numpy(judged.distances[rows]).to(self._device)
 
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
-        a, b, truth = self._tensors(self._train, rng.integers(0, len(self._train), self._batch))
+        groups = rng.integers(0, len(self._train) // TOGETHER, max(1, self._batch // TOGETHER))
+        rows = (groups[:, None] * TOGETHER + np.arange(TOGETHER)).flatten()
+        a, b, truth = self._tensors(self._train, rows)
         for axis in (-1, -2):
             if rng.random() < 0.5:
                 a, b = a.flip(axis), b.flip(axis)

@@ -320,7 +320,11 @@ SIZE = _Size()
     "[default: lookahead; original: schedule]",
 )
 @click.option(
-    "--gap", type=int, default=5, show_default=True, help="Frames between verdicts and refresh decisions."
+    "--gap",
+    type=int,
+    default=5,
+    show_default=True,
+    help="Frames between verdicts, and refresh decisions of the schedule.",
 )
 @click.option(
     "--alpha",

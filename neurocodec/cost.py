@@ -2,7 +2,7 @@
 
 Operations are counted by running an untrained network of that shape once: convolutions and matrix products
 only, one multiplication and one addition as one.  Times are those of the runtime that
-encode and decode use, medians over calls with eight pictures at a time, as there (verdicts: with one).
+encode and decode use, medians over calls with eight pictures at a time (references: one).
 """
 
 from __future__ import annotations

@@ -67,6 +67,7 @@ class EncodeReport:
     """What an encode did; sizes in bytes, rates in kbit/s, times in seconds.
 
     ``verdicts`` were asked of the feedback network, which took ``judging`` seconds of all the ``seconds``.
+    Where several encodes were tried to meet a target, all three are those of the one that was kept.
     """
 
     frames: int = 0

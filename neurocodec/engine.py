@@ -217,7 +217,7 @@ class DistanceEngine:
         return torch.cat(out).double().cpu().numpy()
 
     def _both(self, pictures: Pictures, originals: Sequence[Pictures]) -> tuple[Tensor, Tensor]:
-        """Features of both, in one go with originals that are new."""
+        """Features of both; those of originals that are new are kept."""
         new = list({id(p): p for p in originals if id(p) not in self._known}.values())
         found = self._features([*pictures, *new])
         for k, picture in enumerate(new, len(pictures)):

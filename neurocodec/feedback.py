@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from neurocodec import models
-from neurocodec.engine import DistanceEngine, Pictures, choose_device, fold_batch_norms
+from neurocodec.engine import BATCH, DistanceEngine, Pictures, choose_device, fold_batch_norms
 from neurocodec.models import ModelDescription
 from neurocodec.verdict import measured_verdict
 
@@ -53,9 +53,12 @@ class UnaidedFeedback:
         self._network: Any = network.to(self.device)
 
     def __call__(self, renderings: Pictures, originals: Sequence[Pictures]) -> NDArray[np.float64]:
+        out = []
         with torch.inference_mode():
-            batch = torch.from_numpy(renderings).to(self.device).permute(0, 3, 1, 2).float().div_(255)
-            return self._network.verdict(batch).double().cpu().numpy()
+            for k in range(0, len(renderings), BATCH):
+                some = torch.from_numpy(renderings[k : k + BATCH]).to(self.device)
+                out.append(self._network.verdict(some.permute(0, 3, 1, 2).float().div_(255)))
+            return torch.cat(out).double().cpu().numpy()
 
 
 class CountedFeedback:

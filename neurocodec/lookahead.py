@@ -68,7 +68,7 @@ class Lookahead:
     Args:
         engine: renders.
         judge: verdicts (B,), at most 1, on renderings (B,S,S,3) and as many originals (S,S,3).
-        gap: every how many frames a rendering is judged.
+        gap: frames between renderings that are judged, at least.
         price: what a byte of reference costs, in units of one frame's (1 - verdict).
         alpha: a stretch with a verdict at or below this is split at a quarter of the price.
     """
@@ -144,8 +144,8 @@ class Lookahead:
         """Offsets of a stretch whose renderings are judged.
 
         Of every ``gap`` frames of the block the middle one, of long stretches every second or fourth of them;
-        always the last of the stretch where there is no reference after it.  So different stretches are
-        compared by the same frames, and what the network finds in an original is found once.
+        always the last of the stretch where there is no reference after it.  So stretches are judged by
+        frames of one grid, and what the network finds in an original is found once.
         """
         step = self._gap
         while step < _SPARSEST * self._gap and stretch.stop - stretch.start >= 2 * step:
@@ -157,7 +157,7 @@ class Lookahead:
         return offsets or [(stretch.start + stretch.stop) // 2]
 
     def _look(self, stretches: Sequence[Stretch]) -> None:
-        """Find the errors (1 - verdict) of frames spread evenly over stretches."""
+        """Find the errors (1 - verdict) of some frames of stretches."""
         waiting: list[tuple[Stretch, int]] = []
         renderings: list[Pictures] = []
         for stretch in stretches:

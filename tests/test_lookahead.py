@@ -203,18 +203,19 @@ def test_the_same_frames_give_the_same_places() -> None:
     assert [(s.start, s.stop) for s in a.stretches] == [(s.start, s.stop) for s in b.stretches]
 
 
-def test_stretches_are_judged_by_the_same_frames() -> None:
+@pytest.mark.parametrize("gap", [1, 4, 5, 1000])
+def test_stretches_are_judged_by_frames_of_one_grid(gap: int) -> None:
     """Those of a sparser grid are among those of a finer one; the last one if nothing follows."""
-    looker = Lookahead(FakeEngine(), judge, 5, 0.01, 0.2)  # type: ignore[arg-type]
+    looker = Lookahead(FakeEngine(), judge, gap, 0.01, 0.2)  # type: ignore[arg-type]
     place = Placed(0, 0, 0, FakeEngine().reference(picture(0)))
-    finest = set(range(2, 200, 5))
+    finest = set(range(gap // 2, 200, gap))
     for start in range(0, 60):
         for stop in range(start + 1, 120):
             looks = looker._looked_at(Stretch(start, stop, place, place))
             assert looks == sorted(set(looks)) and start <= looks[0] and looks[-1] < stop
             assert set(looks) <= finest or not finest & set(range(start, stop))
-            assert (stop - start) // 20 <= len(looks) <= 6
-            assert len(looks) > 1 or stop - start < 40
+            assert (stop - start) // (4 * gap) <= len(looks) <= 1 + 120 / (4 * gap)
+            assert len(looks) > 1 or stop - start < 8 * gap
             last = looker._looked_at(Stretch(start, stop, place, None))
             assert last == [*(k for k in looks if k in finest and k != stop - 1), stop - 1]
 

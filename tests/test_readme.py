@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from conftest import cut
 
+from neurocodec import models
+
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 
@@ -26,6 +28,13 @@ def test_links_lead_somewhere() -> None:
     for target in targets:
         if "://" not in target:
             assert (ROOT / target).exists(), target
+
+
+def test_the_model_card_names_the_hash_of_every_weight_file() -> None:
+    card = (ROOT / "checkpoints" / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)\.safetensors` \|.*\| `([0-9a-f]{16})` \|$", card, re.MULTILINE))
+    files = [models.describe(path) for path in (ROOT / "checkpoints").glob("*.safetensors")]
+    assert rows == {model.name: model.hash[:16] for model in files}
 
 
 def test_commands(tmp_path: Path, sound_clip: Path) -> None:

@@ -141,7 +141,6 @@ def test_distances_do_not_depend_on_company() -> None:
     with torch.inference_mode():
         np.testing.assert_allclose(alone, network(a, b).numpy(), rtol=0.02, atol=1e-3)
     assert (meter(pictures, [p.copy() for p in pictures]) < 1e-4).all()
-    assert min(alone.min(), meter(pictures, pictures.copy()).min()) >= 0
     assert alone.max() > 0.02
 
 

@@ -33,24 +33,11 @@ Distance = Callable[[Picture, Picture], float]
 
 
 @dataclass
-class Agreement:
-    """Rank correlation of verdicts with (minus) distances, and what verdicts cost an encoder.
-
-    ``clips`` holds each clip's own rank correlation; ``spent`` the times of encoding and decoding the clips.
-    """
-
-    spearman: float
-    pearson: float
-    frames: int
-    clips: dict[str, float]
-    spent: Spent = field(default_factory=lambda: Spent())
-
-
-@dataclass
 class Spent:
     """Frames encoded, verdicts asked for, and seconds: of all verdicts, and of decoding all the frames.
 
-    Decoding is from packets to pictures of the model's size; reading and writing files do not count.
+    Decoding is from packets to pictures of the model's size; reading and writing files do not count.  While
+    an encoder judges, its source may be read beside it; first calls count in both.
     """
 
     frames: int = 0
@@ -77,6 +64,20 @@ class Spent:
     def share(self) -> float:
         """Verdicts' part of a frame's decoding."""
         return self.judging / self.decoding if self.decoding else 0.0
+
+
+@dataclass
+class Agreement:
+    """Rank correlation of verdicts with (minus) distances, and what verdicts cost an encoder.
+
+    ``clips`` holds each clip's own rank correlation; ``spent`` the times of encoding and decoding the clips.
+    """
+
+    spearman: float
+    pearson: float
+    frames: int
+    clips: dict[str, float]
+    spent: Spent = field(default_factory=Spent)
 
 
 def renderings(
@@ -147,9 +148,10 @@ def measure(
     paths: Sequence[Path], feedback: FeedbackNetwork, distance: Distance, *, seconds: float, every: int,
     model: str | None = None, refresh: str | None = None, progress: Callable[[str, int], None] | None = None,
 ) -> Agreement:  # fmt: skip
-    """Encode clips at the default options and compare the network's verdicts with ``distance`` (LPIPS).
+    """Encode clips and compare the network's verdicts with ``distance`` (LPIPS).
 
-    The encodes are steered by the same network; ``refresh`` as in :class:`~neurocodec.options.EncodeOptions`.
+    Options are the defaults but for ``model``, ``refresh`` (as in
+    :class:`~neurocodec.options.EncodeOptions`) and the network, which steers the encodes too.
     ``progress`` is called with each clip's name and how many of its frames were judged.
 
     Raises:

@@ -15,7 +15,7 @@ from neurocodec.training.settings_options import PATH, check_export, common, con
 LEAST = 0.8
 """Rank correlation with the true distance that a feedback network should have."""
 MOST = 0.05
-"""Part of a frame's decoding that it may take, at one verdict in so many frames as are the default."""
+"""Part of a frame's decoding that an encode's verdicts may take."""
 
 
 def _configured(
@@ -99,9 +99,9 @@ def agreement(
 ) -> None:  # fmt: skip
     """How a feedback network's verdicts rank renderings, beside their LPIPS, and what they cost.
 
-    CLIPS (files or folders, of people it was not trained on) are encoded at the default options and decoded;
-    every n-th rendered frame is judged as an encoder judges it.  The cost is what these encodes spent on
-    verdicts, beside the decoding of the same frames.
+    CLIPS (files or folders, of people it was not trained on) are encoded, steered by the network, at the
+    default options but for those given, and decoded; every n-th rendered frame is judged as an encoder
+    judges it.  The cost is what these encodes spent on verdicts, beside the decoding of the same frames.
 
     \b
     Example:

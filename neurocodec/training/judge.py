@@ -132,6 +132,10 @@ def run_feedback(
     """Train a likeness on renderings, their originals and LPIPS; lines to print."""
     from neurocodec.training.likeness import LikenessTask
 
+    if config.optimizer.batch % judged.TOGETHER:
+        raise UsageError(
+            f"[optimizer] batch must be a multiple of {judged.TOGETHER}, whose renderings are compared"
+        )
     fabric = machine.start(config.machine, config.optimizer.seed)
     train, test = samples(config, files, fabric)
     try:

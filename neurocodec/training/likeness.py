@@ -13,8 +13,6 @@ from neurocodec.networks.likeness import Likeness
 from neurocodec.training.judged import TOGETHER, Judged
 
 _BATCH = 16
-
-
 _SLIGHT = 0.05
 """Distance from which on errors count by their ratio to it."""
 
@@ -40,7 +38,7 @@ class LikenessObjective(nn.Module):
 
 
 class LikenessTask:
-    """As :class:`neurocodec.training.loop.Task`."""
+    """As :class:`neurocodec.training.loop.Task`; ``batch`` is a multiple of ``TOGETHER``."""
 
     def __init__(
         self, fields: dict[str, Any], train: Judged, test: Judged, batch: int, device: torch.device
@@ -58,7 +56,7 @@ class LikenessTask:
         return a, b, torch.from_numpy(judged.distances[rows]).to(self._device)
 
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
-        groups = rng.integers(0, len(self._train) // TOGETHER, max(1, self._batch // TOGETHER))
+        groups = rng.integers(0, len(self._train) // TOGETHER, self._batch // TOGETHER)
         rows = (groups[:, None] * TOGETHER + np.arange(TOGETHER)).flatten()
         a, b, truth = self._tensors(self._train, rows)
         for axis in (-1, -2):

@@ -324,7 +324,7 @@ SIZE = _Size()
     type=int,
     default=5,
     show_default=True,
-    help="Frames between verdicts, and refresh decisions of the schedule.",
+    help="Frames between verdicts and refresh decisions.",
 )
 @click.option(
     "--alpha",

@@ -29,6 +29,8 @@ BATCH = 8
 """Pictures handed to a network in one call."""
 _GROUP = 4
 """Pictures that a distance looks at in one go."""
+_AT_ONCE = 32
+"""Pairs whose features a distance holds at a time."""
 _REMEMBERED = 128
 """Originals whose features a distance remembers, about 0.45 MB each in bfloat16."""
 
@@ -212,8 +214,8 @@ class DistanceEngine:
             torch.inference_mode(),
             torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled),
         ):
-            for k in range(0, len(a), BATCH):
-                out.append(self._network.compare(*self._both(a[k : k + BATCH], b[k : k + BATCH])))
+            for k in range(0, len(a), _AT_ONCE):
+                out.append(self._network.compare(*self._both(a[k : k + _AT_ONCE], b[k : k + _AT_ONCE])))
         return torch.cat(out).double().cpu().numpy()
 
     def _both(self, pictures: Pictures, originals: Sequence[Pictures]) -> tuple[Tensor, Tensor]:

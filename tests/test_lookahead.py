@@ -204,20 +204,39 @@ def test_the_same_frames_give_the_same_places() -> None:
 
 
 @pytest.mark.parametrize("gap", [1, 4, 5, 1000])
-def test_stretches_are_judged_by_frames_of_one_grid(gap: int) -> None:
-    """Those of a sparser grid are among those of a finer one; the last one if nothing follows."""
+def test_stretches_are_judged_evenly(gap: int) -> None:
+    """By every gap-th to every second gap-th frame, from half a step on; the last one if nothing follows."""
     looker = Lookahead(FakeEngine(), judge, gap, 0.01, 0.2)  # type: ignore[arg-type]
     place = Placed(0, 0, 0, FakeEngine().reference(picture(0)))
-    finest = set(range(gap // 2, 200, gap))
-    for start in range(0, 60):
+    for start in range(0, 20):
         for stop in range(start + 1, 120):
             looks = looker._looked_at(Stretch(start, stop, place, place))
             assert looks == sorted(set(looks)) and start <= looks[0] and looks[-1] < stop
-            assert set(looks) <= finest or not finest & set(range(start, stop))
-            assert (stop - start) // (4 * gap) <= len(looks) <= 1 + 120 / (4 * gap)
-            assert len(looks) > 1 or stop - start < 8 * gap
+            assert (stop - start) // (2 * gap) <= len(looks) <= (stop - start) / gap + 1
+            assert max(np.diff(looks), default=gap) <= 2 * gap and min(np.diff(looks), default=gap) >= gap
+            if len(looks) > 1:
+                assert looks[0] - start <= gap and stop - looks[-1] <= 2 * gap
             last = looker._looked_at(Stretch(start, stop, place, None))
-            assert last == [*(k for k in looks if k in finest and k != stop - 1), stop - 1]
+            assert last == [*(k for k in looks if k != stop - 1), stop - 1]
+
+
+def test_parts_are_judged_in_one_call() -> None:
+    calls: list[int] = []
+
+    def counting(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
+        calls.append(len(originals))
+        return judge(renderings, originals)
+
+    place, far = (Placed(0, 0, 0, FakeEngine().reference(picture(v))) for v in (50, 150))
+    looker = Lookahead(FakeEngine(), counting, 3, 0.01, 0.0)  # type: ignore[arg-type]
+    looker._pictures = [picture(50)] * 60
+    looker._keypoints = np.full((60, 1, 2), 50, np.float32)
+    parts = [Stretch(1, 9, place, far), Stretch(10, 60, far, None)]
+    looker._look(parts)
+    assert calls == [sum(len(p.errors) for p in parts)]
+    for part, error in zip(parts, (0.0, 1.0), strict=True):
+        assert [*part.errors] == looker._looked_at(part)
+        assert set(part.errors.values()) == {error}
 
 
 def test_a_stretch_is_split_inside_itself() -> None:

@@ -25,8 +25,10 @@ _BARGAIN = 0.25
 _DIVISIONS = (2, 4, 8, 16)
 """Numbers of evenly spaced references that are tried in a block."""
 _LEFT = 0.6
-"""Part of the distortion that twice as many references are expected to leave at least, or one more in a stretch
-between two; what could not pay even so is not rendered.  The least of 30 divisions that were measured was 0.61."""
+"""Part of the distortion that twice as many references are expected to leave at least, or one more between two.
+
+What could not pay even so is not rendered.  The least of 30 divisions that were measured was 0.61.
+"""
 _FEWEST_BYTES = 40
 """No reference is expected to take less."""
 REMEMBERED = 8

@@ -25,7 +25,7 @@ _BARGAIN = 0.25
 _DIVISIONS = (2, 4, 8, 16)
 """Numbers of evenly spaced references that are tried in a block."""
 _LEFT = 0.6
-"""Part of the distortion that twice as many references are expected to leave at least, or one more between two.
+"""Part of the distortion that twice as many references are expected to leave at least, or one more.
 
 What could not pay even so is not rendered.  The least of 30 divisions that were measured was 0.61.
 """

@@ -31,7 +31,7 @@ _GROUP = 4
 """Pictures that a distance looks at in one go."""
 _AT_ONCE = 32
 """Pairs whose features a distance holds at a time."""
-_REMEMBERED = 128
+_REMEMBERED = 64
 """Originals whose features a distance remembers, about 0.45 MB each in bfloat16."""
 
 

@@ -43,7 +43,7 @@ def trained(cache: Path) -> tuple[Path, str]:
     base = untrained.write(folder, SHAPE)
     command = [
         "train", "references", "--cache", str(cache), "--out", str(folder / "run"), "--steps", "200", *QUICK,
-        "--rate", "4e-3", "--model", str(base.path), "--name", "cleaner",
+        "--rate", "2e-3", "--model", str(base.path), "--name", "cleaner",
         "--export", str(folder / "cleaner.safetensors"),
     ]  # fmt: skip
     done = CliRunner().invoke(main, command)

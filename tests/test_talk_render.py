@@ -153,8 +153,8 @@ def test_what_is_remembered_is_bounded() -> None:
     alone = _held(meter)
     for _ in range(20):
         meter(np.stack([one] * 8), [one.copy() for _ in range(8)])
-    assert len(meter._known) == 128
-    assert alone / 13 < _held(meter) / 128 * 1.1
+    assert len(meter._known) == 64
+    assert alone / 13 < _held(meter) / 64 * 1.1
 
 
 def _held(meter: DistanceEngine) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -20,19 +19,12 @@ from neurocodec.errors import UnsupportedError, UsageError
 from neurocodec.memory import keep_freed
 from neurocodec.models import ModelDescription
 from neurocodec.networks.fused import fuse_activations
-from neurocodec.networks.likeness import PATCH, on_levels
 from neurocodec.networks.talk import Talk
 from neurocodec.networks.talk_render import TalkRenderer
 
 Pictures = NDArray[np.uint8]
 BATCH = 8
 """Pictures handed to a network in one call."""
-_GROUP = 4
-"""Pictures that a distance looks at in one go."""
-_AT_ONCE = 32
-"""Pairs whose features a distance holds at a time."""
-_REMEMBERED = 64
-"""Originals whose features a distance remembers, about 0.45 MB each in bfloat16."""
 
 
 def choose_device(name: str) -> torch.device:
@@ -177,70 +169,3 @@ class Engine:
     def _precision(self) -> torch.autocast:
         enabled = self._half and self._renderer is None
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
-
-
-class DistanceEngine:
-    """A perceptual distance ready to measure with.
-
-    What it finds in the second pictures is remembered for a while: an encoder judges many renderings of the
-    same original.
-
-    Raises:
-        InputError: the weights are damaged.
-        UnsupportedError: the model measures no distance, or there is no such device.
-    """
-
-    def __init__(self, description: ModelDescription, device: str = "auto") -> None:
-        if description.architecture != "likeness":
-            raise UnsupportedError(f"{description.name} ({description.path}) measures no distance")
-        self.description = description
-        self.device = choose_device(device)
-        network = cast(Any, models.load(description))
-        network.stages[0][0] = on_levels(network.stages[0][0])
-        fuse_activations(network)
-        self._network = network
-        self._network.to(self.device, memory_format=torch.channels_last)
-        self._half = self.device.type == "cuda" or has_fast_bfloat16()
-        if self._half and self.device.type == "cpu":
-            self._network.stages.to(torch.bfloat16)
-        self._middle = torch.tensor(127.5, dtype=network.stages[0][0].conv.weight.dtype)
-        self._known: OrderedDict[int, tuple[Pictures, Tensor]] = OrderedDict()
-
-    def __call__(self, a: Pictures, b: Sequence[Pictures]) -> NDArray[np.float64]:
-        """Pictures (B,S,S,3) and as many (S,S,3) -> distances (B,), 0 = alike, on the scale of LPIPS."""
-        enabled = self._half and self.device.type != "cpu"
-        out = []
-        with (
-            torch.inference_mode(),
-            torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled),
-        ):
-            for k in range(0, len(a), _AT_ONCE):
-                out.append(self._network.compare(*self._both(a[k : k + _AT_ONCE], b[k : k + _AT_ONCE])))
-        return torch.cat(out).double().cpu().numpy()
-
-    def _both(self, pictures: Pictures, originals: Sequence[Pictures]) -> tuple[Tensor, Tensor]:
-        """Features of both; those of originals that are new are kept."""
-        new = list({id(p): p for p in originals if id(p) not in self._known}.values())
-        found = self._features([*pictures, *new])
-        for k, picture in enumerate(new, len(pictures)):
-            # a part would keep all of the call's features
-            self._known[id(picture)] = picture, found[k].clone()
-        if len(new) == len(originals):
-            known = found[len(pictures) :]
-        else:
-            known = torch.stack([self._known[id(p)][1] for p in originals])
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
-        return found[: len(pictures)], known
-
-    def _features(self, pictures: list[Pictures]) -> Tensor:
-        """In groups of one size, or half of it at the end: oneDNN takes its time for every new size."""
-        out = []
-        for k in range(0, len(pictures), _GROUP):
-            some = pictures[k : k + _GROUP]
-            lacking = -len(some) % (_GROUP if len(some) > _GROUP // 2 else _GROUP // 2)
-            levels = torch.from_numpy(np.stack([*some, *some[:1] * lacking])).to(self.device)
-            count, height, width, _ = levels.shape
-            columns = torch.sub(levels.view(count, height, width // PATCH, 3 * PATCH), self._middle)
-            out.append(self._network.scales(columns.permute(0, 3, 1, 2))[: len(some)])
-        return torch.cat(out)

@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 
 from neurocodec import models
-from neurocodec.engine import BATCH, DistanceEngine, Pictures, choose_device, fold_batch_norms
+from neurocodec.distance import DistanceEngine
+from neurocodec.engine import BATCH, Pictures, choose_device, fold_batch_norms
 from neurocodec.models import ModelDescription
 from neurocodec.verdict import measured_verdict
 

@@ -148,14 +148,18 @@ class Lookahead:
     def _looked_at(self, stretch: Stretch) -> list[int]:
         """Offsets of frames spread evenly over a stretch, whose renderings are judged.
 
-        Every ``gap``-th frame of a short one, every other of these where there are many; always the last
-        where there is no reference after it.
+        Every ``gap``-th frame of a short one, every other of these where there are many, each moved to the
+        nearest multiple of half a gap: then the same originals come again, and what is known of them serves
+        again.  Always the last frame where there is no reference after it.
         """
         step = min(max(self._gap, (stretch.stop - stretch.start) // _ENOUGH_LOOKS), 2 * self._gap)
-        offsets = [*range(stretch.start + step // 2, stretch.stop, step)]
-        if not offsets or (stretch.after is None and offsets[-1] != stretch.stop - 1):
-            offsets.append(stretch.stop - 1)
-        return offsets
+        unit = (self._gap + 1) // 2
+        first, last = stretch.start, stretch.stop - 1
+        even = range(first + step // 2, stretch.stop, step)
+        looks = {min(max(round(k / unit) * unit, first), last) for k in even}
+        if not looks or stretch.after is None:
+            looks.add(last)
+        return sorted(looks)
 
     def _look(self, stretches: Sequence[Stretch]) -> None:
         """Find the errors (1 - verdict) of some frames of stretches."""

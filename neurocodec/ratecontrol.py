@@ -13,8 +13,9 @@ from typing import IO, Any, BinaryIO, cast
 import numpy as np
 
 from neurocodec import models
+from neurocodec.distance import DistanceEngine
 from neurocodec.encoder import EncodeReport, encode_stream, fitted_pictures
-from neurocodec.engine import BATCH, DistanceEngine
+from neurocodec.engine import BATCH
 from neurocodec.errors import UsageError
 from neurocodec.options import EncodeOptions
 from neurocodec.targets import TOLERANCE, search

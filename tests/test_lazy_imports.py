@@ -39,7 +39,8 @@ def test_loading_a_model_imports_no_compiler() -> None:
     program = """
 import sys
 from neurocodec import models
-from neurocodec.engine import DistanceEngine, Engine
+from neurocodec.distance import DistanceEngine
+from neurocodec.engine import Engine
 Engine(models.find("talk256", "motion"), "cpu")
 DistanceEngine(models.find("likeness", "feedback"), "cpu")
 print("imported:", *(m for m in ("torch._dynamo", "torch._inductor", "sympy", "scipy") if m in sys.modules))

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from neurocodec import lookahead
 from neurocodec.engine import Reference
-from neurocodec.lookahead import MOST_REFERENCES, Lookahead, Placed, Stretch
+from neurocodec.lookahead import MOST_REFERENCES, Judge, Lookahead, Placed, Stretch
 
 
 def picture(value: float) -> np.ndarray:
@@ -46,6 +47,7 @@ class Placing:
         current: float | None = None,
         oldest: int = 0,
         size: int = 100,
+        judge: Judge = judge,
     ) -> None:
         self.coded: list[int] = []
         self.begun: list[int] = []
@@ -205,17 +207,20 @@ def test_the_same_frames_give_the_same_places() -> None:
 
 @pytest.mark.parametrize("gap", [1, 4, 5, 1000])
 def test_stretches_are_judged_evenly(gap: int) -> None:
-    """By every gap-th to every second gap-th frame, from half a step on; the last one if nothing follows."""
+    """About every gap-th to second gap-th frame, at multiples of half a gap; the last if nothing follows."""
     looker = Lookahead(FakeEngine(), judge, gap, 0.01, 0.2)  # type: ignore[arg-type]
     place = Placed(0, 0, 0, FakeEngine().reference(picture(0)))
+    unit = (gap + 1) // 2
     for start in range(0, 20):
         for stop in range(start + 1, 120):
             looks = looker._looked_at(Stretch(start, stop, place, place))
             assert looks == sorted(set(looks)) and start <= looks[0] and looks[-1] < stop
             assert (stop - start) // (2 * gap) <= len(looks) <= (stop - start) / gap + 1
-            assert max(np.diff(looks), default=gap) <= 2 * gap and min(np.diff(looks), default=gap) >= gap
+            apart = np.diff(looks)
+            assert max(apart, default=0) <= 2 * gap + unit and min(apart, default=gap) >= gap - unit
             if len(looks) > 1:
-                assert looks[0] - start <= gap and stop - looks[-1] <= 2 * gap
+                assert looks[0] - start <= gap + unit // 2 and stop - looks[-1] <= 2 * gap + unit // 2
+            assert all(k % unit == 0 or k in (start, stop - 1) for k in looks)
             last = looker._looked_at(Stretch(start, stop, place, None))
             assert last == [*(k for k in looks if k != stop - 1), stop - 1]
 
@@ -245,3 +250,21 @@ def test_a_stretch_is_split_inside_itself() -> None:
             errors = {start: 0.1, stop - 1: 0.9}
             stretch = Stretch(start, stop, Placed(0, 0, 0, FakeEngine().reference(picture(0))), after, errors)
             assert start <= Lookahead._where(stretch) < stop
+
+
+@pytest.mark.parametrize(("left", "calls"), [(0.0, 4), (0.6, 3)])
+def test_what_cannot_pay_even_if_it_leaves_little_is_not_rendered(
+    left: float, calls: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames at which a division by two or four puts references are of no use to the others."""
+    monkeypatch.setattr(lookahead, "_LEFT", left)
+    looked: list[int] = []
+
+    def counting(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
+        looked.append(len(originals))
+        return judge(renderings, originals)
+
+    values = [10.0 if k in (14, 29, 44, 59) else 100.0 for k in range(60)]
+    placing = Placing(values, price=0.07, current=50, forced=(), judge=counting)
+    assert placing.coded == []
+    assert len(looked) == calls

@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from neurocodec import models
-from neurocodec.engine import DistanceEngine, fold_batch_norms
+from neurocodec.distance import DistanceEngine
+from neurocodec.engine import fold_batch_norms
 from neurocodec.errors import UnsupportedError
 from neurocodec.networks.classic_feedback import ClassicFeedback
 from neurocodec.networks.fused import FusedConvolution, FusedResidual, fuse_activations
@@ -145,22 +146,31 @@ def test_distances_do_not_depend_on_company() -> None:
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    """However originals come, in calls of eight new ones or one by one among known ones."""
+    """However originals come: many new ones in a call, or one by one among known ones."""
+    rng = np.random.default_rng(4)
+    base = cv2.GaussianBlur(rng.integers(0, 256, (256, 256, 3), np.uint8), (0, 0), 3)
+    others = [cv2.GaussianBlur(base, (0, 0), 0.5 + k / 20) for k in range(100)]
     meter = DistanceEngine(models.find("likeness", "feedback"), "cpu")
-    one = np.zeros((256, 256, 3), np.uint8)
-    for _ in range(12):
-        meter(np.stack([one] * 8), [one, one.copy(), *[one] * 6])
-    alone = _held(meter)
-    for _ in range(20):
-        meter(np.stack([one] * 8), [one.copy() for _ in range(8)])
-    assert len(meter._known) == 64
-    assert alone / 13 < _held(meter) / 64 * 1.1
+    wanted = meter(np.stack([base] * 100), others)
+    assert len(meter._rows) == 64
+    held = meter._remembered.nbytes
+    known = others[70]
+    for k in rng.permutation(100):
+        got = meter(np.stack([base] * 2), [known, others[k]])
+        np.testing.assert_allclose(got, wanted[[70, k]], rtol=0.01, atol=1e-4)
+    assert len(meter._rows) == 64 and meter._remembered.nbytes == held
+    assert len({row for _, row in meter._rows.values()}) == 64
 
 
-def _held(meter: DistanceEngine) -> int:
-    """Bytes of tensors that are kept alive by what is remembered."""
-    kept = [x.untyped_storage() for _, x in meter._known.values()]
-    return sum({s.data_ptr(): s.nbytes() for s in kept}.values())
+def test_pictures_of_another_size_are_measured_too() -> None:
+    rng = np.random.default_rng(5)
+    base = cv2.GaussianBlur(rng.integers(0, 256, (256, 256, 3), np.uint8), (0, 0), 3)
+    soft = cv2.GaussianBlur(base, (0, 0), 2)
+    meter = DistanceEngine(models.find("likeness", "feedback"), "cpu")
+    first = meter(soft[None], [base])
+    small = base[:128, :192]
+    assert meter(small[None], [small]) < 1e-4 < meter(soft[None, :128, :192], [small])
+    np.testing.assert_allclose(meter(soft[None], [base]), first, atol=1e-5)
 
 
 def test_a_fused_network_can_be_copied_after_use() -> None:

@@ -20,7 +20,8 @@ from neurocodec.bench.timing import Spread, measure
 from neurocodec.block import StillCodec
 from neurocodec.chain import ChainDecoder
 from neurocodec.cost import counted, operations
-from neurocodec.engine import BATCH, DistanceEngine, Engine, fold_batch_norms, has_fast_bfloat16
+from neurocodec.distance import DistanceEngine
+from neurocodec.engine import BATCH, Engine, fold_batch_norms, has_fast_bfloat16
 from neurocodec.media.color import BT709
 from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader

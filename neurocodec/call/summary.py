@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurocodec.call.simulate import CallResult
-from neurocodec.engine import DistanceEngine
+from neurocodec.distance import DistanceEngine
 from neurocodec.metrics import psnr
 
 Picture = NDArray[np.uint8]

@@ -8,7 +8,7 @@ fourth pixel.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +41,7 @@ class Likeness(nn.Module):
 
     def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
+        self._widths = tuple(widths)
         self.stages = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(a, b, 3, 1 if k == 0 else 2, 1),
@@ -57,21 +58,34 @@ class Likeness(nn.Module):
         x = F.pixel_unshuffle(pictures - 0.5, PATCH).contiguous(memory_format=torch.channels_last)
         return self.scales(x.to(next(self.stages.parameters()).dtype))
 
-    def scales(self, x: Tensor) -> Tensor:
-        """What the first convolution takes -> features at S/4, S/8, S/16 in one row (B,F).
+    def scales(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+        """What the first convolution takes -> features at S/4, S/8, S/16 in one row (B,F), in ``out`` or new.
 
         They are scaled so that the distance of two pictures is the squared length of their difference.
         """
-        out = []
+        if out is None:
+            return torch.cat([(rows * scale).flatten(1) for rows, scale in self._scaled(x)], 1)
+        at = 0
+        for rows, scale in self._scaled(x):
+            end = at + rows[0].numel()
+            torch.mul(rows, scale, out=out[:, at:end].view(rows.shape))
+            at = end
+        return out
+
+    def _scaled(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Features (B,H,W,C) scale by scale, and what each place is to be multiplied by (B,H,W,1)."""
         for stage, weight in zip(self.stages, F.softplus(self.weights), strict=True):
             x = stage(x)
             rows = x.permute(0, 2, 3, 1)
             with torch.autocast(x.device.type, enabled=False):
-                length = torch.linalg.vector_norm(rows, dim=-1, keepdim=True, dtype=torch.float32)
+                length = torch.linalg.vector_norm(rows, dim=-1, keepdim=True).float()
                 places = rows.shape[1] * rows.shape[2]
                 scale = (weight.float() / places).sqrt() / length.clamp(min=_SMALLEST_LENGTH)
-                out.append((rows * scale.to(rows.dtype)).flatten(1))
-        return torch.cat(out, 1)
+            yield rows, scale.to(rows.dtype)
+
+    def compared(self, height: int, width: int) -> int:
+        """How many features a picture has."""
+        return sum(height * width // (PATCH << k) ** 2 * channels for k, channels in enumerate(self._widths))
 
     @staticmethod
     def compare(a: Tensor, b: Tensor) -> Tensor:

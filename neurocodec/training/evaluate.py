@@ -32,7 +32,7 @@ from neurocodec.compare.faces import Identity, LandmarkError
 from neurocodec.compare.metric import LpipsAlex, Metric, MsSsim, PsnrRgb, Ssim
 from neurocodec.compare.ours import lossless
 from neurocodec.compare.weights import metric_files
-from neurocodec.engine import DistanceEngine
+from neurocodec.distance import DistanceEngine
 from neurocodec.errors import NeurocodecError, OutputError, UnsupportedError, UsageError
 from neurocodec.fit import resize
 from neurocodec.options_text import encode_settings

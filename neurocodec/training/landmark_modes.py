@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from neurocodec import models
 from neurocodec.api import encode, pictures, probe
 from neurocodec.compare.ours import lossless
-from neurocodec.engine import BATCH, DistanceEngine
+from neurocodec.distance import DistanceEngine
+from neurocodec.engine import BATCH
 from neurocodec.faces import FaceTracker, LandmarkEngine, compared
 from neurocodec.landmark_views import error_of
 from neurocodec.landmarks import LandmarkCode, LandmarkEncoder

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurocodec import models
-from neurocodec.engine import DistanceEngine
+from neurocodec.distance import DistanceEngine
 from neurocodec.errors import InputError, UsageError
 from neurocodec.metrics import Lpips
 from neurocodec.networks.restore import Restorer

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-WIDTHS = (32, 64, 96)
+WIDTHS = (32, 80, 160)
 PATCH = 4
 """Pixels between places of the finest scale."""
 _SMALLEST_LENGTH = 1e-2

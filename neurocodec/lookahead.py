@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from neurocodec.engine import BATCH, Engine, Pictures, Reference
 
 Picture = NDArray[np.uint8]
-_BARGAIN = 0.25
+_BARGAIN = 0.2
 """Part of the price that is asked for stretches with a bad verdict."""
 _DIVISIONS = (2, 4, 8, 16)
 """Numbers of evenly spaced references that are tried in a block."""
@@ -75,7 +75,7 @@ class Lookahead:
         judge: verdicts (B,), at most 1, on renderings (B,S,S,3) and as many originals (S,S,3).
         gap: every how many frames a rendering is judged.
         price: what a byte of reference costs, in units of one frame's (1 - verdict).
-        alpha: a stretch with a verdict at or below this is split at a quarter of the price.
+        alpha: a stretch with a verdict at or below this is divided for a fifth of the price.
     """
 
     def __init__(self, engine: Engine, judge: Judge, gap: int, price: float, alpha: float) -> None:

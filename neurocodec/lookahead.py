@@ -22,6 +22,8 @@ from neurocodec.engine import BATCH, Engine, Pictures, Reference
 Picture = NDArray[np.uint8]
 _BARGAIN = 0.2
 """Part of the price that is asked for stretches with a bad verdict."""
+_LIKELY_BAD = 0.9
+"""Part of a bad error that the worst of the frames looked at has where some frame of a stretch is bad."""
 _DIVISIONS = (2, 4, 8, 16)
 """Numbers of evenly spaced references that are tried in a block."""
 _LEFT = 0.6
@@ -75,7 +77,7 @@ class Lookahead:
         judge: verdicts (B,), at most 1, on renderings (B,S,S,3) and as many originals (S,S,3).
         gap: every how many frames a rendering is judged.
         price: what a byte of reference costs, in units of one frame's (1 - verdict).
-        alpha: a stretch with a verdict at or below this is divided for a fifth of the price.
+        alpha: a stretch with a verdict at or below this is divided for a fifth of the price (nearly there suffices).
     """
 
     def __init__(self, engine: Engine, judge: Judge, gap: int, price: float, alpha: float) -> None:
@@ -183,8 +185,8 @@ class Lookahead:
         return (stretch.stop - stretch.start) * float(np.mean([*stretch.errors.values()]))
 
     def _bad(self, s: Stretch) -> bool:
-        """Whether a frame of a stretch was judged to be at ``alpha`` or below."""
-        return max(s.errors.values()) >= 1 - self._alpha
+        """Whether a frame of a stretch is likely to be at ``alpha`` or below."""
+        return max(s.errors.values()) >= _LIKELY_BAD * (1 - self._alpha)
 
     def _asked(self, s: Stretch) -> float:
         """Price of a byte of reference in a stretch."""

@@ -268,3 +268,11 @@ def test_what_cannot_pay_even_if_it_leaves_little_is_not_rendered(
     placing = Placing(values, price=0.07, current=50, forced=(), judge=counting)
     assert placing.coded == []
     assert len(looked) == calls
+
+
+def test_nearly_bad_counts_as_bad() -> None:
+    """Few frames are looked at, and worse ones may lie between."""
+    looker = Lookahead(FakeEngine(), judge, 3, 0.01, 0.2)  # type: ignore[arg-type]
+    place = Placed(0, 0, 0, FakeEngine().reference(picture(0)))
+    for worst, bad in ((0.85, True), (0.73, True), (0.71, False)):
+        assert looker._bad(Stretch(1, 9, place, None, {2: 0.1, 5: worst})) is bad

@@ -77,7 +77,7 @@ class Lookahead:
         judge: verdicts (B,), at most 1, on renderings (B,S,S,3) and as many originals (S,S,3).
         gap: every how many frames a rendering is judged.
         price: what a byte of reference costs, in units of one frame's (1 - verdict).
-        alpha: a stretch with a verdict at or below this is divided for a fifth of the price (nearly there suffices).
+        alpha: a stretch with a verdict at or near this, or below, is divided for a fifth of the price.
     """
 
     def __init__(self, engine: Engine, judge: Judge, gap: int, price: float, alpha: float) -> None:

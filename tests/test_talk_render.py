@@ -168,8 +168,9 @@ def test_pictures_of_another_size_are_measured_too() -> None:
     soft = cv2.GaussianBlur(base, (0, 0), 2)
     meter = DistanceEngine(models.find("likeness", "feedback"), "cpu")
     first = meter(soft[None], [base])
-    small = base[:128, :192]
-    assert meter(small[None], [small]) < 1e-4 < meter(soft[None, :128, :192], [small])
+    for height, width in ((128, 192), (72, 100)):
+        small = base[:height, :width]
+        assert meter(small[None], [small]) < 1e-4 < meter(soft[None, :height, :width], [small])
     np.testing.assert_allclose(meter(soft[None], [base]), first, atol=1e-5)
 
 

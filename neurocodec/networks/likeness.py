@@ -37,7 +37,7 @@ def on_levels(conv: nn.Conv2d) -> nn.Conv2d:
 
 
 class Likeness(nn.Module):
-    """(B,3,S,S) twice, in [0,1] -> distances (B,), 0 = alike; S a multiple of 16."""
+    """(B,3,S,S) twice, in [0,1] -> distances (B,), 0 = alike; S a multiple of 4."""
 
     def __init__(self, widths: Sequence[int] = WIDTHS) -> None:
         super().__init__()
@@ -85,7 +85,11 @@ class Likeness(nn.Module):
 
     def compared(self, height: int, width: int) -> int:
         """How many features a picture has."""
-        return sum(height * width // (PATCH << k) ** 2 * channels for k, channels in enumerate(self._widths))
+        count, height, width = 0, height // PATCH, width // PATCH
+        for channels in self._widths:
+            count += channels * height * width
+            height, width = -(-height // 2), -(-width // 2)
+        return count
 
     @staticmethod
     def compare(a: Tensor, b: Tensor) -> Tensor:

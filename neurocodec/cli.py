@@ -357,7 +357,7 @@ SIZE = _Size()
     "--reference-quality",
     type=float,
     metavar="0-100",
-    help="Quality of references.  [default: by quality, 24 at 50; jpeg: 95]",
+    help="Quality of references.  [default: by quality, 22 at 50; jpeg: 95]",
 )
 @click.option(
     "--reference-period",
@@ -411,7 +411,7 @@ def encode(
       neurocodec encode call.mp4 call.nfc
       neurocodec encode lecture.mkv lecture.nfc --region face --audio-bitrate 24000
       neurocodec encode in.mp4 small.nfc --quality 20
-      neurocodec encode in.mp4 exact.nfc --target-kbps 4
+      neurocodec encode in.mp4 exact.nfc --audio none --target-kbps 4
       neurocodec encode in.mp4 old.nfc --profile original --model talk256
       cat in.mkv | neurocodec encode - - > out.nfc
     """

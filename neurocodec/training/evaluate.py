@@ -257,7 +257,7 @@ def main(
     \b
     Examples:
       neurocodec train evaluate val/ --lpips lpips_alex.safetensors --against hevc,av1
-      neurocodec train evaluate val/ --sweep quantization=50,100,200 --sweep reference_quality=10,24,50
+      neurocodec train evaluate val/ --sweep quantization=50,100,200 --sweep reference_quality=10,22,45
     """
     if every < 1 or seconds <= 0:
         raise UsageError("--every and --seconds must be positive")

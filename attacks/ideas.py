@@ -1,7 +1,7 @@
 """Ideas against the format, one function each: it returns the bytes of a hostile file.
 
 ``python attacks/ideas.py FOLDER`` writes them all.  What each is answered with is fixed here (exit code and
-words) and tested by ``tests/test_attacks.py``; what the idea is stands in ``README.md``.
+words) and tested by ``tests/attacks/test_attacks.py``; what the idea is stands in ``README.md``.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "conformance")]
 
 import make
 
-from neurocodec.bits import svarint, varint
-from neurocodec.block import Block, ReferenceFrame, SoundPacket, StillCodec, write_block
-from neurocodec.container import BLOCK_CHUNK, HEADER_CHUNK, INDEX_CHUNK, SIGNATURE, NfcReader, chunk
-from neurocodec.header import AudioTrack, Header, write_header
-from neurocodec.parts import crc16
+from neurocodec.entropy.bits import svarint, varint
+from neurocodec.format.block import Block, ReferenceFrame, SoundPacket, StillCodec, write_block
+from neurocodec.format.checksums import crc16
+from neurocodec.format.header import AudioTrack, Header, write_header
+from neurocodec.format.reader import BLOCK_CHUNK, HEADER_CHUNK, INDEX_CHUNK, SIGNATURE, NfcReader, chunk
 
 Bytes = Callable[[], bytes]
 
@@ -182,7 +182,7 @@ def picture_of_noise() -> bytes:
 
 @attack("decode", 4, "a reference frame cannot be decoded")
 def picture_of_another_size() -> bytes:
-    from neurocodec.still import encode_still
+    from neurocodec.references.still import encode_still
 
     large = make.np.zeros((1024, 1024, 3), make.np.uint8)
     return with_blocks(make.header(), [plain(data=encode_still(large, StillCodec.AV1, 10))])
@@ -190,7 +190,7 @@ def picture_of_another_size() -> bytes:
 
 @attack("decode", 4, "a reference frame cannot be decoded")
 def jpeg_that_claims_65535_squared() -> bytes:
-    from neurocodec.still import encode_still
+    from neurocodec.references.still import encode_still
 
     data = bytearray(encode_still(make.picture(0), StillCodec.JPEG, 90))
     place = data.index(b"\xff\xc0") + 5
@@ -294,7 +294,7 @@ def frames_that_cost_nothing() -> bytes:
 @attack("info --packets", 5, "too many packets to list")
 def packets_that_list_a_thousandfold() -> bytes:
     h = make.header(keypoints=1024)
-    from neurocodec.landmarks import LandmarkEncoder
+    from neurocodec.keypoints.packet_code import LandmarkEncoder
 
     writer = LandmarkEncoder(h.landmark_code, 2048)
     for _ in range(4999):

@@ -22,24 +22,25 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from neurocodec import block as block_module
-from neurocodec import models
-from neurocodec.bits import ByteReader
-from neurocodec.block import ReferenceFrame, StillCodec, read_block, read_left
-from neurocodec.checkpoints_io import detect_checkpoint
-from neurocodec.conceal import Anchors, between
-from neurocodec.container import Loss, NfcReader
-from neurocodec.decoder import ReferenceStore
+from neurocodec.decoding.concealment import Anchors, between
+from neurocodec.decoding.gaps import fill
+from neurocodec.entropy.bits import ByteReader
 from neurocodec.errors import DamagedFileError, NeurocodecError
-from neurocodec.gaps import Timeline, fill
-from neurocodec.header import AudioTrack, Colour, Fit, Header, read_header
-from neurocodec.info import read_info
-from neurocodec.landmarks import LandmarkCode, LandmarkDecoder
-from neurocodec.limits import Limits
-from neurocodec.packets import outline_frames, parse_frames
-from neurocodec.parts import CHECK_BYTES, Part
-from neurocodec.salvage import repair_stream
-from neurocodec.still import decode_still
+from neurocodec.format import block as block_module
+from neurocodec.format.block import ReferenceFrame, StillCodec, read_block, read_left
+from neurocodec.format.checksums import CHECK_BYTES, Part
+from neurocodec.format.header import AudioTrack, Colour, Fit, Header, LandmarkCode, read_header
+from neurocodec.format.limits import Limits
+from neurocodec.format.reader import Loss, NfcReader
+from neurocodec.format.times import Timeline
+from neurocodec.inspect.info import read_info
+from neurocodec.inspect.repair import repair_stream
+from neurocodec.keypoints.packet_code import LandmarkDecoder
+from neurocodec.keypoints.packets import outline_frames, parse_frames
+from neurocodec.models import files as models
+from neurocodec.models.checkpoints import detect_checkpoint
+from neurocodec.references.still import decode_still
+from neurocodec.references.store import ReferenceStore
 
 SIDE = 64
 LIMITS = Limits(frames=20_000, chunk=1 << 20)

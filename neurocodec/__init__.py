@@ -15,8 +15,8 @@ from neurocodec.errors import NeurocodecError
 __version__ = "0.1.0"
 
 _API = {
-    "encode": "api", "decode": "api", "probe": "api", "pictures": "api", "encode_bytes": "api",
-    "repair": "api",
+    "encode": "api", "decode": "api", "pictures": "api", "encode_bytes": "api",
+    "probe": "inspect.info", "repair": "inspect.repair",
     "EncodeOptions": "options", "DecodeOptions": "options",
 }  # fmt: skip
 __all__ = ["NeurocodecError", "__version__", *_API]

@@ -1,6 +1,6 @@
 """``python -m neurocodec``."""
 
-from neurocodec.cli import main
+from neurocodec.commands.main import main
 
 if __name__ == "__main__":
     main()

@@ -1,56 +1,36 @@
-"""The Python API: a few functions over paths or file objects, which the command line uses."""
+"""The Python API: encode and decode, over paths or file objects.  The command line uses it too.
+
+What needs no networks is elsewhere: :func:`neurocodec.inspect.info.probe` and
+:func:`neurocodec.inspect.repair.repair`.
+"""
 
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, BinaryIO, cast
 
-import numpy as np
-from numpy.typing import NDArray
-
-from neurocodec.block import SoundPacket
-from neurocodec.container import NfcReader
-from neurocodec.decoder import DecodeReport, Progress, decode_pictures, decode_stream
-from neurocodec.encoder import EncodeReport, encode_stream
-from neurocodec.errors import DamagedFileError, InputError, UnsupportedError, UsageError
-from neurocodec.info import FileInfo, read_info
-from neurocodec.limits import Limits
-from neurocodec.media.atomic import AtomicFile, output_error
-from neurocodec.media.pipes import stoppable
+from neurocodec.decoding.pictures import decode_pictures
+from neurocodec.decoding.report import DecodeReport
+from neurocodec.decoding.video import decode_stream
+from neurocodec.encoding.rate_control import encode_as_asked
+from neurocodec.encoding.report import EncodeReport
+from neurocodec.errors import UsageError
+from neurocodec.files.opening import (
+    OutputGuard,
+    PathOrFile,
+    is_path,
+    name_of,
+    opened_input,
+    opened_output,
+    refuse_same_file,
+)
+from neurocodec.format.block import SoundPacket
+from neurocodec.format.reader import NfcReader
+from neurocodec.inspect.check import refuse_damaged, verify_written
 from neurocodec.options import DecodeOptions, EncodeOptions
-from neurocodec.salvage import RepairReport, repair_stream
-
-PathOrFile = str | os.PathLike[str] | BinaryIO
-_MOST_PIPED = 1 << 28
-"""Bytes of a pipe that a strict decode to a pipe keeps in memory."""
-
-
-def _is_path(value: Any) -> bool:
-    return isinstance(value, (str, os.PathLike))
-
-
-def _open_input(source: PathOrFile, stack: ExitStack) -> tuple[BinaryIO, str]:
-    if not _is_path(source):
-        return cast(BinaryIO, source), str(getattr(source, "name", "input"))
-    path = Path(cast("str | os.PathLike[str]", source))
-    try:
-        if path.is_dir():
-            raise InputError(f"{path} is a folder")
-        return stoppable(stack.enter_context(path.open("rb"))), str(path)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
-
-
-def _same_file(a: PathOrFile, b: PathOrFile) -> bool:
-    try:
-        return _is_path(a) and _is_path(b) and Path(cast(str, a)).samefile(cast(str, b))
-    except OSError:
-        return False
+from neurocodec.types import Picture, Progress
 
 
 def encode(
@@ -78,68 +58,26 @@ def encode(
     """
     chosen = replace(options or EncodeOptions(), **settings)
     chosen.resolved()
-    if _same_file(source, destination):
-        raise UsageError("input and output are the same file")
-    if not _is_path(destination):
-        if verify:
-            raise UsageError("verify needs an output that can be read again, not a pipe")
-        guarded = _OutputGuard(cast(BinaryIO, destination), _name_of(destination))
-        return _run(source, guarded, chosen, progress)
-    with AtomicFile(cast(str, destination), force) as output:
-        if verify and not output.file.readable():
+    refuse_same_file(source, destination)
+    if verify and not is_path(destination):
+        raise UsageError("verify needs an output that can be read again, not a pipe")
+    with opened_output(destination, force) as file:
+        if verify and not file.readable():
             raise UsageError("verify needs an output that can be read again, not a pipe or a device")
-        guarded = _OutputGuard(output.file, str(destination))
-        report = _run(source, guarded, chosen, progress)
+        name = name_of(destination)
+        report = encode_as_asked(source, cast(BinaryIO, OutputGuard(file, name)), chosen, progress)
         if verify:
-            output.file.flush()
-            _verify(output.file, report, str(destination))
+            file.flush()
+            verify_written(file, report.symbols_sha256, name)
+            report.verified = True
     return report
 
 
-def _run(source: Any, file: Any, options: EncodeOptions, progress: Progress | None) -> EncodeReport:
-    if options.target_kbps is None and options.target_lpips is None and options.max_size is None:
-        return encode_stream(source, cast(BinaryIO, file), options, progress)
-    from neurocodec.ratecontrol import encode_to_target
-
-    return encode_to_target(source, cast(BinaryIO, file), options, progress)
-
-
-def _name_of(file: Any) -> str:
-    name = getattr(file, "name", None)
-    return name if isinstance(name, str) else "the output"
-
-
-class _OutputGuard:
-    """Turns a failing write into an :class:`OutputError`; every block goes out at once."""
-
-    def __init__(self, file: BinaryIO, name: str) -> None:
-        self._file, self._name = file, name
-
-    def write(self, data: bytes) -> int:
-        try:
-            count = self._file.write(data)
-            if hasattr(self._file, "flush"):
-                self._file.flush()
-            return count
-        except OSError as error:
-            raise output_error(self._name, error) from error
-
-
-def _verify(file: BinaryIO, report: EncodeReport, name: str) -> None:
-    """Read the file back and compare what it holds with what was encoded."""
-    from neurocodec.check import check_whole
-
-    try:
-        file.seek(0)
-    except OSError:
-        raise UsageError("verify needs an output that can be read again, not a pipe") from None
-    try:
-        digest = check_whole(NfcReader(file, name))
-    except DamagedFileError as error:
-        raise DamagedFileError(f"verification of {name} failed: {error}") from error
-    if digest != report.symbols_sha256:
-        raise DamagedFileError(f"verification of {name} failed: it decodes to other symbols")
-    report.verified = True
+def encode_bytes(source: PathOrFile, **settings: Any) -> bytes:
+    """:func:`encode` into memory."""
+    out = io.BytesIO()
+    encode(source, out, **settings)
+    return out.getvalue()
 
 
 def decode(
@@ -162,96 +100,26 @@ def decode(
         NeurocodecError: see :mod:`neurocodec.errors`; nothing is left at ``destination`` then.
     """
     chosen = replace(options or DecodeOptions(), **settings).resolved()
-    if _same_file(source, destination):
-        raise UsageError("input and output are the same file")
-    with ExitStack() as stack:
-        file, name = _open_input(source, stack)
-        target: Any = destination
-        if chosen.strict and not _is_path(destination):
-            file = _checked(file, name, chosen)
-        if _is_path(destination):
-            target = stack.enter_context(AtomicFile(cast(str, destination), force)).file
-        output = str(destination) if _is_path(destination) else _name_of(destination)
-        return decode_stream(file, name, target, chosen, progress, output_name=output)
-
-
-def _checked(file: BinaryIO, name: str, options: DecodeOptions) -> BinaryIO:
-    """The file (a pipe: its contents in memory), after it has been found whole.
-
-    Raises:
-        DamagedFileError: it is not.
-        UnsupportedError: a pipe holds more than can be kept.
-    """
-    from neurocodec.check import check_whole
-
-    try:
-        place = file.tell()
-        file.seek(place)
-    except (OSError, AttributeError):
-        data = file.read(_MOST_PIPED + 1)
-        if len(data) > _MOST_PIPED:
-            raise UnsupportedError(
-                f"{name} is over {_MOST_PIPED} bytes, too much for a strict decode between pipes; name a file"
-            ) from None
-        file, place = io.BytesIO(data), 0
-    try:
-        check_whole(NfcReader(file, name, options.limits))
-    except DamagedFileError as error:
-        raise DamagedFileError(f"{name} is damaged: {error}") from error
-    file.seek(place)
-    return file
+    refuse_same_file(source, destination)
+    with opened_input(source) as (file, name):
+        if chosen.strict and not is_path(destination):
+            file = refuse_damaged(file, name, chosen.limits)
+        with opened_output(destination, force) as target:
+            return decode_stream(file, name, target, chosen, progress, output_name=name_of(destination))
 
 
 def pictures(
     source: PathOrFile, options: DecodeOptions | None = None, **settings: Any
-) -> Iterator[tuple[float, NDArray[np.uint8]]]:
+) -> Iterator[tuple[float, Picture]]:
     """Seconds since the first frame and the rendered squares (S,S,3) RGB of an ``.nfc`` file.
 
     Raises:
         NeurocodecError: see :mod:`neurocodec.errors`.
     """
     chosen = replace(options or DecodeOptions(), **settings).resolved()
-    with ExitStack() as stack:
-        file, name = _open_input(source, stack)
+    with opened_input(source) as (file, name):
         reader = NfcReader(file, name, chosen.limits)
         for item in decode_pictures(reader, chosen, DecodeReport()):
             if not isinstance(item, SoundPacket):
                 pts, picture = item
                 yield float((pts - reader.header.start) * reader.header.time_base), picture
-
-
-def probe(source: PathOrFile, *, packets: bool = False, limits: Limits | None = None) -> FileInfo:
-    """What is in an ``.nfc`` file (path or file object); with ``packets``, every frame's symbols.
-
-    Raises:
-        NeurocodecError: see :mod:`neurocodec.errors`.
-    """
-    with ExitStack() as stack:
-        file, name = _open_input(source, stack)
-        return read_info(file, name, packets=packets, limits=limits)
-
-
-def repair(
-    source: PathOrFile, destination: PathOrFile, *, force: bool = False, limits: Limits | None = None
-) -> RepairReport:
-    """Write all that is whole of a damaged or truncated ``.nfc`` file as a whole one.
-
-    Raises:
-        NeurocodecError: see :mod:`neurocodec.errors`; nothing is left at ``destination`` then.
-    """
-    if _same_file(source, destination):
-        raise UsageError("input and output are the same file")
-    with ExitStack() as stack:
-        file, name = _open_input(source, stack)
-        target: Any = destination
-        if _is_path(destination):
-            target = stack.enter_context(AtomicFile(cast(str, destination), force)).file
-        output = str(destination) if _is_path(destination) else _name_of(destination)
-        return repair_stream(file, name, cast(BinaryIO, _OutputGuard(target, output)), limits)
-
-
-def encode_bytes(source: PathOrFile, **settings: Any) -> bytes:
-    """:func:`encode` into memory."""
-    out = io.BytesIO()
-    encode(source, out, **settings)
-    return out.getvalue()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from neurocodec.errors import UsageError
-from neurocodec.limits import CHUNK, FRAMES, MAX_QUANTIZATION, PIXELS, Limits
+from neurocodec.format.limits import CHUNK, FRAMES, MAX_QUANTIZATION, PIXELS, Limits
 from neurocodec.threads import check as check_threads
 
 
@@ -53,16 +53,17 @@ class EncodeOptions:
     ``None`` means the profile's choice, or that of ``quality`` (0 to 100), which sets quantization, reference
     quality and the price of references together; an explicit one wins.  ``quantization`` scales keypoint
     differences before rounding, ``smoothing`` is the strength of rate-distortion optimized rounding
-    (:mod:`neurocodec.trajectory`).  ``refresh`` is ``lookahead`` (:mod:`neurocodec.lookahead`) or
-    ``schedule`` (:mod:`neurocodec.schedule`); ``gap`` and ``alpha`` steer both, ``price`` is what a byte of
-    reference costs in the former.  ``feedback`` is a feedback network's name or file (the original's profile
-    takes the original's where it has been imported); ``audio_bitrate`` is in bit/s; ``reference_quality`` is
-    0 to 100; ``reference_period`` (seconds) bounds how far apart independent references lie,
-    ``first_reference`` is the ``first`` frame or the ``best`` one of its block (:mod:`neurocodec.choice`).
-    ``landmarks`` says what is coded of a frame: ``learned`` keypoints, or ``68`` facial landmarks as a latent
-    of ``landmark_model`` (default: face68).  Of the targets, ``target_kbps`` (kbit/s) and ``max_size``
-    (bytes) count the whole file, ``target_lpips`` is the mean distance of the renderings.  ``threads`` (None:
-    every core) is what networks may use; codecs beside them get half as many.
+    (:mod:`neurocodec.keypoints.smoothing`).  ``refresh`` is ``lookahead``
+    (:mod:`neurocodec.encoding.lookahead`) or ``schedule`` (:mod:`neurocodec.encoding.schedule`); ``gap`` and
+    ``alpha`` steer both, ``price`` is what a byte of reference costs in the former.  ``feedback`` is a
+    feedback network's name or file (the original's profile takes the original's where it has been imported);
+    ``audio_bitrate`` is in bit/s; ``reference_quality`` is 0 to 100; ``reference_period`` (seconds) bounds
+    how far apart independent references lie, ``first_reference`` is the ``first`` frame or the ``best`` one
+    of its block (:mod:`neurocodec.faces.frontal`). ``landmarks`` says what is coded of a frame: ``learned``
+    keypoints, or ``68`` facial landmarks as a latent of ``landmark_model`` (default: face68).  Of the
+    targets, ``target_kbps`` (kbit/s) and ``max_size`` (bytes) count the whole file, ``target_lpips`` is the
+    mean distance of the renderings.  ``threads`` (None: every core) is what networks may use; codecs beside
+    them get half as many.
     """
 
     profile: str = "default"
@@ -168,8 +169,8 @@ class DecodeOptions:
     ``start`` and ``duration`` (seconds) choose a part; ``size`` is ``source`` or ``model``; ``crf`` is
     libx264's quality (16: visually lossless); ``model`` names a further model, or its file, to look at.
     ``strict`` refuses a damaged file instead of decoding what is left of it.  ``size_limit`` (pixels of a
-    picture), ``frame_limit`` and ``chunk_limit`` (bytes) are those of :class:`neurocodec.limits.Limits`.
-    ``threads`` as in :class:`EncodeOptions`.
+    picture), ``frame_limit`` and ``chunk_limit`` (bytes) are those of
+    :class:`neurocodec.format.limits.Limits`. ``threads`` as in :class:`EncodeOptions`.
     """
 
     start: float | None = None

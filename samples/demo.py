@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 
 import neurocodec
-from neurocodec.fit import resize
+from neurocodec.measure.pictures import psnr, ssim
 from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader
-from neurocodec.metrics import psnr, ssim
+from neurocodec.media.square import resize
 
 HERE = Path(__file__).parent
 SAMPLES = [HERE / "astronaut.mp4", HERE / "astronaut_sound.mp4"]

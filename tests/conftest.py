@@ -8,45 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-
-SAMPLES = Path(__file__).resolve().parents[1] / "samples"
-
-
-def fact_file(name: str) -> Path:
-    """A file with published shapes or results, not part of this repository; skips the test without it."""
-    folder = os.environ.get("NEUROCODEC_FACTS")
-    path = (Path(folder) if folder else Path(__file__).resolve().parents[2] / "shared" / "facts") / name
-    if not path.is_file():
-        pytest.skip(f"{name} is not here; NEUROCODEC_FACTS names its folder")
-    return path
+from clips import cut
+from places import SAMPLES
 
 
 @pytest.fixture(scope="session", autouse=True)
 def few_threads() -> None:
     torch.set_num_threads(2)
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")  # as commands run in this process would have it
-
-
-def cut(source: Path, target: Path, frames: int) -> Path:
-    """The first frames of a clip with the sound of that time, recoded almost losslessly."""
-    from neurocodec.media import AudioPacket, MediaReader, MediaWriter
-
-    with MediaReader(source, audio_mode="copy") as reader:
-        v = reader.video
-        with MediaWriter(
-            target, width=v.width, height=v.height, time_base=v.time_base, fps=v.fps, color=v.color,
-            crf=4, audio=reader.audio, sar=v.sar,
-        ) as writer:  # fmt: skip
-            count, end = 0, frames / float(v.fps)
-            for item in reader:
-                if isinstance(item, AudioPacket):
-                    assert reader.audio is not None
-                    if item.pts * reader.audio.time_base < end:
-                        writer.write_audio(item)
-                elif count < frames:
-                    writer.write_video(item.to_rgb(), item.pts)
-                    count += 1
-    return target
 
 
 @pytest.fixture(scope="session")

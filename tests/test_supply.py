@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
-from neurocodec import models
 from neurocodec.errors import InputError
+from neurocodec.models import files as models
 
-ROOT = Path(__file__).resolve().parents[1]
 LOCK = (ROOT / "requirements-dev.lock").read_text()
 PINNED = dict(re.findall(r"^([a-z0-9_.-]+)==(\S+) --hash=", LOCK, re.M))
 

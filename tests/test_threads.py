@@ -8,12 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SAMPLES, cut
+from clips import cut
+from command_line import run
+from places import SAMPLES
 from small_models import small
-from test_cli import run
 
 import neurocodec
-from neurocodec import batch, threads, workers
+from neurocodec import threads
+from neurocodec.batch import folder as batch
+from neurocodec.batch import workers
 from neurocodec.errors import UsageError
 from neurocodec.options import DecodeOptions, EncodeOptions
 
@@ -38,7 +41,7 @@ class Watch:
             sys.stdout.flush()
             os._exit(0)
 sys.meta_path.insert(0, Watch())
-from neurocodec.cli import main
+from neurocodec.commands.main import main
 main(["models", "show", "likeness"])
 """
 """What the environment says of OpenMP's threads when a command first imports torch."""

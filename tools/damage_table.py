@@ -16,13 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from neurocodec.block import Block
-from neurocodec.container import Loss, NfcReader, NfcWriter
-from neurocodec.decoder import ReferenceStore
 from neurocodec.errors import NeurocodecError
-from neurocodec.header import Header
-from neurocodec.packets import parse_frames
-from neurocodec.parts import Part
+from neurocodec.format.block import Block
+from neurocodec.format.checksums import Part
+from neurocodec.format.header import Header
+from neurocodec.format.reader import Loss, NfcReader, NfcWriter
+from neurocodec.keypoints.packets import parse_frames
+from neurocodec.references.store import ReferenceStore
 
 Random = np.random.Generator
 PIECE = 200

@@ -3,7 +3,7 @@
 #
 # Fetches qemu-user-static and that architecture's python3 and numpy as Debian packages, unpacks them into FOLDER
 # (nothing is installed, no root is needed), and writes FOLDER/python, which runs it. The default, s390x, is
-# big-endian. Then: NEUROCODEC_FOREIGN_PYTHON=FOLDER/python python -m pytest tests/test_foreign.py
+# big-endian. Then: NEUROCODEC_FOREIGN_PYTHON=FOLDER/python python -m pytest tests/tools/test_foreign.py
 set -eu
 folder=$(mkdir -p "$1" && cd "$1" && pwd)
 architecture=${2:-s390x}

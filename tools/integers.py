@@ -24,9 +24,10 @@ sys.path[:0] = [str(ROOT / "tools")]
 import nfc_reader
 import numpy as np
 
-from neurocodec.container import Loss, NfcReader, NfcWriter
-from neurocodec.landmarks import LandmarkCode, LandmarkDecoder, LandmarkEncoder
-from neurocodec.packets import SymbolDigest, parse_frames
+from neurocodec.format.header import LandmarkCode
+from neurocodec.format.reader import Loss, NfcReader, NfcWriter
+from neurocodec.keypoints.packet_code import LandmarkDecoder, LandmarkEncoder
+from neurocodec.keypoints.packets import SymbolDigest, parse_frames
 
 
 def file_line(path: Path) -> dict[str, object]:

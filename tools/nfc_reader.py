@@ -3,10 +3,10 @@
 
     python tools/nfc_reader.py FILE.nfc...
 
-prints one line of JSON for each file: the header, every block with its timestamps, references, runs,
-landmark symbols and sound, the index, and where something was damaged.  It imports neither neurocodec nor
-numpy, so that it runs wherever Python does, and that a mistake in the package is not repeated here.  Where it
-and the package differ, one of them or the document is wrong; ``tests/test_conformance.py`` compares them.
+prints one line of JSON for each file: the header, every block with its timestamps, references, runs, landmark
+symbols and sound, the index, and where something was damaged.  It imports neither neurocodec nor numpy, so
+that it runs wherever Python does, and that a mistake in the package is not repeated here.  Where it and the
+package differ, one of them or the document is wrong; ``tests/format/test_conformance.py`` compares them.
 
 It knows the models' pictures no more than any parser does: stills and sound are given by their SHA-256.
 Numbers in parentheses are sections of the document.  Exit code 0: whole files; 7: some were damaged; 4: one

@@ -85,7 +85,7 @@ def main() -> None:
     """Run the command; exits as it does."""
     out, started, *command = sys.argv[1:]
     from neurocodec import api
-    from neurocodec.cli import main as cli
+    from neurocodec.commands.main import main as cli
 
     watch = Watch(float(started))
     for name in ("encode", "decode"):

@@ -12,9 +12,9 @@ import click
 
 from neurocodec.bench import hour as long_clips
 from neurocodec.bench import machine, markdown, process, published, report, sizes, stages
-from neurocodec.cost import operations
 from neurocodec.errors import UsageError
-from neurocodec.models import DEFAULT_MOTION, ModelDescription, find, shipped_folder
+from neurocodec.models.cost import operations
+from neurocodec.models.files import DEFAULT_MOTION, ModelDescription, find, shipped_folder
 from neurocodec.threads import use
 
 PARTS = ("stages", "processes", "peers", "published")

@@ -10,7 +10,7 @@ import torch
 
 from neurocodec import __version__
 from neurocodec.bench.timing import Spread, measure
-from neurocodec.engine import choose_device, has_fast_bfloat16
+from neurocodec.models.device import choose_device, has_fast_bfloat16
 from neurocodec.threads import cores
 
 _SIDE = 2048

@@ -18,7 +18,7 @@ import av
 
 from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader
-from neurocodec.still import rgb_to_frame
+from neurocodec.references.ycbcr import rgb_to_frame
 
 
 @dataclass(frozen=True)

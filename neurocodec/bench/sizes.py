@@ -7,7 +7,7 @@ from typing import Any
 
 from neurocodec.bench import untrained
 from neurocodec.bench.stages import network_stages, squares
-from neurocodec.models import ModelDescription
+from neurocodec.models.files import ModelDescription
 
 
 def size_figures(

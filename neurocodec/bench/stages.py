@@ -15,26 +15,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neurocodec import models
 from neurocodec.bench.timing import Spread, measure
-from neurocodec.block import StillCodec
-from neurocodec.chain import ChainDecoder
-from neurocodec.cost import counted, operations
-from neurocodec.distance import DistanceEngine
-from neurocodec.engine import BATCH, Engine, fold_batch_norms, has_fast_bfloat16
+from neurocodec.format.block import StillCodec
 from neurocodec.media.color import BT709
 from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader
 from neurocodec.media.writer import MediaWriter
-from neurocodec.models import ModelDescription
+from neurocodec.models import files as models
+from neurocodec.models.cost import counted, operations
+from neurocodec.models.device import BATCH, fold_batch_norms, has_fast_bfloat16
+from neurocodec.models.distance import DistanceEngine
+from neurocodec.models.engine import Engine
+from neurocodec.models.files import ModelDescription
 from neurocodec.networks.fused import fuse_activations
 from neurocodec.networks.talk import Talk
 from neurocodec.networks.talk_render import TalkRenderer
 from neurocodec.options import EncodeOptions
-from neurocodec.references import ReferenceCoder
+from neurocodec.references.chain import ChainDecoder
+from neurocodec.references.coder import ReferenceCoder
 from neurocodec.threads import beside
+from neurocodec.types import Picture
 
-Picture = NDArray[np.uint8]
 FRAMES = 48
 """Pictures that the stages work on."""
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from neurocodec import models
-from neurocodec.models import ModelDescription
+from neurocodec.models import files as models
+from neurocodec.models.files import ModelDescription
 from neurocodec.networks.talk import Talk, TalkConfig
 
 

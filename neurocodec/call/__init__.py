@@ -1,1 +1,1 @@
-"""A simulated call: a sender and a receiver exchange packets over a link that drops, delays and limits."""
+"""A simulated call: a sender and a receiver exchange packets over a link that drops and delays."""

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from neurocodec.bits import ByteReader, varint
+from neurocodec.entropy.bits import ByteReader, varint
+from neurocodec.entropy.contexts import RangeCode
+from neurocodec.entropy.range_coder import RangeDecoder, RangeEncoder
 from neurocodec.errors import DamagedFileError
-from neurocodec.landmarks import MAX_QUANTIZATION, Symbols
-from neurocodec.rangecode import RangeCode
-from neurocodec.rangecoder import RangeDecoder, RangeEncoder
+from neurocodec.format.limits import MAX_QUANTIZATION
+from neurocodec.keypoints.quantization import Symbols
 
 LIMIT = 1 << 24
 _MOST_FRAGMENTS, _MOST_ENTRIES, _MOST_NACKS = 4096, 64, 64

@@ -18,21 +18,20 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neurocodec import models
 from neurocodec.call.link import Link, LinkOptions
 from neurocodec.call.receiver import FEEDBACK_SECONDS, Receiver, Shown
 from neurocodec.call.rtp import UDP_IP
 from neurocodec.call.sender import Sender, SenderOptions
 from neurocodec.call.simulate import POLL_SECONDS, TAIL_SECONDS, CallResult, ComputeTimes, take_feedback
-from neurocodec.driven import DrivenEngine
-from neurocodec.engine import Engine
 from neurocodec.errors import DamagedFileError, NeurocodecError
-from neurocodec.feedback import open_feedback
-from neurocodec.models import ModelDescription
+from neurocodec.models import files as models
+from neurocodec.models.engine import Engine
+from neurocodec.models.feedback import open_feedback
+from neurocodec.models.files import ModelDescription
+from neurocodec.models.landmark_driven import DrivenEngine
+from neurocodec.types import Picture
 
-Picture = NDArray[np.uint8]
 _READY_SECONDS = 120.0
 _LEAD = 0.5
 

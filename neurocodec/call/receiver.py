@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from neurocodec.block import StillCodec
 from neurocodec.call.payload import Entry, Feedback, Fragment, decode_symbols, unpack_entries
 from neurocodec.call.rtp import CLOCK, FEEDBACK, LANDMARKS, REFERENCE, UDP_IP, Counter, RtpPacket
-from neurocodec.engine import Engine, Reference
 from neurocodec.errors import DamagedFileError
-from neurocodec.landmarks import Symbols, dequantize
-from neurocodec.still import decode_still
+from neurocodec.format.block import StillCodec
+from neurocodec.keypoints.quantization import Symbols, dequantize
+from neurocodec.models.engine import Engine, Reference
+from neurocodec.references.still import decode_still
+from neurocodec.types import Picture
 
-Picture = NDArray[np.uint8]
 FEEDBACK_SECONDS = 0.1
 PREDICTED_SECONDS = 0.2
 """How long a missing face is predicted before it stands still."""

@@ -13,17 +13,16 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neurocodec.block import StillCodec
 from neurocodec.call.payload import Entry, Feedback, Fragment, code_symbols, pack_entries
 from neurocodec.call.rtp import CLOCK, LANDMARKS, LARGEST_PAYLOAD, REFERENCE, UDP_IP, RtpPacket
-from neurocodec.engine import Engine, Reference
-from neurocodec.feedback import FeedbackNetwork
-from neurocodec.landmarks import Symbols, dequantize, quantize
-from neurocodec.still import decode_still, encode_still
+from neurocodec.format.block import StillCodec
+from neurocodec.keypoints.quantization import Symbols, dequantize, quantize
+from neurocodec.models.engine import Engine, Reference
+from neurocodec.models.feedback import FeedbackNetwork
+from neurocodec.references.still import decode_still, encode_still
+from neurocodec.types import Picture
 
-Picture = NDArray[np.uint8]
 SOURCE = 0x4E46_4301
 LOWEST_RATE, HIGHEST_RATE = 2_000.0, 400_000.0
 _DELAYED, _LOSSY = 0.08, 0.15

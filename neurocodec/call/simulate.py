@@ -10,17 +10,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurocodec.call.link import Link, LinkOptions
 from neurocodec.call.payload import Feedback
 from neurocodec.call.receiver import FEEDBACK_SECONDS, Receiver, Shown
 from neurocodec.call.rtp import UDP_IP, RtpPacket
 from neurocodec.call.sender import Sender, SenderOptions, SenderReport
-from neurocodec.engine import Engine
-from neurocodec.feedback import FeedbackNetwork
+from neurocodec.models.engine import Engine
+from neurocodec.models.feedback import FeedbackNetwork
+from neurocodec.types import Picture
 
-Picture = NDArray[np.uint8]
 POLL_SECONDS = 0.01
 TAIL_SECONDS = 1.0
 """How long is waited for the last frames."""

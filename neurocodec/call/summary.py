@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurocodec.call.simulate import CallResult
-from neurocodec.distance import DistanceEngine
-from neurocodec.metrics import psnr
+from neurocodec.measure.pictures import psnr
+from neurocodec.models.distance import DistanceEngine
+from neurocodec.types import Picture
 
-Picture = NDArray[np.uint8]
 SEED_LIMIT = 5000.0
 """Bytes per second that the idea started from: 5 KB/s."""
 

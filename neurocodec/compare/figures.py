@@ -8,11 +8,11 @@ from math import exp, log
 from typing import Any
 
 from neurocodec.compare.aggregate import Interval, mean_change, mean_of
-from neurocodec.compare.codec import Codec
 from neurocodec.compare.curves import bd_rate, rate_at
-from neurocodec.compare.metric import Metric
 from neurocodec.compare.points import Measured, View
 from neurocodec.compare.run import Result
+from neurocodec.measure.metric import Metric
+from neurocodec.peers.codec import Codec
 
 
 def point_figures(view: View, measured: Measured) -> dict[str, Any]:

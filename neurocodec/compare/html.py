@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from neurocodec.compare import plots, terminal
-from neurocodec.compare.clips import Frames, load_clip
-from neurocodec.compare.codec import unpack
 from neurocodec.compare.curves import RatePoint
-from neurocodec.compare.metric import Metric
 from neurocodec.compare.pictures import crop_uri, face_place, picture_uri, side_by_side, uri, worst_frames
 from neurocodec.compare.points import Measured, View
 from neurocodec.compare.report import shown_points
 from neurocodec.compare.run import Result, Video
-from neurocodec.compare.store import write
 from neurocodec.errors import NeurocodecError
-from neurocodec.media.atomic import output_error
+from neurocodec.files.atomic import output_error, write_whole
+from neurocodec.measure.clips import Frames, load_clip
+from neurocodec.measure.figures import rendered
+from neurocodec.measure.metric import Metric
+from neurocodec.peers.codec import unpack
 
 EVEN, WORST = 2, 2
 """Frames shown of a video: so many evenly spread, and so many where ours is worst."""
@@ -50,7 +50,7 @@ def write_report(result: Result, report: dict[str, Any], out: Path) -> None:
     videos = [_video(result, video, view) for video in result.videos for view in video.views]
     environment = Environment(loader=PackageLoader("neurocodec.compare", ""), autoescape=True)
     page = environment.get_template("report.html.j2").render(report=report, sizes=sizes, videos=videos)
-    write(out / "report.html", page.encode())
+    write_whole(out / "report.html", page.encode())
 
 
 def _save(figure: Any, folder: Path, name: str) -> str:
@@ -59,9 +59,9 @@ def _save(figure: Any, folder: Path, name: str) -> str:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise output_error(folder, error) from error
-    data = plots.rendered(figure, "svg")
-    write(folder / f"{name}.svg", data)
-    write(folder / f"{name}.png", plots.rendered(figure, "png"))
+    data = rendered(figure, "svg")
+    write_whole(folder / f"{name}.svg", data)
+    write_whole(folder / f"{name}.png", rendered(figure, "png"))
     return uri("image/svg+xml", data)
 
 
@@ -174,5 +174,5 @@ def _plots(result: Result, view: View, columns: list[Column]) -> list[str]:
             figure = plots.frame_by_frame(
                 series, metric, float(view.clip.fps), f"{metric.title}, frame by frame", frozen_last=last
             )
-            out.append(uri("image/svg+xml", plots.rendered(figure, "svg")))
+            out.append(uri("image/svg+xml", rendered(figure, "svg")))
     return out

@@ -15,10 +15,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from neurocodec.compare.clips import Frames
-from neurocodec.compare.faces import find_face
-from neurocodec.compare.metric import Metric, Picture
-from neurocodec.fit import resize
+from neurocodec.measure.clips import Frames
+from neurocodec.measure.faces import find_face
+from neurocodec.measure.metric import Metric
+from neurocodec.media.square import resize
+from neurocodec.types import Picture
 
 LARGEST = 384
 """Longer side of a frame in the report; crops keep the compared size."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from typing import Any
 
 from neurocodec.compare.curves import RatePoint, front
-from neurocodec.compare.metric import Metric, Values
+from neurocodec.measure.metric import Metric, Values
 
 COLOURS = ("#d62728", "#1f77b4", "#2ca02c", "#9467bd", "#ff7f0e", "#8c564b", "#17becf", "#e377c2")
 GREY = "#777777"
@@ -19,16 +18,6 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
 
     figure = Figure((width, height), layout="constrained")
     return figure, figure.subplots()
-
-
-def rendered(figure: Any, kind: str) -> bytes:
-    """A figure as ``png`` or ``svg``; the same figure gives the same bytes."""
-    import matplotlib
-
-    out = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "neurocodec", "svg.fonttype": "none"}):
-        figure.savefig(out, format=kind, dpi=120, metadata={"Date": None} if kind == "svg" else None)
-    return out.getvalue()
 
 
 def curves(

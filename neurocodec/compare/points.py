@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from math import ceil, log
 
-from neurocodec.compare.clips import Clip, ClipSource
-from neurocodec.compare.codec import Codec, Point
 from neurocodec.compare.curves import RatePoint
-from neurocodec.compare.metric import Metric, Values
 from neurocodec.compare.task import Outcome
+from neurocodec.measure.clips import Clip, ClipSource
+from neurocodec.measure.metric import Metric, Values
+from neurocodec.peers.codec import Codec, Point
 
 NEAR = 1.15
 """A peer's point counts as matched in rate up to this factor of ours, up or down."""

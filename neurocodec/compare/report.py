@@ -19,7 +19,7 @@ from neurocodec.compare.figures import (
 )
 from neurocodec.compare.points import Measured, View, shown
 from neurocodec.compare.run import Result
-from neurocodec.compare.store import write
+from neurocodec.files.atomic import write_whole
 
 FORMAT, VERSION = "neurocodec-compare", 1
 
@@ -165,7 +165,7 @@ def save(report: dict[str, Any], path: Path) -> None:
     Raises:
         OutputError: it cannot be written.
     """
-    write(path, (json.dumps(finite(report), indent=1, allow_nan=False) + "\n").encode())
+    write_whole(path, (json.dumps(finite(report), indent=1, allow_nan=False) + "\n").encode())
 
 
 def finite(value: Any) -> Any:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from neurocodec.compare.clips import ClipSource, load_clip
-from neurocodec.compare.codec import Codec, Point
-from neurocodec.compare.metric import Metric
-from neurocodec.compare.ours import Frozen, Ours
+from neurocodec.batch.workers import Failure, Workers
 from neurocodec.compare.points import Measured, View, matched_points, view_of
 from neurocodec.compare.store import Store
 from neurocodec.compare.task import Outcome, Task, run_task
 from neurocodec.errors import InputError, NeurocodecError, UnsupportedError, UsageError
-from neurocodec.workers import Failure, Workers
+from neurocodec.measure.clips import ClipSource, load_clip
+from neurocodec.measure.metric import Metric
+from neurocodec.peers.codec import Codec, Point
+from neurocodec.peers.ours import Frozen, Ours
+from neurocodec.types import Progress
 
-Progress = Callable[[int, int], None]
 """Called with points done and points known so far."""
 
 

@@ -7,10 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from neurocodec.compare.codec import Codec, Point
 from neurocodec.compare.task import Outcome
-from neurocodec.errors import OutputError
-from neurocodec.media.atomic import AtomicFile, output_error
+from neurocodec.files.atomic import output_error, write_whole
+from neurocodec.peers.codec import Codec, Point
 
 
 class Store:
@@ -69,18 +68,5 @@ class Store:
             "decode_seconds": outcome.decode_seconds,
             "values": values,
         }
-        write(stream, outcome.stream)
-        write(facts, json.dumps(found).encode())
-
-
-def write(path: Path, data: bytes) -> None:
-    """Put a file in place in one step.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    try:
-        with AtomicFile(path, force=True) as output:
-            output.file.write(data)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        write_whole(stream, outcome.stream)
+        write_whole(facts, json.dumps(found).encode())

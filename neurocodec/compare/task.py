@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from neurocodec.compare.clips import ClipSource, load_clip
-from neurocodec.compare.codec import Codec, Point, pack, unpack
-from neurocodec.compare.metric import Metric, Values
 from neurocodec.errors import NeurocodecError
+from neurocodec.measure.clips import ClipSource, load_clip
+from neurocodec.measure.metric import Metric, Values
+from neurocodec.peers.codec import Codec, Point, pack, unpack
 
 
 @dataclass(frozen=True)

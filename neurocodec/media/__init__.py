@@ -1,11 +1,11 @@
-"""Reading and writing media files."""
+"""Videos in and out through FFmpeg: pictures, colour, sound, MP4."""
 
-from .atomic import AtomicFile
-from .color import BT709, ColorInfo, normalize_color
-from .picture import VideoPicture
-from .reader import MediaReader
-from .types import AudioInfo, AudioPacket, VideoInfo
-from .writer import MediaWriter
+from neurocodec.files.atomic import AtomicFile
+from neurocodec.media.color import BT709, ColorInfo, normalize_color
+from neurocodec.media.picture import VideoPicture
+from neurocodec.media.reader import MediaReader
+from neurocodec.media.types import AudioInfo, AudioPacket, VideoInfo
+from neurocodec.media.writer import MediaWriter
 
 __all__ = [
     "BT709",

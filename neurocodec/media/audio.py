@@ -10,7 +10,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from .types import AudioInfo, AudioPacket
+from neurocodec.media.types import AudioInfo, AudioPacket
 
 # A source may be off its own time line by this much (seconds) before samples are dropped or inserted.
 _TOLERANCE = Fraction(15, 1000)

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
-from ..errors import UnsupportedError
+from neurocodec.errors import UnsupportedError
 
 UNSPECIFIED = 2
 PQ = 16

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .pipes import is_seekable, stoppable
+from neurocodec.files.pipes import is_seekable, stoppable
 
 
 class GuardedReader:

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import UnsupportedError
-from .color import PQ, ColorInfo
+from neurocodec.errors import UnsupportedError
+from neurocodec.media.color import PQ, ColorInfo
 
 REFERENCE_WHITE = 203.0
 PEAK = 1000.0

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
-from ..errors import InputError, NeurocodecError, UnsupportedError
-from .color import BT709, UNSPECIFIED, ColorInfo, frame_to_rgb, normalize_color
-from .hdr import tone_map
+from neurocodec.errors import InputError, NeurocodecError, UnsupportedError
+from neurocodec.media.color import BT709, UNSPECIFIED, ColorInfo, frame_to_rgb, normalize_color
+from neurocodec.media.hdr import tone_map
 
 _FULL_RANGE_TAG = 2
 _OPEN_CODES = (0, UNSPECIFIED, 3)

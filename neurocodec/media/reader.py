@@ -14,15 +14,15 @@ from typing import Any, Literal
 
 import av
 
-from ..errors import InputError, NeurocodecError, UsageError
-from .aac import adts_config, is_adts, strip_adts
-from .audio import AudioEncoder, layout_name, opus_encoder, opus_pre_skip
-from .color import ColorInfo
-from .guard import GuardedReader
-from .picture import PictureConverter, VideoPicture
-from .sound import check_copied
-from .timestamps import TimestampChoice, TimestampRepair
-from .types import AudioInfo, AudioPacket, VideoInfo
+from neurocodec.errors import InputError, NeurocodecError, UsageError
+from neurocodec.media.aac import adts_config, is_adts, strip_adts
+from neurocodec.media.audio import AudioEncoder, layout_name, opus_encoder, opus_pre_skip
+from neurocodec.media.color import ColorInfo
+from neurocodec.media.guard import GuardedReader
+from neurocodec.media.picture import PictureConverter, VideoPicture
+from neurocodec.media.sound import check_copied
+from neurocodec.media.timestamps import TimestampChoice, TimestampRepair
+from neurocodec.media.types import AudioInfo, AudioPacket, VideoInfo
 
 AudioMode = Literal["opus", "copy", "none"]
 

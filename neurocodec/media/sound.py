@@ -10,9 +10,9 @@ from typing import Any
 
 import av
 
-from ..errors import UnsupportedError
-from .audio import layout_name
-from .types import AudioInfo
+from neurocodec.errors import UnsupportedError
+from neurocodec.media.audio import layout_name
+from neurocodec.media.types import AudioInfo
 
 
 def as_kept(info: AudioInfo) -> AudioInfo:

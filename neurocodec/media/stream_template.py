@@ -12,7 +12,7 @@ from typing import Any
 
 import av
 
-from .types import AudioInfo
+from neurocodec.media.types import AudioInfo
 
 _MATROSKA_CODECS = {"opus": "A_OPUS", "aac": "A_AAC", "mp3": "A_MPEG/L3", "ac3": "A_AC3"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from .color import ColorInfo
+from neurocodec.media.color import ColorInfo
 
 
 @dataclass(frozen=True)

@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import VideoReformatter
 
-from ..errors import NeurocodecError, OutputError, UnsupportedError, UsageError
-from .atomic import AtomicFile, output_error
-from .audio import AudioEncoder, aac_encoder
-from .color import ColorInfo, normalize_color, rgb_to_frame
-from .faststart import move_index_to_front
-from .guard import GuardedWriter
-from .sound import sound_decoder
-from .stream_template import REMUXED, add_audio_stream
-from .types import AudioInfo, AudioPacket
+from neurocodec.errors import NeurocodecError, OutputError, UnsupportedError, UsageError
+from neurocodec.files.atomic import AtomicFile, output_error
+from neurocodec.media.audio import AudioEncoder, aac_encoder
+from neurocodec.media.color import ColorInfo, normalize_color, rgb_to_frame
+from neurocodec.media.faststart import move_index_to_front
+from neurocodec.media.guard import GuardedWriter
+from neurocodec.media.sound import sound_decoder
+from neurocodec.media.stream_template import REMUXED, add_audio_stream
+from neurocodec.media.types import AudioInfo, AudioPacket
 
 PRESETS = (
     "ultrafast",

@@ -1,1 +1,1 @@
-"""Networks in PyTorch."""
+"""Networks in PyTorch: layers and forward passes, nothing that runs them."""

@@ -22,9 +22,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from neurocodec.keypoints.transform import BASIS_ONE
 from neurocodec.networks.restore import Restorer
 from neurocodec.networks.tps import coordinate_grid, fit_tps, keypoint_heatmaps
-from neurocodec.transform import BASIS_ONE
 
 POINTS_PER_TPS = 5
 KEYPOINT_INPUT = 128

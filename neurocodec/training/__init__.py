@@ -1,1 +1,1 @@
-"""Training of the shipped networks (needs clips of your own; not used by encode and decode)."""
+"""Training and evaluation of the shipped networks; not used by encode and decode."""

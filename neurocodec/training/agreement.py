@@ -17,17 +17,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurocodec import models
 from neurocodec.api import encode
-from neurocodec.compare.ours import lossless
-from neurocodec.container import Loss, NfcReader
-from neurocodec.decoder import Decoder
+from neurocodec.decoding.decoder import Decoder
 from neurocodec.errors import InputError
-from neurocodec.feedback import FeedbackNetwork
-from neurocodec.metrics import Picture
+from neurocodec.format.reader import Loss, NfcReader
+from neurocodec.keypoints.packets import parse_frames
+from neurocodec.measure.clips import lossless
+from neurocodec.models import files as models
+from neurocodec.models.feedback import FeedbackNetwork
 from neurocodec.options import DecodeOptions
-from neurocodec.packets import parse_frames
 from neurocodec.training.clips import read_squares
+from neurocodec.types import Picture
 
 Distance = Callable[[Picture, Picture], float]
 

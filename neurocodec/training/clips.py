@@ -12,12 +12,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from neurocodec.errors import InputError, NeurocodecError
-from neurocodec.fit import cut, resize
+from neurocodec.media.square import cut, resize
+from neurocodec.types import Picture
 
-Picture = NDArray[np.uint8]
 VIDEOS = frozenset((".mp4", ".mkv", ".mov", ".webm", ".avi", ".m4v", ".mpg", ".mpeg", ".ts", ".y4m", ".mxf"))
 PICTURES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"))
 TABLE = "clips.csv"
@@ -104,7 +103,7 @@ def frames_of(path: Path, size: int, region: str = "full") -> Iterator[Picture]:
     for picture in _pictures(path):
         if region == "face":
             if square is None:
-                from neurocodec.region import FaceRegion
+                from neurocodec.faces.region import FaceRegion
 
                 square = FaceRegion().update(picture)
             yield cut(picture, square, size)

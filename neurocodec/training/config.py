@@ -144,7 +144,7 @@ class Samples:
 
     ``count`` to learn from and ``test`` of the people held out; ``held``: share of references held still;
     ``vary``: share of samples in other light, other colours, enlarged
-    (:func:`neurocodec.training.judged.varied`).
+    (:func:`neurocodec.training.renderings.varied`).
     """
 
     count: int = 3000

@@ -139,9 +139,9 @@ def _decode(clips: Sequence[Clip], out: Path, data: Data, marks: dict[str, NDArr
 def build_references(cache: Path, per_clip: int, crfs: tuple[int, int], seed: int = 1) -> None:
     """Send frames of a cache through the reference coder: references.npy and their rows in reference_of.npy.
 
-    ``per_clip`` frames of every clip, in chains (:mod:`neurocodec.chain`) of 1 to 14 pictures that lie up
-    to a dozen kept frames apart, most with the last one coded second, as an encoder that looks ahead does;
-    each at a CRF drawn evenly from ``crfs``.
+    ``per_clip`` frames of every clip, in chains (:mod:`neurocodec.references.chain`) of 1 to 14 pictures that
+    lie up to a dozen kept frames apart, most with the last one coded second, as an encoder that looks ahead
+    does; each at a CRF drawn evenly from ``crfs``.
     """
     frames = np.load(cache / "frames.npy", mmap_mode="r")
     rng = np.random.default_rng(seed)
@@ -163,7 +163,7 @@ def _coded_clip(
     rng: np.random.Generator,
 ) -> list[tuple[int, NDArray[np.uint8]]]:  # fmt: skip
     """Rows of a clip (``n`` from ``start``) and what they are decoded to, ``count`` in several chains."""
-    from neurocodec.chain import ChainDecoder, ChainEncoder
+    from neurocodec.references.chain import ChainDecoder, ChainEncoder
 
     out: list[tuple[int, NDArray[np.uint8]]] = []
     while len(out) < count:

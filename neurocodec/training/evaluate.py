@@ -23,23 +23,24 @@ import numpy as np
 import platformdirs
 from numpy.typing import NDArray
 
-from neurocodec import models
-from neurocodec.api import encode, pictures, probe
-from neurocodec.block import StillCodec
-from neurocodec.compare import budget, registry
-from neurocodec.compare.codec import Codec
-from neurocodec.compare.faces import Identity, LandmarkError
-from neurocodec.compare.metric import LpipsAlex, Metric, MsSsim, PsnrRgb, Ssim
-from neurocodec.compare.ours import lossless
-from neurocodec.compare.weights import metric_files
-from neurocodec.distance import DistanceEngine
+from neurocodec.api import encode, pictures
 from neurocodec.errors import NeurocodecError, OutputError, UnsupportedError, UsageError
-from neurocodec.fit import resize
-from neurocodec.options_text import encode_settings
-from neurocodec.still import decode_still, encode_still
+from neurocodec.format.block import StillCodec
+from neurocodec.inspect.info import probe
+from neurocodec.measure.clips import lossless
+from neurocodec.measure.faces import Identity, LandmarkError
+from neurocodec.measure.metric import LpipsAlex, Metric, MsSsim, PsnrRgb, Ssim
+from neurocodec.measure.networks import metric_files
+from neurocodec.media.square import resize
+from neurocodec.models import files as models
+from neurocodec.models.distance import DistanceEngine
+from neurocodec.option_text import encode_settings
+from neurocodec.peers import budget, registry
+from neurocodec.peers.codec import Codec
+from neurocodec.references.still import decode_still, encode_still
 from neurocodec.training.clips import expanded, read_squares
+from neurocodec.types import Picture
 
-Picture = NDArray[np.uint8]
 SHORT = {"psnr_rgb": "psnr"}
 RATES = ("kbps", "bits_per_frame", "references")
 
@@ -49,7 +50,7 @@ class Measure:
 
     PSNR, SSIM, MS-SSIM and our own distance always; LPIPS, landmark error (468 points, per cent of the
     distance of the eyes) and identity distance where their networks are given, as files or by the
-    environment (:mod:`neurocodec.compare.weights`).
+    environment (:mod:`neurocodec.measure.networks`).
 
     Raises:
         InputError: a file that is not there, or holds something else.

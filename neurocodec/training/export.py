@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
-from neurocodec import models
-from neurocodec.engine import BATCH, fold_batch_norms
 from neurocodec.errors import InputError
+from neurocodec.keypoints.transform import train_basis
+from neurocodec.models import files as models
+from neurocodec.models.device import BATCH, fold_batch_norms
 from neurocodec.networks.talk import Talk, TalkConfig
 from neurocodec.training import state as states
 from neurocodec.training.clips import Clip, readable
-from neurocodec.transform import train_basis
 
 LAG = 15
 """Frames within which changes of keypoints shape the basis."""

@@ -21,10 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurocodec.errors import InputError
-from neurocodec.faces import MIRROR
+from neurocodec.models.landmark_engine import MIRROR
 from neurocodec.networks.face68 import POINTS, SIDE
+from neurocodec.types import Pictures
 
-Pictures = NDArray[np.uint8]
 Landmarks = NDArray[np.float32]
 COORDINATES = 2 * POINTS
 NO_FACE = 65535

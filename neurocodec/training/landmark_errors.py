@@ -9,8 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from neurocodec.faces import FaceTracker, LandmarkEngine
-from neurocodec.landmark_views import Pose
+from neurocodec.faces.frontal import Pose
+from neurocodec.faces.tracker import FaceTracker
+from neurocodec.models.landmark_engine import LandmarkEngine
 from neurocodec.training.landmark_data import (
     Landmarks,
     Pictures,

@@ -10,22 +10,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurocodec import models
-from neurocodec.api import encode, pictures, probe
-from neurocodec.compare.ours import lossless
-from neurocodec.distance import DistanceEngine
-from neurocodec.engine import BATCH
-from neurocodec.faces import FaceTracker, LandmarkEngine, compared
-from neurocodec.landmark_views import error_of
-from neurocodec.landmarks import LandmarkCode, LandmarkEncoder
-from neurocodec.metrics import Lpips, psnr
-from neurocodec.region import FaceRegion
+from neurocodec.api import encode, pictures
+from neurocodec.faces.region import FaceRegion
+from neurocodec.faces.tracker import FaceTracker, compared, error_of
+from neurocodec.format.header import LandmarkCode
+from neurocodec.inspect.info import probe
+from neurocodec.keypoints.packet_code import LandmarkEncoder
+from neurocodec.keypoints.smoothing import smooth
+from neurocodec.keypoints.transform import forward, train_basis
+from neurocodec.measure.clips import lossless
+from neurocodec.measure.pictures import Lpips, psnr
+from neurocodec.models import files as models
+from neurocodec.models.device import BATCH
+from neurocodec.models.distance import DistanceEngine
+from neurocodec.models.landmark_engine import LandmarkEngine
 from neurocodec.training.evaluate import read_squares
 from neurocodec.training.landmark_data import labelled_frames, landmarks_of_clip
-from neurocodec.trajectory import smooth
-from neurocodec.transform import forward, train_basis
+from neurocodec.types import Picture
 
-Picture = NDArray[np.uint8]
 _SMOOTHING = 0.2
 
 
@@ -132,7 +134,7 @@ def region_lines(engine: LandmarkEngine, folder: Path, landmarks: Path, every: i
     """
     import cv2
 
-    from neurocodec.region import LANDMARK_MARGIN
+    from neurocodec.faces.region import LANDMARK_MARGIN
 
     stored = np.load(landmarks)
     found: dict[str, list[float]] = {"box": [], "landmarks": []}

@@ -29,10 +29,11 @@ from torch import Tensor
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from neurocodec import models
+from neurocodec.models import files as models
 from neurocodec.networks.face68 import SIDE, Face68
 from neurocodec.training.data import clips_from_csv
-from neurocodec.training.landmark_data import Faces, Landmarks, Pictures, write_cache
+from neurocodec.training.landmark_data import Faces, Landmarks, write_cache
+from neurocodec.types import Pictures
 
 OUTER_EYES = (36, 45)
 STEPS = (60.0, 140.0)
@@ -306,8 +307,9 @@ def fit_mapping(
 
     To be run again whenever the motion model's weights change; takes a few minutes.
     """
-    from neurocodec.engine import BATCH, Engine
-    from neurocodec.faces import LandmarkEngine
+    from neurocodec.models.device import BATCH
+    from neurocodec.models.engine import Engine
+    from neurocodec.models.landmark_engine import LandmarkEngine
 
     torch.set_num_threads(threads)
     description, driven = models.find(model, "landmarks"), models.find(motion, "motion")
@@ -400,7 +402,7 @@ def errors(
     every: int, sheet: Path | None, threads: int,
 ) -> None:  # fmt: skip
     """Normalised mean error (outer eye corners) of a landmark model, by kind of face."""
-    from neurocodec.faces import LandmarkEngine
+    from neurocodec.models.landmark_engine import LandmarkEngine
     from neurocodec.training.landmark_errors import measure_clips, measure_images, summary, worst_cases
 
     torch.set_num_threads(threads)
@@ -427,7 +429,7 @@ def compare_modes(
     lpips: Path | None,
 ) -> None:  # fmt: skip
     """Learned keypoints beside 68 landmarks on CLIPS (square): rate, quality, bits a frame."""
-    from neurocodec.metrics import Lpips
+    from neurocodec.measure.pictures import Lpips
     from neurocodec.training import landmark_modes
 
     metric = Lpips(lpips) if lpips else None
@@ -446,7 +448,7 @@ def compare_modes(
 @click.option("--model", default=models.DEFAULT_LANDMARKS, show_default=True, metavar="NAME|FILE")
 def region(folder: Path, landmarks: Path, every: int, model: str) -> None:
     """How steady the square of --region face is, by the detector's boxes and by landmarks."""
-    from neurocodec.faces import LandmarkEngine
+    from neurocodec.models.landmark_engine import LandmarkEngine
     from neurocodec.training.landmark_modes import region_lines
 
     engine = LandmarkEngine(models.find(model, "landmarks"), "cpu")

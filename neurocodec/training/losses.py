@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from neurocodec import models
 from neurocodec.errors import InputError
+from neurocodec.models import files as models
 
 # iBUG-68 points that the first four thin-plate splines are tied to; a tuple of indices means their mean.
 # Mouth, left eye, right eye (mirrored order), head; the other splines are free.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from neurocodec.errors import NeurocodecError, UnsupportedError, UsageError
-from neurocodec.memory import keep_all_freed
+from neurocodec.models.allocator import keep_all_freed
 from neurocodec.threads import use as use_threads
 from neurocodec.training.config import Machine
 

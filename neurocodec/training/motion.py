@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from neurocodec import models
 from neurocodec.errors import InputError, UsageError
+from neurocodec.models import files as models
 from neurocodec.networks.talk import Talk, TalkConfig
 from neurocodec.training import loop, machine
 from neurocodec.training.augment import Prepared, prepare

@@ -16,12 +16,15 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from neurocodec import models
-from neurocodec.engine import BATCH, Engine
-from neurocodec.landmarks import LandmarkCode, LandmarkEncoder, scaled
+from neurocodec.format.header import LandmarkCode
+from neurocodec.keypoints.packet_code import LandmarkEncoder
+from neurocodec.keypoints.quantization import scaled
+from neurocodec.keypoints.smoothing import smooth
+from neurocodec.models import files as models
+from neurocodec.models.device import BATCH
+from neurocodec.models.engine import Engine
 from neurocodec.options import SMOOTHING
 from neurocodec.training.clips import expanded, read_squares
-from neurocodec.trajectory import smooth
 
 Integers = NDArray[np.int32]
 

@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from neurocodec import models
-from neurocodec.distance import DistanceEngine
 from neurocodec.errors import InputError, UsageError
-from neurocodec.metrics import Lpips
+from neurocodec.measure.pictures import Lpips
+from neurocodec.models import files as models
+from neurocodec.models.distance import DistanceEngine
 from neurocodec.networks.restore import Restorer
 from neurocodec.networks.talk import Talk
 from neurocodec.training import loop, machine

@@ -25,12 +25,12 @@ sys.path[:0] = [str(FOLDER), str(FOLDER.parents[1] / "tools"), str(FOLDER.parent
 import nfc_reader
 import tiny_model
 
-from neurocodec.block import Block, ReferenceFrame, Region, Run, SoundPacket, StillCodec
-from neurocodec.chain import ChainEncoder
-from neurocodec.container import NfcReader, NfcWriter
-from neurocodec.header import AudioTrack, Colour, Fit, Header, LatentModel
-from neurocodec.landmarks import LandmarkCode, LandmarkEncoder
-from neurocodec.still import encode_still
+from neurocodec.format.block import Block, ReferenceFrame, Region, Run, SoundPacket, StillCodec
+from neurocodec.format.header import AudioTrack, Colour, Fit, Header, LandmarkCode, LatentModel
+from neurocodec.format.reader import NfcReader, NfcWriter
+from neurocodec.keypoints.packet_code import LandmarkEncoder
+from neurocodec.references.chain import ChainEncoder
+from neurocodec.references.still import encode_still
 
 SIZE, COUNT = tiny_model.SIZE, 2 * tiny_model.KEYPOINTS
 SHOWN = 4
@@ -48,7 +48,7 @@ def picture(k: int) -> Any:
 
 
 def model_hash() -> bytes:
-    from neurocodec.models import weights_hash
+    from neurocodec.models.files import weights_hash
 
     return bytes.fromhex(weights_hash(tiny_model.tensors()))[:8]
 
@@ -242,7 +242,8 @@ def version_4() -> dict[str, bytes]:
 
 def golden(data: bytes, model: Path) -> Any:
     """Some of the pictures that a file is rendered to, side by side; None if there are none."""
-    from neurocodec.decoder import DecodeReport, decode_pictures
+    from neurocodec.decoding.pictures import decode_pictures
+    from neurocodec.decoding.report import DecodeReport
     from neurocodec.errors import NeurocodecError
     from neurocodec.options import DecodeOptions
 

@@ -61,7 +61,7 @@ def tensors() -> dict[str, Any]:
 
 def write(folder: Path) -> Path:
     """The model file, to be found by ``NEUROCODEC_MODELS`` or ``--model``."""
-    from neurocodec import models
+    from neurocodec.models import files as models
 
     path = folder / f"{NAME}.safetensors"
     models.save(

@@ -1,0 +1,1 @@
+"""Whole folders: jobs, workers on this machine or many, what is done and what is left."""

@@ -1,0 +1,204 @@
+"""Whole folders: encode or decode every file, resume, and tell at the end what failed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import neurocodec
+from neurocodec.batch.workers import Failure, Workers
+from neurocodec.errors import InputError, NeurocodecError, UsageError
+from neurocodec.files.atomic import AtomicFile, output_error
+from neurocodec.options import DecodeOptions, EncodeOptions
+from neurocodec.types import Progress
+
+Options = EncodeOptions | DecodeOptions
+MANIFEST = ".neurocodec-batch.json"
+"""In the output folder: what every output was made of, so that a second run knows what is left."""
+NEW_SUFFIX = {"encode": ".nfc", "decode": ".mp4"}
+VIDEO_SUFFIXES = frozenset(
+    (
+        ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
+        ".mxf", ".nut", ".ogv", ".ts", ".vob", ".webm", ".wmv",
+    )
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to be done; ``threads`` where the options leave that open."""
+
+    action: str
+    source: str
+    target: str
+    options: Options
+    threads: int
+
+
+@dataclass
+class BatchReport:
+    """What a batch did; ``failed`` holds file and reason, ``skipped`` what was done before."""
+
+    done: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``--json``."""
+        failed = [{"file": name, "reason": reason} for name, reason in self.failed]
+        return {"done": self.done, "skipped": self.skipped, "failed": failed}
+
+
+def run_job(job: Job) -> str | None:
+    """Do one file; the reason where it failed.  What a worker does."""
+    options = dataclasses.replace(job.options, threads=job.options.threads or job.threads)
+    try:
+        if job.action == "encode":
+            assert isinstance(options, EncodeOptions)
+            neurocodec.encode(job.source, job.target, options, force=True)
+        else:
+            assert isinstance(options, DecodeOptions)
+            report = neurocodec.decode(job.source, job.target, options, force=True)
+            if report.losses:
+                return f"decoded with losses: {'; '.join(report.losses)}"
+    except NeurocodecError as error:
+        return str(error)
+    return None
+
+
+def find_sources(folder: Path, action: str) -> list[Path]:
+    """The files of a folder and its subfolders that the action is for, in order.
+
+    Raises:
+        InputError: no such folder, or nothing in it.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is not a folder")
+    wanted = VIDEO_SUFFIXES if action == "encode" else frozenset((".nfc",))
+    found = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in wanted)
+    if not found:
+        what = "videos" if action == "encode" else ".nfc files"
+        raise InputError(f"{folder} holds no {what}")
+    return found
+
+
+def targets(sources: list[Path], in_dir: Path, action: str) -> dict[Path, Path]:
+    """The output of each source, relative to the output folder.
+
+    Files that differ only in their ending (a.mp4, a.mkv) keep it: a.mp4.nfc, a.mkv.nfc.
+    """
+    suffix = NEW_SUFFIX[action]
+    plain = [p.relative_to(in_dir).with_suffix(suffix) for p in sources]
+    out = {}
+    for source, target in zip(sources, plain, strict=True):
+        name = source.relative_to(in_dir)
+        out[source] = target if plain.count(target) == 1 else name.with_name(name.name + suffix)
+    return out
+
+
+class _Manifest:
+    """The record of finished outputs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / MANIFEST
+        try:
+            self._entries: dict[str, Any] = dict(json.loads(self._path.read_text()))
+        except (OSError, ValueError, TypeError):
+            self._entries = {}
+
+    def state(self, target: str) -> Any:
+        """What an output was made of; None if it is not known."""
+        return self._entries.get(target)
+
+    def note(self, target: str, made_of: dict[str, Any]) -> None:
+        """Remember an output at once, so that a broken batch can resume."""
+        self._entries[target] = made_of
+        with AtomicFile(self._path, force=True) as output:
+            output.file.write(json.dumps(self._entries, indent=1, sort_keys=True).encode())
+
+
+def _made_of(source: Path, options: Options) -> dict[str, Any]:
+    status = source.stat()
+    settings = {k: v for k, v in dataclasses.asdict(options).items() if k not in ("device", "threads")}
+    return {"bytes": status.st_size, "changed": status.st_mtime_ns, "options": settings}
+
+
+def run_batch(
+    action: str,
+    in_dir: Path,
+    out_dir: Path,
+    options: Options,
+    workers: Workers,
+    *,
+    threads: Callable[[int], int] = lambda tasks: 1,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> BatchReport:
+    """Encode or decode a folder into another one, with its subfolders.
+
+    Outputs that are there and were made of the same source with the same options are skipped.  An output
+    that is there but that no batch made is a failure, unless ``force``.  ``threads`` says how many each of so
+    many files may use.
+
+    Raises:
+        InputError: the input folder does not exist or holds nothing to do.
+        UsageError: both folders are the same.
+        OutputError: the output folder cannot be written.
+    """
+    sources = find_sources(in_dir, action)
+    if out_dir.exists() and out_dir.samefile(in_dir):
+        raise UsageError("the input and the output folder are the same")
+    try:
+        out_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(out_dir, error) from error
+    report, manifest = BatchReport(), _Manifest(out_dir)
+    jobs: list[tuple[str, str, str, dict[str, Any]]] = []
+    for source, relative in targets(sources, in_dir, action).items():
+        target, made_of = out_dir / relative, _made_of(source, options)
+        state = manifest.state(relative.as_posix())
+        if target.exists() and not force:
+            if state == made_of:
+                report.skipped.append(str(source))
+                continue
+            if state is None:
+                report.failed.append((str(source), f"{target} exists and is not of this batch (use -f)"))
+                continue
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            report.failed.append((str(source), str(output_error(target.parent, error))))
+            continue
+        paths = os.fspath(source.resolve()), os.fspath(target.resolve())
+        jobs.append((*paths, relative.as_posix(), made_of))
+    if progress:
+        progress(0, len(jobs))
+    each = threads(len(jobs))
+    results = workers.run(run_job, [Job(action, a, b, options, each) for a, b, _, _ in jobs])
+    for count, (index, result) in enumerate(results, 1):
+        done_source, done_target, relative_name, made_of = jobs[index]
+        reason = result.reason if isinstance(result, Failure) else result
+        if reason:
+            report.failed.append((done_source, reason))
+            if Path(done_target).exists():
+                manifest.note(relative_name, {**made_of, "failed": reason})
+        else:
+            report.done.append(done_source)
+            manifest.note(relative_name, made_of)
+        if progress:
+            progress(count, len(jobs))
+    report.done.sort()
+    report.failed.sort()
+    return report
+
+
+def check(report: BatchReport) -> None:
+    """Raise NeurocodecError if any file failed."""
+    total = len(report.done) + len(report.skipped) + len(report.failed)
+    if report.failed:
+        raise NeurocodecError(f"{len(report.failed)} of {total} files failed")

@@ -1,0 +1,1 @@
+"""The command line: everything that knows about options, terminals and exit codes."""

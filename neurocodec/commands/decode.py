@@ -1,0 +1,99 @@
+"""``neurocodec decode``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neurocodec.commands.shared import (
+    EXIT_CODES,
+    SIZE,
+    chunk_limit_option,
+    device_option,
+    emit,
+    force_option,
+    frame_limit_option,
+    input_of,
+    json_option,
+    listed,
+    lost_lines,
+    note,
+    output_of,
+    progress,
+    quiet_option,
+    threads_option,
+)
+from neurocodec.errors import DecodedWithLosses
+from neurocodec.format.limits import PIXELS
+from neurocodec.options import DecodeOptions
+
+if TYPE_CHECKING:
+    from neurocodec.decoding.report import DecodeReport
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("source", metavar="IN.nfc")
+@click.argument("target", metavar="OUT.mp4")
+@click.option("--start", type=float, metavar="SECONDS", help="Begin here (seconds after the first frame).")
+@click.option("--duration", type=float, metavar="SECONDS", help="Decode this much.")
+@click.option(
+    "--size",
+    type=click.Choice(["model", "source"]),
+    default="source",
+    show_default=True,
+    help="Give back the source's size, or the model's.",
+)
+@click.option(
+    "--crf",
+    type=float,
+    default=16.0,
+    show_default=True,
+    help="Quality of the H.264 output; 16 is visually lossless.",
+)
+@click.option("--model", metavar="NAME|FILE", help="A further model to look at, when it is not installed.")
+@click.option("--strict", is_flag=True, help="Refuse a damaged file instead of decoding what is left.")
+@click.option(
+    "--size-limit",
+    type=SIZE,
+    metavar="PIXELS",
+    default=PIXELS,
+    show_default=True,
+    help="Refuse a file that asks for pictures of more pixels (k, M).",
+)
+@frame_limit_option
+@chunk_limit_option(type=SIZE)
+@device_option
+@threads_option
+@force_option
+@quiet_option
+@json_option
+def decode(source: str, target: str, force: bool, quiet: bool, as_json: bool, **settings: Any) -> None:
+    """Decode IN.nfc (or - for a pipe) into the MP4 OUT.mp4 (or -), with picture and sound.
+
+    \b
+    Examples:
+      neurocodec decode call.nfc call.mp4
+      neurocodec decode lecture.nfc part.mp4 --start 60 --duration 10
+      neurocodec decode archive.nfc whole.mp4 --strict
+      cat call.nfc | neurocodec decode - - | ffplay -
+    """
+    options = DecodeOptions(**settings).resolved()
+    from neurocodec.api import decode as run
+
+    with progress("decoding", quiet) as update:
+        report = run(input_of(source), output_of(target), options, force=force, progress=update)
+    for text in report.notes:
+        note(text)
+    emit(report.as_dict(), as_json, lambda: _decode_lines(report), err=target == "-")
+    if report.losses:
+        raise DecodedWithLosses("; ".join([*listed(report.losses), *lost_lines(report)]))
+
+
+def _decode_lines(r: DecodeReport) -> list[str]:
+    held = f", {r.concealed} of them concealed" if r.concealed else ""
+    held += f", {r.held} held in place of lost ones" if r.held else ""
+    return [
+        f"{r.frames} frames of {r.width}x{r.height}{held}, {r.seconds:.2f} s, "
+        f"{r.frames / r.seconds:.1f} frames/s"
+    ]

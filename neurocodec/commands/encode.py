@@ -1,0 +1,195 @@
+"""``neurocodec encode``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from neurocodec.commands.shared import (
+    EXIT_CODES,
+    SIZE,
+    device_option,
+    emit,
+    force_option,
+    input_of,
+    json_option,
+    note,
+    output_of,
+    progress,
+    quiet_option,
+    threads_option,
+)
+from neurocodec.options import (
+    AUDIO_MODES,
+    FIRST_REFERENCES,
+    LANDMARK_CODES,
+    LANDMARKS,
+    PROFILES,
+    REFERENCE_CODECS,
+    REFRESHES,
+    REGIONS,
+    EncodeOptions,
+)
+
+if TYPE_CHECKING:
+    from neurocodec.encoding.report import EncodeReport
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT.nfc")
+@click.option(
+    "--profile",
+    type=click.Choice(PROFILES),
+    default="default",
+    show_default=True,
+    help="'original': the original codec's schedule, Golomb code, JPEG references and networks.",
+)
+@click.option(
+    "--quality",
+    type=float,
+    metavar="0-100",
+    help="Sets quantization, reference quality and the price of references together.  [default: 50]",
+)
+@click.option("--target-kbps", type=float, metavar="RATE", help="Find the quality that gives this rate.")
+@click.option(
+    "--target-lpips",
+    type=float,
+    metavar="DISTANCE",
+    help="Find the quality that gives this mean distance (neurocodec's own estimate of LPIPS).",
+)
+@click.option("--max-size", type=SIZE, help="Find the best quality that fits in this many bytes (k, M).")
+@click.option(
+    "--quantization",
+    type=int,
+    help="Factor of the keypoints (in [-1,1]) before rounding: more is finer.  "
+    "[default: by quality, 100 at 50; original: 100]",
+)
+@click.option("--smoothing", type=float, help="Bits against accuracy in rounding; 0 only rounds.")
+@click.option(
+    "--refresh",
+    type=click.Choice(REFRESHES),
+    help="Place references by looking ahead, or by the original's schedule.  "
+    "[default: lookahead; original: schedule]",
+)
+@click.option(
+    "--gap",
+    type=int,
+    default=5,
+    show_default=True,
+    help="Frames between verdicts and refresh decisions.",
+)
+@click.option(
+    "--alpha",
+    type=float,
+    default=0.2,
+    show_default=True,
+    help="Refresh when the verdict on a rendering (1 = perfect) is at most this.",
+)
+@click.option("--model", metavar="NAME|FILE", help="Motion model.  [default: talk256; original: vox256]")
+@click.option(
+    "--feedback",
+    metavar="NAME|FILE",
+    help="Network that gives the verdict on renderings.  "
+    "[default: likeness; original: classic-feedback, where imported]",
+)
+@click.option(
+    "--audio",
+    type=click.Choice(AUDIO_MODES),
+    default="opus",
+    show_default=True,
+    help="Code the sound with Opus, copy it as it is, or leave it out.",
+)
+@click.option("--audio-bitrate", type=int, default=12000, show_default=True, help="Of Opus, in bit/s.")
+@click.option(
+    "--reference-codec",
+    type=click.Choice(REFERENCE_CODECS),
+    help="Still codec of references.  [default: av1; original: jpeg]",
+)
+@click.option(
+    "--reference-quality",
+    type=float,
+    metavar="0-100",
+    help="Quality of references.  [default: by quality, 22 at 50; jpeg: 95]",
+)
+@click.option(
+    "--reference-period",
+    type=float,
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="A new reference at least this often; bounds how far back random access must read.",
+)
+@click.option(
+    "--landmark-code",
+    type=click.Choice(LANDMARK_CODES),
+    help="Code of the landmark packets; range falls back to golomb where that is smaller.  "
+    "[default: range; original: original]",
+)
+@click.option(
+    "--first-reference",
+    type=click.Choice(FIRST_REFERENCES),
+    default="first",
+    show_default=True,
+    help="The first frame, or the one of its five seconds that looks ahead, eyes open, mouth closed.",
+)
+@click.option(
+    "--landmarks",
+    type=click.Choice(LANDMARKS),
+    default="learned",
+    show_default=True,
+    help="Code the model's own keypoints, or 68 facial landmarks that drive it.",
+)
+@click.option("--landmark-model", metavar="NAME|FILE", help="For --landmarks 68.  [default: face68]")
+@click.option(
+    "--region",
+    type=click.Choice(REGIONS),
+    default="full",
+    show_default=True,
+    help="Code the full picture, or a square around the face.",
+)
+@device_option
+@threads_option
+@click.option("--verify", is_flag=True, help="Read the written file again and compare.")
+@force_option
+@quiet_option
+@json_option
+def encode(
+    source: str, target: str, verify: bool, force: bool, quiet: bool, as_json: bool, **settings: Any
+) -> None:
+    """Encode the video IN (any file FFmpeg reads, or - for a pipe) into OUT.nfc (or -).
+
+    \b
+    Examples:
+      neurocodec encode call.mp4 call.nfc
+      neurocodec encode lecture.mkv lecture.nfc --region face --audio-bitrate 24000
+      neurocodec encode in.mp4 small.nfc --quality 20
+      neurocodec encode in.mp4 exact.nfc --audio none --target-kbps 4
+      neurocodec encode in.mp4 old.nfc --profile original --model talk256
+      cat in.mkv | neurocodec encode - - > out.nfc
+    """
+    options = EncodeOptions(**settings)
+    options.resolved()
+    from neurocodec.api import encode as run
+
+    with progress("encoding", quiet) as update:
+        report = run(
+            input_of(source), output_of(target), options, force=force, verify=verify, progress=update
+        )
+    for text in report.notes:
+        note(text)
+    emit(report.as_dict(), as_json, lambda: _encode_lines(report), err=target == "-")
+
+
+def _encode_lines(r: EncodeReport) -> list[str]:
+    b = r.bytes
+    verified = ", verified" if r.verified else ""
+    return [
+        f"{r.frames} frames, {r.duration:.2f} s, {r.references} references, "
+        f"model {r.model}, feedback {r.feedback}{verified}",
+        f"{b['total']} bytes = {r.kbps['total']:.2f} kbit/s ({r.kbps['video']:.2f} without sound)",
+        f"references {b['references']}, landmarks {b['landmarks']}, audio {b['audio']}, "
+        f"overhead {b['overhead']} bytes",
+        f"{r.seconds:.2f} s, {r.frames / r.seconds:.1f} frames/s",
+    ]

@@ -1,0 +1,81 @@
+"""``neurocodec info``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from neurocodec.commands.shared import (
+    EXIT_CODES,
+    SIZE,
+    chunk_limit_option,
+    emit,
+    frame_limit_option,
+    input_of,
+    json_option,
+    listed,
+    lost_lines,
+)
+from neurocodec.errors import DecodedWithLosses
+from neurocodec.options import DecodeOptions
+
+if TYPE_CHECKING:
+    from neurocodec.inspect.info import FileInfo
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("source", metavar="FILE.nfc")
+@click.option("--packets", is_flag=True, help="List every frame's packet (with --json: its symbols).")
+@frame_limit_option
+@chunk_limit_option(type=SIZE)
+@json_option
+def info(source: str, packets: bool, frame_limit: int, chunk_limit: int, as_json: bool) -> None:
+    """Say what is in FILE.nfc (or - for a pipe): geometry, model, refreshes, bits by kind.
+
+    \b
+    Examples:
+      neurocodec info call.nfc
+      neurocodec info call.nfc --json | jq .kbps.total
+      neurocodec info call.nfc --packets
+    """
+    from neurocodec.inspect.info import probe
+
+    limits = DecodeOptions(frame_limit=frame_limit, chunk_limit=chunk_limit).resolved().limits
+    found = probe(input_of(source), packets=packets, limits=limits)
+    emit(found.as_dict(), as_json, lambda: _info_lines(found))
+    if found.losses:
+        raise DecodedWithLosses("; ".join([*listed(found.losses), *lost_lines(found)]))
+
+
+def _latent_line(i: FileInfo) -> str:
+    """The landmark model that drives the face, if there is one."""
+    m = i.landmark_model
+    return f", {m['values']} values of {m['name']} ({m['hash']})" if m else ""
+
+
+def _info_lines(i: FileInfo) -> list[str]:
+    b = i.bytes
+    share = {k: f"{v} bytes ({100 * v / b['total']:.1f} %)" for k, v in b.items() if k != "total"}
+    sound = (
+        f"{i.audio['codec']}, {i.audio['sample_rate']} Hz, {i.audio['channels']} ch" if i.audio else "none"
+    )
+    lines = [
+        f"format       version {i.format_version}, {i.blocks} blocks",
+        f"picture      {i.width}x{i.height}, pixel aspect {i.sar}, rotation {i.rotation}, fit {i.fit}",
+        f"time         {i.duration:.3f} s, {i.frames} frames at {i.fps:g} frames/s, time base {i.time_base}",
+        f"model        {i.model} ({i.model_hash}), {i.model_size}x{i.model_size}, {i.keypoints} keypoints",
+        f"coding       quantization {i.quantization}, landmark code {i.landmark_code}{_latent_line(i)}",
+        f"sound        {sound}",
+        f"total        {b['total']} bytes, {i.kbps['total']:.3f} kbit/s "
+        f"({i.kbps['video']:.3f} without sound)",
+        *(f"{kind:<12} {text}" for kind, text in share.items()),
+        f"landmarks    {i.landmark_bits_per_frame:.1f} bits a frame",
+        f"refreshes    {i.references}",
+    ]
+    lines += [
+        f"  {r['time']:9.3f} s  frame {r['frame']:<7} {r['codec']} {r['bytes']} bytes" for r in i.refreshes
+    ]
+    for p in i.packets or []:
+        lines.append(f"  frame {p['frame']:<7} {p['time']:9.3f} s  {p['kind']:<10} {p['bits']} bits")
+    return lines

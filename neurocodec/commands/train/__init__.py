@@ -1,0 +1,1 @@
+"""``neurocodec train``: its commands."""

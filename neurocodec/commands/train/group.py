@@ -1,0 +1,33 @@
+"""``neurocodec train``: the commands.  Nothing heavy is imported before one of them runs."""
+
+from __future__ import annotations
+
+import click
+
+from neurocodec.commands.shared import LazyGroup
+
+COMMANDS = {
+    "motion": ("neurocodec.commands.train.motion:motion", "Train a motion model on talking heads."),
+    "references": ("neurocodec.commands.train.references:references", "Train the restorer of references."),
+    "feedback": ("neurocodec.commands.train.feedback:feedback", "Train a feedback network."),
+    "export": ("neurocodec.commands.train.motion:export", "Write a training's state as a model."),
+    "agreement": ("neurocodec.commands.train.feedback:agreement", "A feedback network beside LPIPS."),
+    "evaluate": ("neurocodec.training.evaluate:main", "Figures of the codec, and of a held still."),
+    "rates": ("neurocodec.training.rates:main", "What landmark packets cost, step by step."),
+    "landmarks": ("neurocodec.training.landmarks:main", "The 68-landmark network, its mapping, figures."),
+}
+"""Where each command is, and what it does; a module is imported when its command is used."""
+
+
+@click.group(cls=LazyGroup, commands_at=COMMANDS)
+def train() -> None:
+    """Train models of your own, export them, and measure what they are worth.
+
+    Needs the extra 'train': pip install 'neurocodec[train]'.  See docs/training.md.
+
+    \b
+    Examples:
+      neurocodec train motion --data clips/ --out run/ --export mymodel.safetensors
+      neurocodec train feedback --data clips/ --out likeness/ --lpips lpips_alex.safetensors
+      neurocodec train evaluate val/*.mp4 --model mymodel.safetensors
+    """

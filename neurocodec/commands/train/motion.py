@@ -1,0 +1,94 @@
+"""``neurocodec train motion`` and ``neurocodec train export``: arguments only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from neurocodec.commands.train.options import PATH, check_export, common, configuration
+from neurocodec.training.config import MotionConfig
+
+
+@click.command()
+@common
+@click.option("--landmarks", type=PATH, help="68 facial landmarks of the clips (npz); see docs/training.md.")
+@click.option("--init", type=PATH, help="Weights to start from: a state.pt, its folder, or a model file.")
+@click.option("--lpips-squeeze", "squeeze", type=PATH, help="SqueezeNet LPIPS as a loss (safetensors).")
+@click.option("--vgg19", "vgg", type=PATH, help="Normalised VGG-19 as a loss (safetensors).")
+@click.option("--tilt", type=float, help="Degrees that some frames are turned by.")
+@click.option("--compressed", type=float, help="Share of coded references.")
+@click.option("--attention", type=float, help="How much more eyes and mouth weigh.")
+@click.option("--validate", type=PATH, help="Folder of other people's clips, to encode and decode.")
+@click.option("--validate-every", type=int, help="Steps between validations.  [default: at the end]")
+@click.option("--lpips", type=PATH, help="AlexNet LPIPS, to validate with; never trained on.")
+def motion(
+    config_file: Path | None, settings: tuple[str, ...], export_to: Path | None, force: bool, quiet: bool,
+    tilt: float | None, compressed: float | None, attention: float | None, validate_every: int | None,
+    **given: Any,
+) -> None:  # fmt: skip
+    """Train a motion model on clips of talking heads, or go on with the training in OUT.
+
+    Perceptual losses by others (--lpips-squeeze, --vgg19) make sharper pictures; without them our own are
+    used.  Interrupted at any moment, the same command goes on where the last state was saved.
+
+    \b
+    Examples:
+      neurocodec train motion --data clips/ --out run/ --export mymodel.safetensors
+      neurocodec train motion --data clips/ --out run/ --config configs/talk256.toml --init state.pt
+      torchrun --nproc-per-node 8 -m neurocodec train motion --data clips/ --out run/
+    """
+    more = {"augment.tilt": tilt, "augment.compressed": compressed, "loss.attention": attention}
+    chosen = [*settings, *(f"{k}={v}" for k, v in more.items() if v is not None)]
+    config = configuration(MotionConfig, config_file, chosen, given)
+    check_export(export_to, force)
+    if given["validate"] is not None:
+        config.watch.validate = validate_every or config.watch.validate or config.optimizer.steps
+    from neurocodec.training.motion import Files, run
+
+    for line in run(config, Files(**given), export_to, quiet):
+        click.echo(line)
+
+
+@click.command()
+@click.argument("state", type=PATH)
+@click.argument("target", metavar="OUT.safetensors", type=PATH)
+@click.option("--data", type=PATH, required=True, help="Clips that the landmark basis is learned from.")
+@click.option("--clips", type=PATH, help="A table in place of the folder's own clips.csv.")
+@click.option("--config", "config_file", type=PATH, help="Settings (TOML) that the state was trained with.")
+@click.option("--name", help="Name of the model.  [default: the configuration's]")
+@click.option("--people", type=int, help="Of how many people a clip is looked at.")
+@click.option("--min-face", type=int, help="Smallest face in the source, where a table says it.")
+@click.option("--threads", type=int, metavar="N", help="CPU threads, 1 to 256.  [default: all cores]")
+@click.option("-f", "--force", is_flag=True, help="Replace an existing file.")
+def export(
+    state: Path, target: Path, data: Path, clips: Path | None, config_file: Path | None, name: str | None,
+    people: int | None, min_face: int | None, threads: int | None, force: bool,
+) -> None:  # fmt: skip
+    """Write the averaged weights of STATE (a state.pt or its folder) as a model for encode and decode.
+
+    The basis in which landmarks are coded is learned from keypoints of the clips.
+
+    \b
+    Example:
+      neurocodec train export run/ mymodel.safetensors --data clips/ --name mymodel
+    """
+    given: dict[str, Any] = {"name": name, "min_face": min_face}
+    chosen = () if people is None else (f"watch.people={people}",)
+    config = configuration(MotionConfig, config_file, chosen, given)
+    check_export(target, force)
+    from neurocodec.threads import use as use_threads
+    from neurocodec.training import export as exporting
+    from neurocodec.training.clips import find_clips
+    from neurocodec.training.motion import talk_config
+    from neurocodec.training.state import weights_of
+
+    use_threads(threads)
+    shape = talk_config(exporting.config_of(state) or config.model)
+    model = exporting.export(
+        weights_of(state), shape, target, name=config.name,
+        clips=find_clips(data, config.data.min_face, table=clips), people=config.watch.people,
+        region=config.data.region,
+    )  # fmt: skip
+    click.echo(f"{model.name}: {model.path}, {model.path.stat().st_size} bytes, hash {model.hash}")

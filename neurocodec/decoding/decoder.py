@@ -1,0 +1,109 @@
+"""Container -> packets -> landmarks -> pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurocodec.decoding.concealment import Anchors, between
+from neurocodec.errors import DamagedFileError
+from neurocodec.format.block import (
+    Block,
+)
+from neurocodec.format.checksums import Part
+from neurocodec.format.header import Header
+from neurocodec.keypoints.packets import FrameSymbols, SymbolDigest, outline_frames, parse_frames
+from neurocodec.keypoints.quantization import dequantize
+from neurocodec.models.device import BATCH
+from neurocodec.models.engine import Engine
+from neurocodec.models.landmark_driven import engine_of
+from neurocodec.options import DecodeOptions
+from neurocodec.references.store import ReferenceStore
+from neurocodec.types import Picture
+
+
+class Decoder:
+    """Turns blocks into pictures of the model's size."""
+
+    def __init__(self, header: Header, options: DecodeOptions) -> None:
+        self.engine = engine_of(header, options.model, options.device, options.threads)
+        self.header = header
+        self.basis = basis_of(header, self.engine)
+        self._references = ReferenceStore(self.engine.size, self.engine.reference)
+        self._anchors = Anchors()
+        self.digest = SymbolDigest()
+
+    def learn(self, block: Block) -> None:
+        """Remember a block's references without rendering it."""
+        for k, reference in enumerate(block.references):
+            self._references.add(block.first_reference + k, reference)
+        self._anchors.add(block)
+
+    def can_decode(self, block: Block) -> bool:
+        """Whether the earlier references it names are at hand."""
+        return self._references.has(block.needed)
+
+    def pictures(
+        self, block: Block, first: int = 0, last: int | None = None
+    ) -> Iterator[tuple[int, Picture]]:
+        """Timestamps and pictures (S,S,3) of a block's frames from ``first`` to before ``last``.
+
+        Frames are rendered in groups that do not depend on ``first``, so that random access gives the
+        same pictures as linear decoding.  Where the landmarks are lost, guessed ones take their place.
+        """
+        guessed = Part.LANDMARKS in block.lost
+        frames = outline_frames(block) if guessed else parse_frames(block, self.header)
+        last = len(frames) if last is None else last
+        self.learn(block)
+        anchors = self._anchors.of(block) if guessed else []
+        for frame in frames:
+            if frame.reference:
+                self.digest.reference(frame.reference.data)
+            elif frame.symbols is not None:
+                self.digest.symbols(frame.symbols)
+        group: list[tuple[int, FrameSymbols]] = []
+        for k, frame in enumerate(frames):
+            if group and (len(group) == BATCH or frame.uses != group[0][1].uses or self._alone(group[0][1])):
+                yield from self._render(group, first, last, anchors)
+                group = []
+            group.append((k, frame))
+        yield from self._render(group, first, last, anchors)
+
+    def _alone(self, frame: FrameSymbols) -> bool:
+        """Whether a frame shows the still itself."""
+        return self.header.version == 1 and frame.reference is not None
+
+    def _render(
+        self, group: list[tuple[int, FrameSymbols]], first: int, last: int, anchors: list[tuple[int, int]]
+    ) -> Iterator[tuple[int, Picture]]:
+        if not any(first <= k < last for k, _ in group):
+            return
+        uses = group[0][1].uses
+        if self._alone(group[0][1]):
+            pictures: Any = [self._references.picture(uses[0])]
+        else:
+            references = [self._references.get(n) for n in uses]
+            still = np.zeros(self.header.coordinates, np.int32)
+            u = np.stack([still if f.symbols is None else f.symbols for _, f in group])
+            values = dequantize(u, references[0].coded, self.header.quantization, self.basis)
+            for row, (_, frame) in enumerate(group):
+                if anchors and frame.reference is None:
+                    values[row] = between(frame.pts, anchors, lambda n: self._references.get(n).coded)
+            pictures = self.engine.render(references, self.engine.points(values))
+        for (k, frame), picture in zip(group, pictures, strict=True):
+            if first <= k < last:
+                yield frame.pts, picture
+
+
+def basis_of(header: Header, engine: Engine) -> NDArray[np.int16] | None:
+    """The basis that landmarks of this file are coded in: the model's, or None.
+
+    Raises:
+        DamagedFileError: the file asks for one that the model lacks.
+    """
+    if header.transformed and engine.basis is None:
+        raise DamagedFileError("the landmarks are in a basis that the model does not have")
+    return engine.basis if header.transformed else None

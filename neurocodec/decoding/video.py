@@ -1,0 +1,138 @@
+"""Decoding an .nfc file into an MP4 with picture and sound."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from itertools import chain
+from typing import Any, BinaryIO
+
+from neurocodec.decoding.gaps import fill
+from neurocodec.decoding.pictures import decode_items
+from neurocodec.decoding.report import DecodeReport
+from neurocodec.decoding.span import Span
+from neurocodec.errors import DamagedFileError
+from neurocodec.format.block import (
+    SoundPacket,
+)
+from neurocodec.format.header import Fit, Header
+from neurocodec.format.reader import NfcReader
+from neurocodec.media.color import ColorInfo
+from neurocodec.media.sound import as_kept
+from neurocodec.media.square import crop, resize
+from neurocodec.media.types import AudioInfo, AudioPacket
+from neurocodec.media.writer import MediaWriter
+from neurocodec.models.device import BATCH
+from neurocodec.options import DecodeOptions
+from neurocodec.prefetch import Ahead
+from neurocodec.threads import ahead, beside
+from neurocodec.types import Picture, Progress
+
+_AHEAD = 2 * BATCH
+"""Pictures rendered before they are written."""
+SLOWEST, FASTEST = Fraction(1, 86400), Fraction(100_000)
+"""Frame rates a file may claim to be decoded to a video."""
+COMMENT = (
+    "Generative reconstruction by neurocodec: the pictures are rendered by a neural network from landmarks."
+)
+
+
+def output_size(header: Header, size: str) -> tuple[int, int]:
+    """Width and height of the decoded video for ``source`` or ``model``."""
+    if size == "source":
+        return header.width, header.height
+    place = header.content()
+    return place.width, place.height
+
+
+def audio_info(header: Header) -> AudioInfo | None:
+    """The header's sound track as the media layer describes it.
+
+    Raises:
+        UnsupportedError: more channels than there is a layout for.
+    """
+    a = header.audio
+    if a is None:
+        return None
+    return as_kept(
+        AudioInfo(a.codec, a.sample_rate, a.channels, "", a.time_base, a.extradata, 0, a.initial_padding)
+    )
+
+
+def decode_stream(
+    file: BinaryIO,
+    name: str,
+    destination: Any,
+    options: DecodeOptions,
+    progress: Progress | None = None,
+    output_name: str | None = None,
+) -> DecodeReport:
+    """Decode an open ``.nfc`` file (or pipe) into an MP4 at ``destination`` (path or file object).
+
+    ``output_name`` is what messages call the destination.
+
+    Raises:
+        NeurocodecError: for bad options, files, models or output; see :mod:`neurocodec.errors`.
+    """
+    began = time.perf_counter()
+    options = options.resolved()
+    reader = NfcReader(file, name, options.limits)
+    header, report = reader.header, DecodeReport()
+    if reader.corrected:
+        report.notes.append(reader.corrected)
+    if not SLOWEST <= header.fps <= FASTEST:
+        raise DamagedFileError(f"{name} claims {float(header.fps):g} frames/s")
+    report.width, report.height = output_size(header, options.size)
+    options.limits.check_picture(report.width, report.height, name)
+    place = header.content()
+    square = options.size == "model" and header.fit is not Fit.LETTERBOX
+    sar = _output_sar(header, options.size)
+    c = header.colour
+    track = audio_info(header)
+    entries = reader.index() if options.start is None and options.duration is None else None
+    total = sum(e.frames for e in entries) if entries else None
+    options.limits.check_frames(total or 0, name)
+    items = fill(decode_items(reader, options, report), header, report)
+    first = next(items, None)
+    shift = _origin(first, Span.of(options, header), header)
+    audio_shift = int(shift * header.time_base / track.time_base) if track else 0
+    last_audio: int | None = None
+    written = 0
+    with MediaWriter(
+        destination, width=report.width, height=report.height, sar=sar, fps=header.fps,
+        time_base=header.time_base, color=ColorInfo(c.primaries, c.transfer, c.matrix, c.full_range),
+        crf=options.crf, threads=beside(options.threads), audio=track, force=True,
+        metadata={"comment": f"{COMMENT} Model: {header.model}."}, name=output_name,
+    ) as writer, Ahead(items, ahead(_AHEAD, options.threads)) as rest:  # fmt: skip
+        for item in chain([] if first is None else [first], rest):
+            if isinstance(item, SoundPacket):
+                at = item.pts - audio_shift
+                if last_audio is not None:  # the format lets packets share a time, MP4 does not
+                    at = max(at, last_audio + 1)
+                last_audio = at
+                writer.write_audio(AudioPacket(item.data, at, item.duration))
+            else:
+                pts, picture = item
+                shown = picture if square else crop(picture, place)
+                writer.write_video(resize(shown, report.width, report.height), pts - shift)
+                written += 1
+                if progress:
+                    progress(written, total)
+    report.seconds = time.perf_counter() - began
+    return report
+
+
+def _origin(first: tuple[int, Picture] | SoundPacket | None, span: Span, header: Header) -> int:
+    """The time, in units of the video's, that is zero in the output: MP4 has no pictures before it."""
+    if span.start is not None:
+        return span.start
+    return min(0, first[0] if isinstance(first, tuple) else header.start)
+
+
+def _output_sar(header: Header, size: str) -> Fraction:
+    """Pixel aspect of the output, so that it is shown with the source's shape."""
+    if size == "source" or header.fit is Fit.REGION:
+        return header.sar
+    if header.fit is Fit.LETTERBOX:
+        return Fraction(1)
+    return header.sar * header.width / header.height

@@ -1,0 +1,1 @@
+"""Video to container: where references go, what a block holds, meeting a target."""

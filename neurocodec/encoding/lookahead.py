@@ -1,0 +1,288 @@
+"""Where to put references, for an encoder that sees a whole block of frames.
+
+A block begins with the reference in use (or one at its first frame). It is divided by as many evenly spaced
+references, the last one at its last frame, as pay together; then the stretches between references are split
+again and again, as long as what a further reference takes off the distortion is worth its bytes.  Each
+frame is rendered from the references on either side of it, so every new one improves both its
+neighbourhoods (cf. Konuko et al., "Multi-reference generative face video compression with contrastive
+learning", MMSP 2024).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurocodec.models.device import BATCH
+from neurocodec.models.engine import Engine, Reference
+from neurocodec.types import Picture, Pictures
+
+_BARGAIN = 0.2
+"""Part of the price that is asked for stretches with a bad verdict."""
+_LIKELY_BAD = 0.9
+"""Part of a bad error that the worst of the frames looked at has where some frame of a stretch is bad."""
+_DIVISIONS = (2, 4, 8, 16)
+"""Numbers of evenly spaced references that are tried in a block."""
+_LEFT = 0.6
+"""Part of the distortion that twice as many references are expected to leave at least, or one more.
+
+What could not pay even so is not rendered.  The least of 30 divisions that were measured was 0.61.
+"""
+_FEWEST_BYTES = 40
+"""No reference is expected to take less."""
+REMEMBERED = 8
+"""Earlier references that a new scene is looked for in."""
+_GOOD_ENOUGH = 0.5
+"""Error (1 - verdict) below which a remembered reference spares a new one at a cut."""
+_ENOUGH_LOOKS = 2
+"""Frames of a stretch that are judged at least, if the gap allows."""
+MOST_REFERENCES = 48
+"""References put in one block."""
+Judge = Callable[[Pictures, Sequence[Picture]], NDArray[np.float64]]
+
+
+@dataclass
+class Placed:
+    """A reference: frame offset in its block, number in the file, ready to render with.
+
+    ``chain`` is the number of the independent reference from which it has to be decoded.
+    """
+
+    offset: int
+    number: int
+    chain: int
+    reference: Reference
+
+
+@dataclass
+class Stretch:
+    """Frames start..stop-1 between two references; ``errors`` of those that were looked at, by offset."""
+
+    start: int
+    stop: int
+    before: Placed
+    after: Placed | None
+    errors: dict[int, float] = field(default_factory=dict)
+    settled: bool = False
+
+
+class Lookahead:
+    """Chooses the references of one block after the other.
+
+    Args:
+        engine: renders.
+        judge: verdicts (B,), at most 1, on renderings (B,S,S,3) and as many originals (S,S,3).
+        gap: every how many frames a rendering is judged.
+        price: what a byte of reference costs, in units of one frame's (1 - verdict).
+        alpha: a stretch with a verdict at or near this, or below, is divided for a fifth of the price.
+    """
+
+    def __init__(self, engine: Engine, judge: Judge, gap: int, price: float, alpha: float) -> None:
+        self._engine, self._judge = engine, judge
+        self._gap, self._price, self._alpha = gap, price, alpha
+        self._known: deque[Placed] = deque(maxlen=REMEMBERED)
+
+    def place(
+        self,
+        pictures: list[Picture],
+        keypoints: NDArray[np.float32],
+        forced: list[int],
+        cuts: list[int],
+        current: Placed | None,
+        oldest: int,
+        code: Callable[[int, bool], Placed],
+        preview: Callable[[list[Picture], Picture], tuple[list[Picture], int]],
+    ) -> list[Stretch]:
+        """The block's stretches in order of time, between the references that ``code`` was called for.
+
+        ``code`` makes a reference at an offset, which begins a scene or not; ``preview`` tells about what
+        pictures would decode to as references after another, and how many bytes they would take.  ``forced``
+        offsets get one in any case; at ``cuts`` an earlier one, of a chain numbered ``oldest`` or higher,
+        may serve again.  ``current`` is the one in use (None: offset 0 is forced).
+        """
+        self._pictures, self._keypoints = pictures, keypoints
+        self._code, self._preview = code, preview
+        self._count = 0
+        stretches: list[Stretch] = []
+        self._known = deque((p for p in self._known if p.chain >= oldest), maxlen=REMEMBERED)
+        start, before = 0, current
+        for offset in sorted({*forced, *cuts}):
+            if self._count >= MOST_REFERENCES and before is not None and offset not in forced:
+                continue
+            if before is None and offset > start:
+                # the first reference need not be the first frame: what comes before is rendered from it too
+                before = self._add(offset, True)
+                stretches.append(Stretch(start, offset, before, None))
+                start = offset + 1
+                continue
+            if before is not None and offset > start:
+                # another scene begins: what comes before has nothing to gain from it
+                stretches.append(Stretch(start, offset, before, None))
+            again = None if offset in forced else self._recall(offset)
+            start, before = (offset, again) if again else (offset + 1, self._add(offset, True))
+        if before is not None and start < len(pictures):
+            stretches.append(Stretch(start, len(pictures), before, None))
+        stretches = [part for s in stretches for part in self._divide(s)]
+        while any(not s.settled for s in stretches):
+            stretches = [part for s in stretches for part in ([s] if s.settled else self._split(s))]
+        return stretches
+
+    def _add(self, offset: int, begins: bool = False) -> Placed:
+        self._count += 1
+        placed = self._code(offset, begins)
+        self._known.append(placed)
+        return placed
+
+    def _recall(self, offset: int) -> Placed | None:
+        """The remembered reference that shows the scene beginning at ``offset`` well enough, if any."""
+        known = [*self._known]
+        if not known:
+            return None
+        at = self._keypoints[offset : offset + 1]
+        renderings = [self._engine.render([k.reference], at) for k in known]
+        verdicts = self._judge(np.concatenate(renderings), [self._pictures[offset]] * len(known))
+        best = int(np.argmax(verdicts))
+        return known[best] if 1 - verdicts[best] < _GOOD_ENOUGH else None
+
+    def _looked_at(self, stretch: Stretch) -> list[int]:
+        """Offsets of frames spread evenly over a stretch, whose renderings are judged.
+
+        Every ``gap``-th frame of a short one, every other of these where there are many, each moved to the
+        nearest multiple of half a gap: then the same originals come again, and what is known of them serves
+        again.  Always the last frame where there is no reference after it.
+        """
+        step = min(max(self._gap, (stretch.stop - stretch.start) // _ENOUGH_LOOKS), 2 * self._gap)
+        unit = (self._gap + 1) // 2
+        first, last = stretch.start, stretch.stop - 1
+        even = range(first + step // 2, stretch.stop, step)
+        looks = {min(max(round(k / unit) * unit, first), last) for k in even}
+        if not looks or stretch.after is None:
+            looks.add(last)
+        return sorted(looks)
+
+    def _look(self, stretches: Sequence[Stretch]) -> None:
+        """Find the errors (1 - verdict) of some frames of stretches."""
+        waiting: list[tuple[Stretch, int]] = []
+        renderings: list[Pictures] = []
+        for stretch in stretches:
+            offsets = self._looked_at(stretch)
+            references = [stretch.before.reference]
+            if stretch.after is not None:
+                references.append(stretch.after.reference)
+            for k in range(0, len(offsets), BATCH):
+                renderings.append(self._engine.render(references, self._keypoints[offsets[k : k + BATCH]]))
+            stretch.errors = {}
+            waiting += [(stretch, k) for k in offsets]
+        verdicts = self._judge(np.concatenate(renderings), [self._pictures[k] for _, k in waiting])
+        for (stretch, k), verdict in zip(waiting, verdicts.tolist(), strict=True):
+            stretch.errors[k] = 1 - verdict
+
+    def _distortion(self, stretch: Stretch) -> float:
+        """Estimated sum of the errors of all frames of a stretch."""
+        return (stretch.stop - stretch.start) * float(np.mean([*stretch.errors.values()]))
+
+    def _bad(self, s: Stretch) -> bool:
+        """Whether a frame of a stretch is likely to be at ``alpha`` or below."""
+        return max(s.errors.values()) >= _LIKELY_BAD * (1 - self._alpha)
+
+    def _asked(self, s: Stretch) -> float:
+        """Price of a byte of reference in a stretch."""
+        return self._price * (_BARGAIN if self._bad(s) else 1)
+
+    def _divide(self, s: Stretch) -> list[Stretch]:
+        """An open stretch divided by as many evenly spaced references as pay together.
+
+        One reference alone often takes off little where several do: what lies halfway between two poses
+        is rendered from neither well.
+        """
+        self._look([s])
+        if s.after is not None:
+            return [s]
+        best, chosen, worse = self._distortion(s), [s], 0
+        total, price, left = best, self._asked(s), 0.0
+        for count in _DIVISIONS:
+            length = (s.stop - s.start) // count
+            least = price * _FEWEST_BYTES * count
+            if length < 2 or self._count + count > MOST_REFERENCES or total <= least or worse == 2:
+                break
+            trials, spent = self._trials(s, self._even(s, count))
+            if price * spent + left >= best:
+                break
+            parts = self._between(s, trials)
+            self._look(parts)
+            distortion = sum(self._distortion(part) for part in parts)
+            sum_of_costs, left = distortion + price * spent, _LEFT * distortion
+            worse = 0 if sum_of_costs < best else worse + 1
+            if sum_of_costs < best:
+                best, chosen = sum_of_costs, parts
+        return self._made_real(chosen)
+
+    def _made_real(self, parts: list[Stretch]) -> list[Stretch]:
+        """Stretches between trial references, between coded ones at the same places instead."""
+        coded: dict[int, Placed] = {}
+
+        def real(trial: Placed) -> Placed:
+            if trial.offset not in coded:
+                coded[trial.offset] = self._add(trial.offset)
+            return coded[trial.offset]
+
+        for part in parts:
+            if part.before.number < 0:
+                part.before = real(part.before)
+            if part.after is not None and part.after.number < 0:
+                part.after = real(part.after)
+        return parts
+
+    @staticmethod
+    def _even(s: Stretch, count: int) -> list[int]:
+        """Offsets of ``count`` evenly spaced references, the last one at the stretch's last frame."""
+        length = s.stop - s.start
+        return [s.start + (k + 1) * length // count - 1 for k in range(count)]
+
+    def _trials(self, s: Stretch, offsets: list[int]) -> tuple[list[Placed], int]:
+        """References in a stretch, to try, and the bytes those would take."""
+        pictures = [self._pictures[k] for k in offsets]
+        decoded, spent = self._preview(pictures, s.before.reference.picture)
+        known = [self._engine.prepare(p, self._keypoints[k]) for p, k in zip(decoded, offsets, strict=True)]
+        return [Placed(k, -1, -1, r) for k, r in zip(offsets, known, strict=True)], spent
+
+    @staticmethod
+    def _between(s: Stretch, placed: list[Placed]) -> list[Stretch]:
+        """The stretches between references in order of time that divide an open one."""
+        parts, start, before = [], s.start, s.before
+        for now in placed:
+            parts.append(Stretch(start, now.offset, before, now))
+            start, before = now.offset + 1, now
+        parts.append(Stretch(start, s.stop, before, s.after))
+        return [p for p in parts if p.stop > p.start]
+
+    def _split(self, s: Stretch) -> list[Stretch]:
+        """One more reference in a stretch, if it pays; else the stretch is settled."""
+        total = self._distortion(s)
+        bad = self._bad(s)
+        s.settled = True
+        hopeless = total <= self._price * _FEWEST_BYTES and not bad
+        if s.stop - s.start < 2 or self._count == MOST_REFERENCES or hopeless:
+            return [s]
+        trials, spent = self._trials(s, [self._where(s)])
+        cost = self._asked(s) * spent
+        if cost >= (1 - _LEFT) * total:
+            return [s]
+        parts = self._between(s, trials)
+        self._look(parts)
+        if total - sum(self._distortion(part) for part in parts) <= cost:
+            return [s]
+        return self._made_real(parts)
+
+    @staticmethod
+    def _where(s: Stretch) -> int:
+        """The last frame of an open stretch, else the centre of gravity of the errors."""
+        if s.after is None:
+            return s.stop - 1
+        offsets, errors = np.array([*s.errors]), np.array([*s.errors.values()]) + 1e-6
+        centre = round(float((offsets * errors).sum() / errors.sum()))
+        return min(max(centre, s.start), s.stop - 1)

@@ -1,0 +1,68 @@
+"""Face detection: boxes around the faces of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    pass
+
+Box = tuple[float, float, float, float]
+Detector = Callable[[NDArray[np.uint8]], list[Box]]
+_DETECTION_SIDE = 480
+
+
+def _haar() -> Detector:
+    """OpenCV's frontal-face cascade (Viola and Jones, CVPR 2001)."""
+    folder = Path(cv2.__file__).parent / "data"
+    cascade = cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_default.xml"))
+
+    def detect(picture: NDArray[np.uint8]) -> list[Box]:
+        grey = cv2.equalizeHist(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+        least = max(24, min(grey.shape) // 8)
+        found = cascade.detectMultiScale(grey, 1.1, 5, minSize=(least, least))
+        return [tuple(float(v) for v in box) for box in found]  # type: ignore[misc]
+
+    return detect
+
+
+def _face_alignment() -> Detector | None:
+    """The S3FD detector of the face-alignment package, when its weights are on this machine already."""
+    import torch.hub
+
+    weights = Path(torch.hub.get_dir()) / "checkpoints" / "s3fd-619a316812.pth"
+    if not weights.is_file():
+        return None
+    try:
+        from face_alignment.detection.sfd import FaceDetector
+    except ImportError:
+        return None
+    network = FaceDetector(device="cpu", path_to_detector=str(weights))
+
+    def detect(picture: NDArray[np.uint8]) -> list[Box]:
+        found = network.detect_from_image(picture)
+        return [(x0, y0, x1 - x0, y1 - y0) for x0, y0, x1, y1, score in found if score > 0.5]
+
+    return detect
+
+
+@lru_cache(maxsize=1)
+def _default_detector() -> Detector:
+    return _face_alignment() or _haar()
+
+
+def find_faces(picture: NDArray[np.uint8], detector: Detector | None = None) -> list[Box]:
+    """Boxes (x, y, width, height), in pixels, of the faces that a detector finds in a picture (H,W,3)."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, _DETECTION_SIDE / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    boxes = (detector or _default_detector())(small)
+    return [(x / scale, y / scale, w / scale, h / scale) for x, y, w, h in boxes]

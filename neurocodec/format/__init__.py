@@ -1,0 +1,1 @@
+"""The bitstream: header, blocks, chunks, checksums, limits and times.  No picture, no network."""

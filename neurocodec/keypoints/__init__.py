@@ -1,0 +1,1 @@
+"""Keypoints as packets: quantization, transform, smoothing, and the code of landmark packets."""

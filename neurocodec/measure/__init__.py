@@ -1,0 +1,1 @@
+"""Distances between videos: clips in memory, metrics of pictures, faces and time."""

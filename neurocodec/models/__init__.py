@@ -1,0 +1,1 @@
+"""Model files, and what runs them: numpy pictures in, keypoints, renderings and distances out."""

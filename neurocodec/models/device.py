@@ -1,0 +1,44 @@
+"""Where networks run, and what makes them run fast there."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from neurocodec.errors import UnsupportedError, UsageError
+
+BATCH = 8
+"""Pictures handed to a network in one call."""
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        UnsupportedError: CUDA was asked for and there is none.
+    """
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"unknown device {name!r}; use auto, cpu or cuda")
+    available = torch.cuda.is_available()
+    if name == "cuda" and not available:
+        raise UnsupportedError("no CUDA device is available; use --device cpu or --device auto")
+    return torch.device("cuda" if available and name != "cpu" else "cpu")
+
+
+def fold_batch_norms(network: nn.Module) -> None:
+    """Merge every batch norm that directly follows a convolution in a Sequential into it."""
+    for module in network.modules():
+        if not isinstance(module, nn.Sequential):
+            continue
+        for i in range(len(module) - 1):
+            first, second = module[i], module[i + 1]
+            if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                module[i] = fuse_conv_bn_eval(first, second)
+                module[i + 1] = nn.Identity()
+
+
+def has_fast_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 matrices in hardware (AMX), where it pays."""
+    probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return bool(probe and probe())

@@ -1,0 +1,124 @@
+"""Runs the perceptual distance: numpy pictures in, distances out."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neurocodec.errors import UnsupportedError
+from neurocodec.models import files as models
+from neurocodec.models.device import choose_device, has_fast_bfloat16
+from neurocodec.models.files import ModelDescription
+from neurocodec.networks.fused import fuse_activations
+from neurocodec.networks.likeness import PATCH, on_levels
+from neurocodec.types import Pictures
+
+_GROUP = 8
+"""Pictures that are looked at in one go; fewer at the end."""
+_AT_ONCE = 32
+"""Pairs whose originals have to be remembered together."""
+_REMEMBERED = 64
+"""Originals whose features are remembered, about 0.5 MB each in bfloat16."""
+
+
+class DistanceEngine:
+    """A perceptual distance ready to measure with.
+
+    What it finds in the second pictures is remembered for a while: an encoder judges many renderings of the
+    same original.
+
+    Raises:
+        InputError: the weights are damaged.
+        UnsupportedError: the model measures no distance, or there is no such device.
+    """
+
+    def __init__(self, description: ModelDescription, device: str = "auto") -> None:
+        if description.architecture != "likeness":
+            raise UnsupportedError(f"{description.name} ({description.path}) measures no distance")
+        self.description = description
+        self.device = choose_device(device)
+        network = cast(Any, models.load(description))
+        network.stages[0][0] = on_levels(network.stages[0][0])
+        fuse_activations(network)
+        self._network = network
+        self._network.to(self.device, memory_format=torch.channels_last)
+        self._half = self.device.type == "cuda" or has_fast_bfloat16()
+        if self._half and self.device.type == "cpu":
+            self._network.stages.to(torch.bfloat16)
+        self._middle = torch.tensor(127.5, dtype=network.stages[0][0].conv.weight.dtype)
+        self._remembered = self._room(0, 0)
+        self._found = self._room(0, 0)
+        self._rows: OrderedDict[int, tuple[Pictures, int]] = OrderedDict()
+
+    def __call__(self, a: Pictures, b: Sequence[Pictures]) -> NDArray[np.float64]:
+        """Pictures (B,S,S,3) and as many (S,S,3) -> distances (B,), 0 = alike, on the scale of LPIPS."""
+        enabled = self._half and self.device.type != "cpu"
+        out: list[Tensor] = []
+        with (
+            torch.inference_mode(),
+            torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled),
+        ):
+            for k in range(0, len(a), _AT_ONCE):
+                out += self._compared(a[k : k + _AT_ONCE], b[k : k + _AT_ONCE])
+        return torch.cat(out).double().cpu().numpy()
+
+    def _compared(self, pictures: Pictures, originals: Sequence[Pictures]) -> Iterator[Tensor]:
+        """Distances of at most ``_AT_ONCE`` pairs, in parts."""
+        new, rows = self._remember(originals)
+        waiting = [*new, *pictures]
+        done = 0
+        while done < len(waiting):
+            left = len(waiting) - done
+            some = waiting[done : done + (_GROUP if left > 6 else 4 if left > 2 else 2)]
+            found = self._features(some)
+            first = min(max(len(new) - done, 0), len(some))
+            for k in range(first):
+                self._remembered[self._rows[id(some[k])][1]] = found[k]
+            if first < len(some):
+                start = done + first - len(new)
+                wanted = rows[start : start + len(some) - first]
+                yield self._network.compare(found[first:], self._remembered[wanted])
+            done += len(some)
+
+    def _remember(self, originals: Sequence[Pictures]) -> tuple[list[Pictures], list[int]]:
+        """Originals whose features are to be found, and where those of all are, or will be."""
+        size = self._network.compared(*originals[0].shape[:2])
+        if size != self._remembered.shape[1]:
+            self._remembered, self._found = self._room(_REMEMBERED, size), self._room(_GROUP, size)
+            self._rows.clear()
+        new: list[Pictures] = []
+        for picture in originals:
+            if id(picture) in self._rows:
+                self._rows.move_to_end(id(picture))
+        for picture in originals:
+            if id(picture) not in self._rows:
+                full = len(self._rows) == _REMEMBERED
+                row = self._rows.popitem(last=False)[1][1] if full else len(self._rows)
+                self._rows[id(picture)] = picture, row
+                new.append(picture)
+        return new, [self._rows[id(p)][1] for p in originals]
+
+    def _features(self, pictures: list[Pictures]) -> Tensor:
+        """Features (B,F), until the next call, of pictures looked at together.
+
+        There are always 2, 4 or 8 of them: oneDNN takes its time for every new size.
+        """
+        count = 2
+        while count < len(pictures):
+            count *= 2
+        levels = torch.from_numpy(np.stack([*pictures, *pictures[:1] * (count - len(pictures))]))
+        levels = levels.to(self.device)
+        _, height, width, _ = levels.shape
+        columns = torch.sub(levels.view(count, height, width // PATCH, 3 * PATCH), self._middle)
+        return self._network.scales(columns.permute(0, 3, 1, 2), self._found[:count])[: len(pictures)]
+
+    def _room(self, count: int, size: int) -> Tensor:
+        """Space for the features of ``count`` pictures."""
+        kind = torch.bfloat16 if self._half else torch.float32
+        return torch.empty(count, size, dtype=kind, device=self.device)

@@ -1,0 +1,136 @@
+"""Runs the networks: numpy pictures in and out, device and threads chosen once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from neurocodec import threads as pools
+from neurocodec.errors import UnsupportedError
+from neurocodec.models import files as models
+from neurocodec.models.allocator import keep_freed
+from neurocodec.models.device import choose_device, fold_batch_norms, has_fast_bfloat16
+from neurocodec.models.files import ModelDescription
+from neurocodec.networks.fused import fuse_activations
+from neurocodec.networks.talk import Talk
+from neurocodec.networks.talk_render import TalkRenderer
+from neurocodec.types import Pictures
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A decoded reference, its keypoints (N,2) and what the model computes of it once."""
+
+    picture: Pictures
+    keypoints: NDArray[np.float32]
+    features: Any
+    values: NDArray[np.float32] | None = None
+
+    @property
+    def coded(self) -> NDArray[np.float32]:
+        """What other frames' values are coded relative to: the keypoints, or else ``values`` (M/2,2)."""
+        return self.keypoints if self.values is None else self.values
+
+
+class Engine:
+    """A motion model ready to run.
+
+    ``basis`` is the model's transform of landmarks (:mod:`neurocodec.keypoints.transform`), if it has one.
+    Keypoints are always computed in float32, so that the same picture gives nearly the same ones everywhere;
+    rendering uses half precision where the device is made for it.
+    """
+
+    def __init__(
+        self, description: ModelDescription, device: str = "auto", threads: int | None = None
+    ) -> None:
+        pools.use(threads)
+        keep_freed()
+        self.description = description
+        self.device = choose_device(device)
+        self.size, self.num_keypoints = description.size, description.keypoints
+        network = models.load(description)
+        if getattr(network, "size", self.size) != self.size:
+            raise UnsupportedError(f"{description.path} contradicts itself about the size of pictures")
+        fold_batch_norms(network)
+        fuse_activations(network)
+        self._network = cast(Any, network)
+        self._network.to(self.device, memory_format=torch.channels_last)
+        self.max_references: int = getattr(network, "max_references", 1)
+        basis = getattr(network, "landmark_basis", None)
+        self.basis: NDArray[np.int16] | None = None if basis is None else basis.cpu().numpy().copy()
+        talk = isinstance(network, Talk)
+        self._half = talk and (self.device.type == "cuda" or has_fast_bfloat16())
+        self._renderer: TalkRenderer | None = None
+        if isinstance(network, Talk) and self.device.type == "cpu":
+            self._renderer = TalkRenderer(network, torch.bfloat16 if self._half else torch.float32)
+        self._quick: Any = None
+        if isinstance(network, Talk) and self._half:
+            self._quick = copy.deepcopy(network.keypoint_net).to(torch.bfloat16)
+
+    def _tensor(self, pictures: Pictures) -> Tensor:
+        batch = torch.from_numpy(np.ascontiguousarray(pictures)).to(self.device)
+        return batch.permute(0, 3, 1, 2).float().div_(255)
+
+    def keypoints(self, pictures: Pictures) -> NDArray[np.float32]:
+        """Pictures (B,S,S,3) -> keypoints (B,N,2) in [-1,1]."""
+        with torch.inference_mode():
+            return self._network.keypoints(self._tensor(pictures)).float().cpu().numpy()
+
+    def measure(self, pictures: Pictures) -> NDArray[np.float32]:
+        """What is coded of pictures (B,S,S,3), in pairs: here their keypoints (B,N,2).
+
+        In bfloat16 where the processor has it: that moves keypoints by 0.0003 (root mean square), a thirtieth
+        of a step at Q = 100, as noise of two levels in the picture does.  Keypoints of references, which
+        encoder and decoder both compute, are always those of :meth:`keypoints`.
+        """
+        if self._quick is None:
+            return self.keypoints(pictures)
+        with torch.inference_mode():
+            return self._quick(self._tensor(pictures)).cpu().numpy()
+
+    @property
+    def quick(self) -> bool:
+        """Whether :meth:`measure` takes a faster way than :meth:`keypoints`."""
+        return self._quick is not None
+
+    @property
+    def coordinates(self) -> int:
+        """How many numbers are coded of a frame."""
+        return 2 * self.num_keypoints
+
+    def points(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The keypoints (B,N,2) that coded values (B,M/2,2) stand for: here themselves."""
+        return values
+
+    def reference(self, picture: Pictures) -> Reference:
+        """Prepare a decoded reference (S,S,3)."""
+        return self.prepare(picture, self.keypoints(picture[None])[0])
+
+    def prepare(self, picture: Pictures, keypoints: NDArray[np.float32]) -> Reference:
+        """Prepare a reference (S,S,3) whose keypoints (N,2) are known."""
+        with torch.inference_mode(), self._precision():
+            points = torch.from_numpy(np.ascontiguousarray(keypoints[None])).to(self.device)
+            features = (self._renderer or self._network).encode_reference(self._tensor(picture[None]), points)
+        return Reference(picture, keypoints, features)
+
+    def render(self, references: Sequence[Reference], keypoints: NDArray[np.float32]) -> Pictures:
+        """Keypoints (B,N,2) -> pictures (B,S,S,3), from as many of the references as the model can use."""
+        with torch.inference_mode(), self._precision():
+            points = torch.from_numpy(np.ascontiguousarray(keypoints)).to(self.device)
+            features = [r.features for r in references[: self.max_references]]
+            if self._renderer:
+                return self._renderer.render(features, points).numpy()
+            out = self._network.render(features if self.max_references > 1 else features[0], points).float()
+            out = out.clamp_(0, 1).mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1)
+        return out.contiguous().cpu().numpy()
+
+    def _precision(self) -> torch.autocast:
+        enabled = self._half and self._renderer is None
+        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)

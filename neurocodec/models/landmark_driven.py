@@ -1,0 +1,100 @@
+"""A motion model driven by facial landmarks: what is coded are latents of a landmark network.
+
+``encode --landmarks 68``: the latent of every frame is quantized and coded; a decoder turns latents into 68
+landmarks and these, by a linear mapping that belongs to the landmark model, into the keypoints of the motion
+model.  The keypoints of references come the same way, so that whatever the mapping gets wrong of a person is
+wrong alike in both, and cancels.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurocodec.errors import DamagedFileError, UsageError
+from neurocodec.format.header import HASH_BYTES, Header, LatentModel
+from neurocodec.models import files as models
+from neurocodec.models.engine import Engine, Reference
+from neurocodec.models.files import ModelDescription
+from neurocodec.models.landmark_engine import LandmarkEngine
+from neurocodec.types import Pictures
+
+
+class DrivenEngine(Engine):
+    """A motion model whose keypoints come from the latents of a landmark model.
+
+    Raises:
+        UsageError: the landmark model has no mapping to keypoints of this motion model.
+    """
+
+    def __init__(
+        self,
+        description: ModelDescription,
+        landmarks: ModelDescription,
+        device: str = "auto",
+        threads: int | None = None,
+    ) -> None:
+        super().__init__(description, device, threads)
+        self.landmarks = LandmarkEngine(landmarks, device)
+        if self.landmarks.num_keypoints != self.num_keypoints:
+            raise UsageError(
+                f"{landmarks.name} has no mapping to the {self.num_keypoints} keypoints of {description.name}"
+            )
+        self.basis = None
+
+    @property
+    def latent_model(self) -> LatentModel:
+        """What a file's header says of the landmark model."""
+        model = self.landmarks.description
+        return LatentModel(model.name, bytes.fromhex(model.hash)[:HASH_BYTES], self.landmarks.latent_size)
+
+    @property
+    def fitted(self) -> bool:
+        """Whether the mapping was made for exactly these weights of the motion model."""
+        return self.landmarks.description.config.get("motion") == self.description.hash[:16]
+
+    @property
+    def coordinates(self) -> int:
+        return self.landmarks.latent_size
+
+    def measure(self, pictures: Pictures) -> NDArray[np.float32]:
+        """Latents of pictures (B,S,S,3) in pairs (B,L/2,2)."""
+        latents = self.landmarks.latents(pictures)[0]
+        return latents.reshape(len(latents), -1, 2)
+
+    def points(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Latents (B,L/2,2) -> keypoints (B,N,2)."""
+        return self.landmarks.keypoints(np.ascontiguousarray(values.reshape(len(values), -1), np.float32))
+
+    def keypoints(self, pictures: Pictures) -> NDArray[np.float32]:
+        return self.points(self.measure(pictures))
+
+    def reference(self, picture: Pictures) -> Reference:
+        values = self.measure(picture[None])
+        return replace(self.prepare(picture, self.points(values)[0]), values=values[0])
+
+
+def engine_of(
+    header: Header, extra: str | None = None, device: str = "auto", threads: int | None = None
+) -> Engine:
+    """The engine that a file asks for; ``extra`` names a further motion model to look at.
+
+    Raises:
+        UnsupportedError: a model that it names is not here.
+        DamagedFileError: the header contradicts the models that it names.
+    """
+    description = models.find_by_hash(header.model, header.model_hash, extra)
+    if (description.size, description.keypoints) != (header.model_size, header.keypoints):
+        raise DamagedFileError("the header's geometry is not that of the model it names")
+    if header.latent is None:
+        return Engine(description, device, threads)
+    landmarks = models.find_by_hash(header.latent.name, header.latent.hash, kind="landmarks")
+    try:
+        engine = DrivenEngine(description, landmarks, device, threads)
+    except UsageError as error:
+        raise DamagedFileError(str(error)) from None
+    if engine.latent_model.values != header.latent.values:
+        raise DamagedFileError("the header's number of values is not that of the landmark model it names")
+    return engine

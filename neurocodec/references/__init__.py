@@ -1,0 +1,1 @@
+"""Reference frames: their codecs, chains predicted from each other, and what a decoder remembers."""

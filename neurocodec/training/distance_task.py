@@ -1,0 +1,90 @@
+"""Training of our own feedback network, a perceptual distance: it learns LPIPS from renderings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from neurocodec.networks.likeness import Likeness
+from neurocodec.training.renderings import TOGETHER, Judged
+
+_BATCH = 16
+_SLIGHT = 0.05
+"""Distance from which on errors count by their ratio to it."""
+
+
+class LikenessObjective(nn.Module):
+    """Relative error of the distance, and of differences of distances within a group of samples.
+
+    An encoder compares renderings of one clip with one another.
+    """
+
+    def __init__(self, network: Likeness) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, a: Tensor, b: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Pictures (B,3,S,S) twice in [0,1], LPIPS (B,) -> loss and figures; groups lie together."""
+        error = self.network(a, b) - truth
+        alone = (error.abs() / (truth + _SLIGHT)).mean()
+        groups, true = error.unflatten(0, (-1, TOGETHER)), truth.unflatten(0, (-1, TOGETHER))
+        between = (groups[:, :, None] - groups[:, None]).abs().mean((1, 2))
+        within = (between / (true.mean(1) + _SLIGHT)).mean()
+        return alone + within, {"error": error.detach().abs().mean(), "within": within.detach()}
+
+
+class LikenessTask:
+    """As :class:`neurocodec.training.loop.Task`; ``batch`` is a multiple of ``TOGETHER``."""
+
+    def __init__(
+        self, fields: dict[str, Any], train: Judged, test: Judged, batch: int, device: torch.device
+    ) -> None:
+        self.network = Likeness(**fields)
+        self.objective = LikenessObjective(self.network)
+        self._fields, self._batch, self._device = fields, batch, device
+        self._train, self._test = train, test
+
+    def _tensors(self, judged: Judged, rows: NDArray[np.integer]) -> tuple[Tensor, Tensor, Tensor]:
+        a, b = (
+            torch.from_numpy(x[rows]).to(self._device).permute(0, 3, 1, 2).float() / 255
+            for x in (judged.renderings, judged.originals)
+        )
+        return a, b, torch.from_numpy(judged.distances[rows]).to(self._device)
+
+    def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
+        groups = rng.integers(0, len(self._train) // TOGETHER, self._batch // TOGETHER)
+        rows = (groups[:, None] * TOGETHER + np.arange(TOGETHER)).flatten()
+        a, b, truth = self._tensors(self._train, rows)
+        for axis in (-1, -2):
+            if rng.random() < 0.5:
+                a, b = a.flip(axis), b.flip(axis)
+        if rng.random() < 0.3:
+            a, b = b, a
+        return a, b, truth
+
+    def sheet(self, average: nn.Module) -> None:
+        return None
+
+    def recipe(self) -> dict[str, Any]:
+        return {"architecture": "likeness", **self._fields}
+
+    def validate(self, average: nn.Module) -> dict[str, float]:
+        """Agreement with LPIPS on people never trained on."""
+        from scipy.stats import pearsonr, spearmanr
+
+        average.eval()
+        guesses = []
+        with torch.inference_mode():
+            for k in range(0, len(self._test), _BATCH):
+                a, b, _ = self._tensors(self._test, np.arange(k, min(k + _BATCH, len(self._test))))
+                guesses.append(average(a, b).cpu().numpy())
+        guess, truth = np.concatenate(guesses), np.asarray(self._test.distances)
+        return {
+            "spearman": float(spearmanr(guess, truth).statistic),
+            "pearson": float(pearsonr(guess, truth).statistic),
+            "mean_error": float(np.abs(guess - truth).mean()),
+        }

@@ -1,0 +1,154 @@
+"""Whole folders: resume, failures at the end, exit codes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clips import cut
+from command_line import run
+from places import SAMPLES
+
+from neurocodec.batch.folder import check, find_sources, run_batch, targets
+from neurocodec.errors import InputError, NeurocodecError, UsageError
+from neurocodec.option_text import decode_settings, encode_settings
+from neurocodec.options import DecodeOptions, EncodeOptions
+
+
+class Here:
+    """Workers that run in this process and count what they do."""
+
+    def __init__(self) -> None:
+        self.tasks = 0
+
+    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        for index, task in enumerate(tasks):
+            self.tasks += 1
+            yield index, function(task)
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return cut(SAMPLES / "astronaut.mp4", tmp_path_factory.mktemp("tiny") / "tiny.mp4", 5)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny: Path) -> Path:
+    """Two videos, one of them in a subfolder, a broken one and a text."""
+    out = tmp_path / "in"
+    (out / "sub").mkdir(parents=True)
+    shutil.copy(tiny, out / "a.mp4")
+    shutil.copy(tiny, out / "sub" / "b.mp4")
+    (out / "broken.mkv").write_bytes(b"no video")
+    (out / "notes.txt").write_text("not a video")
+    return out
+
+
+def test_there_and_back_with_resume(folder: Path, tmp_path: Path) -> None:
+    coded, back = tmp_path / "coded", tmp_path / "back"
+    first = run_batch("encode", folder, coded, EncodeOptions(), Here())
+    assert [Path(p).name for p in first.done] == ["a.mp4", "b.mp4"]
+    assert [Path(p).name for p, _ in first.failed] == ["broken.mkv"]
+    assert "not a media file" in first.failed[0][1]
+    with pytest.raises(NeurocodecError, match="1 of 3 files failed"):
+        check(first)
+    assert (coded / "a.nfc").is_file() and (coded / "sub" / "b.nfc").is_file()
+
+    second_workers = Here()
+    before = (coded / "a.nfc").stat().st_mtime_ns
+    second = run_batch("encode", folder, coded, EncodeOptions(), second_workers)
+    assert second_workers.tasks == 1  # only the broken one is tried again
+    assert len(second.skipped) == 2 and len(second.failed) == 1
+    assert (coded / "a.nfc").stat().st_mtime_ns == before
+
+    decoded = run_batch("decode", coded, back, DecodeOptions(size="model"), Here())
+    check(decoded)
+    assert (back / "a.mp4").is_file() and (back / "sub" / "b.mp4").is_file()
+
+
+def test_other_options_or_another_source_are_done_again(folder: Path, tmp_path: Path, tiny: Path) -> None:
+    (folder / "broken.mkv").unlink()
+    shutil.rmtree(folder / "sub")
+    coded = tmp_path / "coded"
+    run_batch("encode", folder, coded, EncodeOptions(), Here())
+    coarse = Here()
+    run_batch("encode", folder, coded, EncodeOptions(quantization=20), coarse)
+    assert coarse.tasks == 1
+    cut(SAMPLES / "astronaut_sound.mp4", tmp_path / "other.mp4", 4)
+    shutil.copy(tmp_path / "other.mp4", folder / "a.mp4")
+    changed = Here()
+    report = run_batch("encode", folder, coded, EncodeOptions(quantization=20), changed)
+    assert changed.tasks == 1
+    assert [Path(p).name for p in report.done] == ["a.mp4"]
+    forced = Here()
+    run_batch("encode", folder, coded, EncodeOptions(quantization=20), forced, force=True)
+    assert forced.tasks == 1
+
+
+def test_a_foreign_output_is_not_replaced(folder: Path, tmp_path: Path) -> None:
+    shutil.rmtree(folder / "sub")
+    coded = tmp_path / "coded"
+    coded.mkdir()
+    (coded / "a.nfc").write_bytes(b"someone else's")
+    report = run_batch("encode", folder, coded, EncodeOptions(), Here())
+    assert (coded / "a.nfc").read_bytes() == b"someone else's"
+    assert any("is not of this batch" in reason for _, reason in report.failed)
+
+
+def test_a_truncated_file_is_a_failure_every_time(folder: Path, tmp_path: Path) -> None:
+    shutil.rmtree(folder / "sub")
+    (folder / "broken.mkv").unlink()
+    coded, back = tmp_path / "coded", tmp_path / "back"
+    run_batch("encode", folder, coded, EncodeOptions(), Here())
+    whole = (coded / "a.nfc").read_bytes()
+    (coded / "a.nfc").write_bytes(whole[: len(whole) - 12])
+    for _ in range(2):
+        report = run_batch("decode", coded, back, DecodeOptions(), Here())
+        assert [Path(p).name for p, _ in report.failed] == ["a.nfc"]
+
+
+def test_names(tmp_path: Path) -> None:
+    sources = [tmp_path / n for n in ("a.mp4", "a.mkv", "b.mp4", "sub/a.mp4")]
+    named = [str(t) for t in targets(sources, tmp_path, "encode").values()]
+    assert named == ["a.mp4.nfc", "a.mkv.nfc", "b.nfc", "sub/a.nfc"]
+
+
+def test_folders_that_cannot_be(tmp_path: Path, folder: Path) -> None:
+    with pytest.raises(InputError, match="is not a folder"):
+        find_sources(tmp_path / "nothing", "encode")
+    with pytest.raises(InputError, match=r"holds no \.nfc files"):
+        find_sources(folder, "decode")
+    with pytest.raises(UsageError, match="are the same"):
+        run_batch("encode", folder, folder, EncodeOptions(), Here())
+
+
+def test_settings() -> None:
+    found = encode_settings(["quantization=50", "reference-period=9.5", "region=face"])
+    assert found == {"quantization": 50, "reference_period": 9.5, "region": "face"}
+    assert decode_settings(["start=1.5", "size=model"]) == {"start": 1.5, "size": "model"}
+    assert decode_settings(["strict=false", "size_limit=5M"]) == {"strict": False, "size_limit": 5_000_000}
+    assert decode_settings(["strict=yes", "frame-limit=300"]) == {"strict": True, "frame_limit": 300}
+    with pytest.raises(UsageError, match="true or false"):
+        decode_settings(["strict=perhaps"])
+    for bad, words in (("nonsense=1", "known: profile"), ("gap=often", "is a number"), ("gap", "no value")):
+        with pytest.raises(UsageError, match=words):
+            encode_settings([bad])
+
+
+def test_command(folder: Path, tmp_path: Path) -> None:
+    shutil.rmtree(folder / "sub")
+    done = run("batch", "encode", folder, tmp_path / "out", "--jobs", "1", "--set", "audio=none", "--json")
+    assert done.returncode == 1, done.stderr
+    assert b"1 of 2 files failed" in done.stderr
+    report = json.loads(done.stdout)
+    assert len(report["done"]) == 1 and report["failed"][0]["file"].endswith("broken.mkv")
+    (folder / "broken.mkv").unlink()
+    again = run("batch", "encode", folder, tmp_path / "out", "--jobs", "1", "--set", "audio=none")
+    assert again.returncode == 0, again.stderr
+    assert b"0 done, 1 done before, 0 failed" in again.stdout
+    wrong = run("batch", "encode", folder, tmp_path / "out", "--set", "nonsense=1")
+    assert wrong.returncode == 2 and b"unknown option 'nonsense'" in wrong.stderr

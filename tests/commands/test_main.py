@@ -1,0 +1,284 @@
+"""The command line, run as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from command_line import refused, run
+from media_factory import make_clip
+
+from neurocodec.media import AudioPacket, MediaReader, VideoPicture
+
+
+def test_encode_info_decode(clip: Path, tmp_path: Path) -> None:
+    out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
+    encoded = run("encode", clip, out, "--quantization", "100", "--gap", "5", "--verify", "--json")
+    assert encoded.returncode == 0, encoded.stderr
+    report = json.loads(encoded.stdout)
+    assert report["frames"] == 40
+    assert report["verified"] is True
+    assert report["bytes"]["total"] == out.stat().st_size
+    info = json.loads(run("info", out, "--json").stdout)
+    for key in (
+        "format_version", "width", "height", "fps", "duration", "frames", "references", "model",
+        "quantization", "bytes", "kbps", "landmark_bits_per_frame",
+    ):  # fmt: skip
+        assert key in info
+    assert set(info["bytes"]) == {"total", "references", "landmarks", "audio", "overhead"}
+    assert {"total", "video"} <= set(info["kbps"])
+    decoded = run("decode", out, back, "--json")
+    assert decoded.returncode == 0, decoded.stderr
+    assert json.loads(decoded.stdout)["frames"] == 40
+    assert json.loads(decoded.stdout)["symbols_sha256"] == report["symbols_sha256"]
+    with MediaReader(back) as reader:
+        assert sum(isinstance(i, VideoPicture) for i in reader) == 40
+
+
+def test_readable_output(coded: Path, tmp_path: Path) -> None:
+    text = run("info", coded, "--packets").stdout.decode()
+    for word in ("kbit/s", "references", "landmarks", "overhead", "talk256", "refreshes", "bits"):
+        assert word in text
+    done = run("decode", coded, tmp_path / "o.mp4", "--start", "0.4", "--duration", "0.8", "--size", "model")
+    assert done.returncode == 0
+    assert b"20 frames of 256x256" in done.stdout
+
+
+def test_pipes(tmp_path: Path, sound_clip: Path) -> None:
+    """mkv -> encode -> decode -> fragmented MP4, nothing but pipes."""
+    import av
+
+    mkv = tmp_path / "in.mkv"
+    with av.open(str(sound_clip)) as source, av.open(str(mkv), "w") as target:
+        streams = {s.index: target.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None and packet.pts * packet.time_base < 1:
+                packet.stream = streams[packet.stream.index]
+                target.mux(packet)
+    encoded = run("encode", "-", "-", data=mkv.read_bytes())
+    assert encoded.returncode == 0, encoded.stderr
+    assert encoded.stdout[:4] == b"NFC\x1a"
+    assert b"kbit/s" in encoded.stderr
+    info = run("info", "-", "--json", data=encoded.stdout)
+    assert json.loads(info.stdout)["bytes"]["total"] == len(encoded.stdout)
+    decoded = run("decode", "-", "-", data=encoded.stdout)
+    assert decoded.returncode == 0, decoded.stderr
+    video = tmp_path / "back.mp4"
+    video.write_bytes(decoded.stdout)
+    with MediaReader(video) as reader:
+        items = list(reader)
+    assert sum(isinstance(i, VideoPicture) for i in items) == 25
+    assert any(isinstance(i, AudioPacket) for i in items)
+
+
+def test_help_is_quick_and_complete() -> None:
+    for command in ((), ("encode",), ("decode",), ("info",), ("models",), ("models", "import")):
+        shown = run(*command, "--help")
+        assert shown.returncode == 0
+        if command != ():
+            assert b"Examples:" in shown.stdout
+    heavy = (
+        "import sys, neurocodec.commands.main; print([m for m in ('torch', 'av', 'cv2') if m in sys.modules])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", heavy]).strip() == b"[]"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shell_completion(shell: str) -> None:
+    program = Path(sys.executable).with_name("neurocodec")
+    if not program.exists():
+        pytest.skip("the command is not installed beside this Python")
+    script = subprocess.run(
+        [program], env={**os.environ, "_NEUROCODEC_COMPLETE": f"{shell}_source"},
+        capture_output=True, check=False,
+    )  # fmt: skip
+    assert b"_NEUROCODEC_COMPLETE" in script.stdout
+    words = {"COMP_WORDS": "neurocodec enc", "COMP_CWORD": "1", "_NEUROCODEC_COMPLETE": "bash_complete"}
+    found = subprocess.run([program], env={**os.environ, **words}, capture_output=True, check=False)
+    assert b"encode" in found.stdout
+
+
+def test_models(tmp_path: Path) -> None:
+    listed = json.loads(run("models", "list", "--json", NEUROCODEC_MODELS=str(tmp_path)).stdout)["models"]
+    assert {m["name"] for m in listed} >= {"talk256", "likeness"}
+    shown = json.loads(run("models", "show", "talk256", "--json").stdout)
+    assert shown["architecture"] == "talk"
+    assert shown["parameters"] < 8_000_000
+    assert "talk256" in run("models", "show", "talk256").stdout.decode()
+    refused(run("models", "show", "nobody"), 3, "nobody")
+
+
+def test_model_import(tmp_path: Path, clip: Path) -> None:
+    """The shipped model, imported under another name, encodes and is found again by its hash."""
+    from neurocodec.models.files import find
+
+    env = {"NEUROCODEC_MODELS": str(tmp_path / "models")}
+    shipped = find("talk256", "motion").path
+    done = run("models", "import", shipped, "--name", "mine", **env)
+    assert done.returncode == 0, done.stderr
+    refused(run("models", "import", shipped, "--name", "mine", **env), 6, "exists")
+    assert run("models", "import", shipped, "--name", "mine", "-f", **env).returncode == 0
+    out = tmp_path / "o.nfc"
+    assert run("encode", clip, out, "--model", "mine", **env).returncode == 0
+    assert json.loads(run("info", out, "--json").stdout)["model"] == "mine"
+    assert run("decode", out, tmp_path / "o.mp4").returncode == 0
+    (tmp_path / "bad").write_bytes(b"not a checkpoint")
+    refused(run("models", "import", tmp_path / "bad", **env), 3)
+    refused(run("models", "import", tmp_path / "none", **env), 3)
+
+
+def test_bad_input(tmp_path: Path, coded: Path, clip: Path) -> None:
+    out = tmp_path / "out"
+    text, empty = tmp_path / "text.mp4", tmp_path / "empty"
+    text.write_text("this is no video\n" * 50)
+    empty.touch()
+    before = sorted(tmp_path.iterdir())
+    refused(run("encode", tmp_path / "missing.mp4", out), 3, "missing.mp4")
+    refused(run("encode", empty, out), 3)
+    refused(run("encode", text, out), 3)
+    refused(run("encode", tmp_path, out), 3)
+    refused(run("decode", tmp_path / "missing.nfc", out), 3)
+    refused(run("decode", empty, out), 3, "empty")
+    refused(run("decode", clip, out), 3, "not an .nfc")
+    refused(run("info", clip), 3, "not an .nfc")
+    refused(run("encode", clip, out, "--model", "nobody"), 3, "nobody", "talk256")
+    refused(run("encode", clip, tmp_path / "no" / "folder.nfc"), 6)
+    refused(run("encode", clip, clip, "-f"), 2, "same file")
+    refused(run("encode", clip, out, "--quantization", "0"), 2, "quantization")
+    refused(run("encode", clip, out, "--gap", "0"), 2, "gap")
+    refused(run("encode", clip, out, "--alpha", "2"), 2, "alpha")
+    refused(run("encode", clip, out, "--threads", "-1"), 2, "threads")
+    refused(run("encode", clip, out, "--audio", "mp3"), 2)
+    refused(run("decode", coded, out, "--start", "999"), 2, "no frame")
+    assert sorted(tmp_path.iterdir()) == before
+    assert clip.stat().st_size > 1000
+
+
+def test_cuda_without_a_card(clip: Path, tmp_path: Path) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    refused(run("encode", clip, tmp_path / "o.nfc", "--device", "cuda"), 5, "--device cpu")
+
+
+def test_existing_output(coded: Path, clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o.mp4"
+    out.write_bytes(b"precious")
+    refused(run("decode", coded, out), 6, "exists")
+    assert out.read_bytes() == b"precious"
+    assert run("decode", coded, out, "-f").returncode == 0
+    assert out.read_bytes()[4:8] == b"ftyp"
+
+
+def test_wrong_version(coded: Path, tmp_path: Path) -> None:
+    data = bytearray(coded.read_bytes())
+    data[4] = 9
+    other = tmp_path / "v9.nfc"
+    other.write_bytes(data)
+    refused(run("decode", other, tmp_path / "o.mp4"), 5, "version 9")
+    refused(run("info", other), 5, "version 9")
+
+
+def test_damaged_header(coded: Path, tmp_path: Path) -> None:
+    data = bytearray(coded.read_bytes())
+    data[20] ^= 255
+    broken = tmp_path / "b.nfc"
+    broken.write_bytes(data)
+    refused(run("decode", broken, tmp_path / "o.mp4"), 4, "damaged")
+    assert list(tmp_path.iterdir()) == [broken]
+
+
+def test_truncated_file_says_so(coded: Path, tmp_path: Path) -> None:
+    whole = coded.read_bytes()
+    short = tmp_path / "s.nfc"
+    short.write_bytes(whole[:-3])
+    done = run("decode", short, tmp_path / "o.mp4")
+    assert done.returncode == 7
+    assert b"cut off" in done.stderr
+    with MediaReader(tmp_path / "o.mp4") as reader:
+        assert sum(isinstance(i, VideoPicture) for i in reader) == 40
+    assert run("info", short).returncode == 7
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_full_disk(clip: Path, coded: Path) -> None:
+    refused(run("encode", clip, "/dev/full", "-f"), 6)
+    refused(run("decode", coded, "/dev/full", "-f"), 6)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_interrupt_leaves_nothing(sound_clip: Path, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neurocodec", "encode", str(sound_clip), str(tmp_path / "o.nfc")],
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.time() + 60
+    while not list(tmp_path.iterdir()) and time.time() < deadline and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, text = process.communicate(timeout=60)
+    assert process.returncode == 130, text
+    assert b"Traceback" not in text
+    assert b"interrupted" in text
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("kind", ["pipe", "fifo"])
+def test_interrupt_while_the_input_is_idle(
+    tmp_path: Path, kind: str, number: signal.Signals, code: int
+) -> None:
+    """The writer goes on holding its end, and writes nothing more."""
+    noise = np.random.default_rng(0).integers(0, 256, (40, 48, 64, 3), dtype=np.uint8)
+    data = make_clip(tmp_path / "a.mkv", fps=2, frames=40, picture=lambda k: noise[k]).read_bytes()
+    assert len(data) > 150_000
+    folder, fifo = tmp_path / "out", tmp_path / "fifo"
+    folder.mkdir()
+    os.mkfifo(fifo)
+    with fifo.open("r+b", buffering=0) as target:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "neurocodec", "encode", "-" if kind == "pipe" else str(fifo),
+             str(folder / "o.nfc"), "--threads", "2"],
+            stdin=target, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )  # fmt: skip
+        target.write(data)
+        part = folder / "o.nfc.part"
+        deadline = time.time() + 120
+        while not (part.exists() and part.stat().st_size) and time.time() < deadline:
+            assert process.poll() is None
+            time.sleep(0.05)
+        assert part.stat().st_size
+        time.sleep(3)
+        assert process.poll() is None
+        began = time.monotonic()
+        process.send_signal(number)
+        time.sleep(0.05)
+        process.send_signal(number)  # an impatient second time, while it cleans up
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        took = time.monotonic() - began
+        printed, text = process.communicate(timeout=60)
+    assert process.returncode == code, text
+    assert took < 5
+    assert not printed
+    assert b"Traceback" not in text and b"Fatal" not in text
+    assert (b"interrupted" in text) == (number == signal.SIGINT)
+    assert not list(folder.iterdir())
+
+
+def test_sound_that_cannot_be_copied(tmp_path: Path) -> None:
+    source = make_clip(tmp_path / "a.avi", codec="mpeg4", audio="adpcm_ima_wav")
+    (tmp_path / "out").mkdir()
+    refused(run("encode", source, tmp_path / "out" / "o.nfc", "--audio", "copy"), 5, "--audio opus")
+    assert not list((tmp_path / "out").iterdir())

@@ -1,0 +1,371 @@
+"""Whole comparisons: what is done, found again, skipped, reported."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from clips import cut
+from places import SAMPLES
+
+from neurocodec.compare import report, terminal
+from neurocodec.compare.figures import against, summary_against
+from neurocodec.compare.html import write_report
+from neurocodec.compare.points import matched_points, shown
+from neurocodec.compare.run import Plan, Result, compare
+from neurocodec.compare.store import Store
+from neurocodec.errors import UsageError
+from neurocodec.measure.clips import ClipSource, load_clip
+from neurocodec.measure.metric import MetricFiles
+from neurocodec.peers import registry
+from neurocodec.peers.codec import Codec, Point
+from neurocodec.peers.ours import LADDERS
+
+METRICS = ("psnr_rgb", "ssim", "flicker")
+
+
+class Here:
+    """Workers that run in this process and remember what they did."""
+
+    def __init__(self) -> None:
+        self.tasks: list[Any] = []
+
+    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+        for index, task in enumerate(tasks):
+            self.tasks.append(task)
+            yield index, function(task)
+
+
+def plan(*peers: str, metrics: Sequence[str] = METRICS, **options: Any) -> Plan:
+    codecs: list[Codec] = [registry.CODECS[name]() for name in peers or ("h264",)]
+    return Plan(codecs, [registry.METRICS[m](MetricFiles()) for m in metrics], **options)
+
+
+def go(videos: Sequence[Path], folder: Path, made: Plan, workers: Here | None = None) -> Result:
+    return compare(videos, made, Store(folder / "cache"), workers or Here(), lambda done, total: None)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_points() -> Iterator[None]:
+    """Short ladders: two points of ours, four of H.264."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(LADDERS, "default", ("quality", (20,)))
+        patch.setattr(registry.CODECS["h264"], "crfs", {1: (30, 40, 50), 2: (40,)})
+        yield
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six frames; recoded, so that the file does not say that it is synthetic."""
+    return cut(SAMPLES / "astronaut.mp4", tmp_path_factory.mktemp("short") / "short.mp4", 6)
+
+
+@pytest.fixture(scope="module")
+def compared(short: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path, Here]:
+    """One finished comparison with H.264."""
+    folder, workers = tmp_path_factory.mktemp("compared"), Here()
+    return go([short], folder, plan(seconds=10), workers), folder, workers
+
+
+def test_report(compared: tuple[Result, Path, Here], short: Path) -> None:
+    result, folder, _ = compared
+    found = report.build(result)
+    report.save(found, folder / "report.json")
+    read = json.loads((folder / "report.json").read_text())
+    assert (read["format"], read["version"]) == ("neurocodec-compare", 1)
+    assert read["failures"] == read["skipped"] == []
+    assert set(read["codecs"]) == {"ours", "h264", "frozen"}
+    assert "libx264" in read["codecs"]["h264"]["version"] and "crf is varied" in str(read["codecs"]["h264"])
+    video = read["videos"][0]
+    assert (video["frames"], video["synthetic"]) == (6, False)
+    view = video["sizes"]["model"]
+    assert (view["width"], view["height"]) == (256, 256)
+    default = next(p for p in view["points"] if p["default"])
+    assert default["codec"] == "ours"
+    assert default["bits"] == 8 * default["bytes"]
+    assert default["bits_per_frame"] == pytest.approx(default["bits"] / 6)
+    assert default["kbps"] == pytest.approx(default["bits"] / video["seconds"] / 1000)
+    assert default["ratio_raw"] == pytest.approx(6 * 256 * 256 * 3 / default["bytes"])
+    source = video["source"]["video_bytes_of_these_frames"]
+    assert default["ratio_source"] == pytest.approx(source / default["bytes"])
+    assert 0 < source <= short.stat().st_size
+    for point in view["points"]:
+        assert set(point["means"]) == set(METRICS)
+    held = [p for p in view["points"] if p["codec"] == "frozen"]
+    ours = [p for p in view["points"] if p["codec"] == "ours"]
+    assert len(held) == len(ours)
+    assert all(p["bytes"] <= p["point"]["budget"] for p in held)
+    shown_codecs = [s["codec"] for s in view["shown"]]
+    assert shown_codecs == ["ours", "h264", "frozen"]
+    assert all(len(s["frames"]["psnr_rgb"]) == 6 for s in view["shown"])
+    facts = read["videos"][0]["sizes"]["model"]["against"]["ssim"]["h264"]
+    assert facts["at_default"]["status"] in ("inside", "cheaper", "out of reach")
+
+
+def test_terminal(compared: tuple[Result, Path, Here]) -> None:
+    found = report.build(compared[0])
+    text = "\n".join(terminal.lines(found))
+    for words in (
+        "1 video at 256x256",
+        "(default)",
+        "frozen reference of the same bytes",
+        "BD-rate",
+        "1 of 1|0 of 1",
+    ):
+        assert re.search(words.replace("(", r"\(").replace(")", r"\)"), text), words
+    assert "Only synthetic" not in text
+
+
+def test_html_opens_offline(compared: tuple[Result, Path, Here]) -> None:
+    result, folder, _ = compared
+    write_report(result, report.build(result), folder)
+    page = (folder / "report.html").read_text()
+    assert "http://" not in page.replace("http://www.w3.org", "") and "https://" not in page
+    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert page.count("data:video/mp4;base64,") == 1
+    assert page.count("data:image/jpeg;base64,") >= 4 * 4
+    for name in METRICS:
+        assert (folder / "plots" / f"model_{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert b"<svg" in (folder / "plots" / f"model_{name}.svg").read_bytes()
+    for words in (
+        "H.264 (x264 veryslow)",
+        "frozen reference",
+        "keyint=infinite",
+        "At the quality of our default",
+    ):
+        assert words in page
+
+
+def test_the_video_in_the_page_plays(compared: tuple[Result, Path, Here]) -> None:
+    import base64
+    import io
+
+    import av
+
+    result, folder, _ = compared
+    write_report(result, report.build(result), folder)
+    data = re.search(r"data:video/mp4;base64,([^\"]+)", (folder / "report.html").read_text())
+    assert data
+    with av.open(io.BytesIO(base64.b64decode(data.group(1)))) as movie:
+        frames = list(movie.decode(video=0))
+    assert len(frames) == 6
+    assert (frames[0].width, frames[0].height) == (4 * 256, 256 + 24)
+
+
+def test_finished_points_are_found_again(compared: tuple[Result, Path, Here], short: Path) -> None:
+    result, folder, workers = compared
+    assert len(workers.tasks) == len(result.videos[0].views[0].points)
+    nothing = Here()
+    again = go([short], folder, plan(), nothing)
+    assert not nothing.tasks
+    a, b = (report.build(r)["summary"] for r in (result, again))
+    assert json.dumps(report.finite(a)) == json.dumps(report.finite(b))
+    more = Here()
+    go([short], folder, plan(metrics=(*METRICS, "psnr_y")), more)
+    assert len(more.tasks) == len(workers.tasks)
+    assert all(t.stream and [m.name for m in t.metrics] == ["psnr_y"] for t in more.tasks)  # not coded again
+
+
+def test_a_broken_off_comparison_goes_on(short: Path, tmp_path: Path) -> None:
+    class Interrupted(Here):
+        def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+            for count, result in enumerate(super().run(function, tasks)):
+                if count == 3:
+                    raise KeyboardInterrupt
+                yield result
+
+    with pytest.raises(KeyboardInterrupt):
+        go([short], tmp_path, plan(), Interrupted())
+    assert len(list((tmp_path / "cache").glob("*.json"))) == 3
+    (damaged, *_) = sorted((tmp_path / "cache").glob("*.bin"))
+    damaged.write_bytes(b"cut off")
+    rest = Here()
+    result = go([short], tmp_path, plan(), rest)
+    assert len(rest.tasks) == len(result.videos[0].views[0].points) - 2
+    forced = Here()
+    go([short], tmp_path, plan(force=True, metrics=("psnr_rgb",)), forced)
+    assert len(forced.tasks) == len(result.videos[0].views[0].points)
+
+
+def test_matched_points_come_close(compared: tuple[Result, Path, Here]) -> None:
+    result = compared[0]
+    view = result.videos[0].views[0]
+    default = view.default()
+    assert default is not None
+    codec = registry.CODECS["h264"]()
+    ratios = [max(r, 1 / r) for r in (view.kbps(m) / view.kbps(default) for m in view.of("h264"))]
+    chosen = shown(view, "h264")
+    assert chosen is not None
+    ratio = view.kbps(chosen) / view.kbps(default)
+    assert max(ratio, 1 / ratio) <= max(1.15, min(ratios))
+    # with every integer between two rungs already there, nothing is left to add
+    assert matched_points(view, codec) == [] or all(
+        p["crf"] not in (30, 34) for p in matched_points(view, codec)
+    )
+
+
+def test_metrics_that_are_missing_are_named(short: Path, tmp_path: Path) -> None:
+    result = go([short], tmp_path, plan(metrics=("psnr_rgb", "lpips", "identity")))
+    assert set(result.missing_metrics) == {"lpips", "identity"}
+    text = "\n".join(terminal.lines(report.build(result)))
+    assert "missing: lpips: no weights" in text
+    assert "missing: identity: no network" in text
+
+
+def test_a_missing_encoder_and_a_failing_one(
+    short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from neurocodec.errors import UnsupportedError
+
+    class Broken(registry.CODECS["h264"]):  # type: ignore[misc]
+        name, title = "broken", "broken codec"
+
+        def encode(self, frames: Any, fps: Any, point: Point) -> list[bytes]:
+            raise UnsupportedError("it broke")
+
+    class Absent(registry.CODECS["h264"]):  # type: ignore[misc]
+        name, title, encoder = "absent", "absent codec", "libnothing"
+
+    made = plan()
+    made.peers = [Broken(), Absent()]
+    found = report.build(go([short], tmp_path, made))
+    assert found["codecs"]["absent"]["missing"] == "this build of PyAV has no libnothing"
+    assert len(found["failures"]) == 4
+    assert "broken codec, crf 30: it broke" in found["failures"][0]
+    assert {p["codec"] for p in found["videos"][0]["sizes"]["model"]["points"]} == {"ours", "frozen"}
+
+
+def test_synthetic_clips_make_no_headline(compared: tuple[Result, Path, Here], short: Path) -> None:
+    folder = compared[1]
+    both = report.build(go([SAMPLES / "astronaut_sound.mp4", short], folder, plan(seconds=0.24)))
+    assert [v["synthetic"] for v in both["videos"]] == [True, False]
+    summary = both["summary"]["model"]
+    assert (summary["videos"], summary["synthetic_left_out"], summary["synthetic_only"]) == (1, 1, False)
+    assert "1 synthetic left out" in "\n".join(terminal.lines(both))
+    alone = report.build(go([SAMPLES / "astronaut_sound.mp4"], folder, plan(seconds=0.24)))
+    assert alone["summary"]["model"]["synthetic_only"]
+    assert "say nothing about how well it does on people" in "\n".join(terminal.lines(alone))
+
+
+def test_at_the_sources_size(tmp_path: Path) -> None:
+    from media_factory import make_clip
+
+    wide = make_clip(tmp_path / "wide.mp4", width=384, height=216, frames=3)
+    found = report.build(go([wide], tmp_path, plan(metrics=("psnr_rgb",), sizes=("model", "source"))))
+    sizes = found["videos"][0]["sizes"]
+    assert [(s["width"], s["height"]) for s in sizes.values()] == [(256, 144), (384, 216)]
+    for size in sizes.values():
+        assert {p["codec"] for p in size["points"]} == {"ours", "h264", "frozen"}
+    assert set(found["summary"]) == {"model", "source"}
+
+
+def test_summary_counts_what_is_outside() -> None:
+    def one(status: str, kbps: float | None) -> dict[str, Any]:
+        bd = {
+            "pchip": -50.0 if kbps else None,
+            "akima": -50.0 if kbps else None,
+            "overlap": 1,
+            "warning": None,
+        }
+        bound = None if kbps else 2.0
+        at = {"status": status, "ours_kbps": 5.0, "peer_kbps": kbps, "bound_kbps": bound, "quality": 1}
+        return {"bd": bd, "at_default": at}
+
+    found = summary_against([one("inside", 10.0), one("inside", 20.0), one("cheaper", None)])
+    assert found["counts"] == {"inside": 2, "cheaper": 1, "out of reach": 0}
+    assert found["peer_kbps"] == pytest.approx(200**0.5)
+    assert found["ours_kbps"] == pytest.approx(5)
+    assert found["rate_change_percent"]["mean"] == pytest.approx(100 * (5 / 200**0.5 - 1))
+    text = terminal.answer("HEVC", found)
+    assert "HEVC needs 14.1 kbit/s, we need 5.0: 65 % saved (on 2 of 3)" in text
+    assert "on 1 of 3 even the cheapest point of HEVC is better; no figure there" in text
+    assert found["best_case_percent"] == pytest.approx(100 * (5 / 400 ** (1 / 3) - 1))  # 10, 20 and below 2
+    assert "over all 3 at best 32 % saved" in text
+    beyond = summary_against([one("inside", 10.0), one("cheaper", None), one("out of reach", None)])
+    assert beyond["best_case_percent"] is None
+    assert summary_against([one("inside", 10.0)])["best_case_percent"] is None
+
+
+def test_figures_agree_with_the_points(compared: tuple[Result, Path, Here]) -> None:
+    result = compared[0]
+    view = result.videos[0].views[0]
+    default = view.default()
+    assert default is not None
+    codec, metric = registry.CODECS["h264"](), result.plan.metrics[0]
+    found = against(view, codec, metric, "ours")
+    assert found is not None
+    assert found["at_default"]["ours_kbps"] == pytest.approx(
+        8 * default.outcome.bytes / view.clip.seconds / 1000
+    )
+    assert found["at_default"]["quality"] == pytest.approx(default.mean(metric))
+
+
+def test_plans_that_cannot_be(short: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="seconds must be positive"):
+        go([short], tmp_path, plan(seconds=0))
+    with pytest.raises(UsageError, match="every must be at least 1"):
+        go([short], tmp_path, plan(every=0))
+
+
+def test_a_worker_that_differs_is_noticed(short: Path) -> None:
+    from neurocodec.compare.task import Task, run_task
+
+    source = ClipSource(str(short), 0.1, 64)
+    codec, point = registry.CODECS["h264"](), {"crf": 30, "scale": 1}
+    outcome = run_task(Task(source, "0" * 64, codec, point, (), 1))
+    assert "other frames here" in str(outcome.error)
+    digest = load_clip(source).digest
+    outcome = run_task(Task(source, digest, codec, point, (), 1, identity="another"))
+    assert "another version here" in str(outcome.error)
+    assert run_task(Task(source, digest, codec, point, (), 1, identity=codec.identity(point))).error is None
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
+    """The command line in this process (so that ladders stay short): exit code, stdout, stderr."""
+    from neurocodec.commands import main as cli
+
+    monkeypatch.setattr(cli._signals, "install", lambda: None)
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            cli.main(["compare", "-q", *map(str, arguments)])
+        out = capsys.readouterr()
+        return int(stop.value.code or 0), out.out, out.err
+
+    return call
+
+
+def test_command(short: Path, tmp_path: Path, command: Callable[..., Any]) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no video")
+    arguments = ("--against", "h264", "--metrics", "psnr_rgb", "--out", tmp_path / "out", "--jobs", "1")
+    code, out, err = command(short, bad, *arguments, "--seconds", "0.1", "--json")
+    assert code == 3, err
+    assert "1 of 2 videos could not be compared" in err and "not a media file" in err
+    assert json.loads(out) == json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (tmp_path / "out" / "report.html").stat().st_size > 50_000
+    code, out, err = command(short, *arguments, "--seconds", "0.1", "--no-html")
+    assert code == 0, err
+    assert "At the quality of our default" in out
+
+
+def test_command_refuses(short: Path, tmp_path: Path, command: Callable[..., Any]) -> None:
+    (tmp_path / "empty").mkdir()
+    for arguments, expected, words in (
+        ((short, "--against", "divx"), 2, ("unknown codec 'divx'", "hevc", "vvc")),
+        ((short, "--metrics", "ssmi"), 2, ("unknown metric 'ssmi'", "ms_ssim", "vmaf")),
+        ((short, "--set", "speed=9"), 2, ("unknown option 'speed'", "quantization")),
+        ((short, "--set", "target_kbps=9"), 2, ("target_kbps does not go with a comparison",)),
+        ((short, "--lpips", tmp_path / "none"), 3, ("no file",)),
+        ((tmp_path / "empty",), 3, ("holds no videos",)),
+    ):
+        code, out, err = command(*arguments, "--out", tmp_path / "out")
+        assert (code, out) == (expected, "")
+        assert err.startswith("neurocodec: error: ") and err.count("\n") == 1
+        for word in words:
+            assert word in err

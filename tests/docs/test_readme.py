@@ -1,0 +1,83 @@
+"""Every command of the README runs, in order, on a short clip."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from clips import cut
+from places import ROOT
+
+from neurocodec.models import files as models
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_no_placeholder_is_left() -> None:
+    assert not re.findall(r"@[A-Z_]+@", README)
+
+
+def test_links_lead_somewhere() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", README)
+    assert targets
+    for target in targets:
+        if "://" not in target:
+            assert (ROOT / target).exists(), target
+
+
+def test_the_model_card_names_the_hash_of_every_weight_file() -> None:
+    card = (ROOT / "checkpoints" / "README.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)\.safetensors` \|.*\| `([0-9a-f]{16})` \|$", card, re.MULTILINE))
+    files = [models.describe(path) for path in (ROOT / "checkpoints").glob("*.safetensors")]
+    assert rows == {model.name: model.hash[:16] for model in files}
+
+
+def test_commands(tmp_path: Path, sound_clip: Path) -> None:
+    cut(sound_clip, tmp_path / "in.mp4", 90)
+    shim = tmp_path / "bin"
+    shim.mkdir()
+    (shim / "neurocodec").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m neurocodec "$@"\n')
+    (shim / "neurocodec").chmod(0o755)
+    environment = {**os.environ, "PATH": f"{shim}{os.pathsep}{os.environ['PATH']}"}
+    commands = re.findall(r"^\$ (.+)$", README, re.MULTILINE)
+    assert len(commands) >= 8
+    for command in commands:
+        done = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 0, (command, done.stderr.decode())
+    for name in (
+        "out.nfc",
+        "out.mp4",
+        "face.nfc",
+        "small.nfc",
+        "exact.nfc",
+        "old.nfc",
+        "part.mp4",
+        "piped.mp4",
+    ):
+        assert (tmp_path / name).stat().st_size > 300, name
+
+
+def test_python_example(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(clip, tmp_path / "in.mp4")
+    monkeypatch.chdir(tmp_path)
+    code = re.search(r"```python\n(.+?)```", README, re.DOTALL)
+    assert code
+    exec(compile(code.group(1), "README.md", "exec"), {})
+    assert (tmp_path / "api.mp4").stat().st_size > 1000
+
+
+def test_targets_of_the_makefile() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for target in re.findall(r"^    make (\w+)", README, re.MULTILINE):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)

@@ -1,0 +1,307 @@
+"""``repair`` gets everything whole back, as a file that is whole; and interrupted runs leave at most one
+part."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tiny_files
+from click.testing import CliRunner
+from places import CONFORMANCE, DATA
+
+import neurocodec
+from neurocodec.commands.main import main
+from neurocodec.decoding.pictures import decode_pictures
+from neurocodec.decoding.report import DecodeReport
+from neurocodec.errors import DamagedFileError, InputError
+from neurocodec.format.reader import Loss, NfcReader
+from neurocodec.inspect.check import check_whole
+from neurocodec.options import DecodeOptions
+
+WHOLE = tiny_files.long_file()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(tiny_files.write_model(tmp_path_factory.mktemp("model")))
+
+
+def repaired(data: bytes) -> tuple[bytes, Any]:
+    out = io.BytesIO()
+    report = neurocodec.repair(io.BytesIO(data), out)
+    check_whole(NfcReader(io.BytesIO(out.getvalue())))
+    assert NfcReader(io.BytesIO(out.getvalue())).index() is not None
+    assert report.bytes == len(out.getvalue())
+    return out.getvalue(), report
+
+
+def pictures(data: bytes, model: str) -> dict[int, Any]:
+    """Rendered pictures by their timestamps."""
+    items: Any = decode_pictures(NfcReader(io.BytesIO(data)), DecodeOptions(model=model), DecodeReport())
+    return {i[0]: i[1] for i in items if isinstance(i, tuple)}
+
+
+def sound(data: bytes) -> list[tuple[int, bytes]]:
+    blocks = [i[0] for i in NfcReader(io.BytesIO(data)) if not isinstance(i, Loss)]
+    return [(p.pts, p.data) for b in blocks for p in b.audio]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [DATA / "version1.nfc", DATA / "version2.nfc", *sorted(CONFORMANCE.glob("v*.nfc"))],
+    ids=lambda p: p.stem,
+)
+def test_a_whole_file_is_copied_bit_by_bit(path: Path) -> None:
+    data = path.read_bytes()
+    if "cut" in path.stem or "damaged" in path.stem:
+        return
+    copy, report = repaired(data)
+    assert (copy, report.losses) == (data, [])
+
+
+@pytest.mark.parametrize("keep", [0, 1, 7, 40])
+def test_the_broken_tail_is_dropped(keep: int, model: str) -> None:
+    """Whatever follows the third block, all three come back."""
+    cut = WHOLE[: tiny_files.places(WHOLE)[3] + keep]
+    again, report = repaired(cut)
+    assert (report.blocks, report.frames) == (3, 30)
+    assert again[: tiny_files.places(WHOLE)[3]] == cut[: tiny_files.places(WHOLE)[3]]
+    assert len(report.losses) == 1
+
+
+@pytest.mark.parametrize(("lost", "frames"), [((2,), 50), ((1,), 40), ((0,), 30), ((0, 4), 10), ((3, 4), 30)])
+def test_what_is_whole_is_decoded_to_the_same_pictures(
+    lost: tuple[int, ...], frames: int, model: str
+) -> None:
+    bad = tiny_files.damaged(WHOLE, *lost)
+    again, report = repaired(bad)
+    before, after = pictures(bad, model), pictures(again, model)
+    assert len(after) == frames and report.frames == frames
+    assert before.keys() == after.keys()
+    assert all(np.array_equal(before[t], after[t]) for t in after)
+    assert sound(again) == sound(bad)
+    assert neurocodec.decode(io.BytesIO(again), io.BytesIO(), model=model, strict=True).losses == []
+
+
+def test_frames_that_need_nothing_lost_are_saved_from_a_block_that_is(model: str) -> None:
+    """More than a decoder may show: the block is taken apart and its symbols are written again."""
+    h = tiny_files.header()
+    make, rows = tiny_files.make, tiny_files.make.walk(20, 3)
+    links = make.chain(2)
+    first = make.Block(0, make.pts(h, 0, 4), 0, (), make.linked([0], links[:1]),
+                       make.coded([rows[:3]], h.landmark_code))  # fmt: skip
+    stills = (*make.linked([1], links[1:], False), make.still(4, 5), make.still(6, 7))
+    runs = (make.Run(1, 0), make.Run(2, 1, 2), make.Run(2, 2, 3), make.Run(1, 3))
+    packets = make.coded([rows[3:4], rows[4:6], rows[6:8], rows[8:9]], h.landmark_code)
+    middle = make.Block(4, make.pts(h, 4, 9), 1, (0,), stills, packets, runs=runs)
+    last = make.Block(13, make.pts(h, 13, 3), 4, (3,), (), make.coded([rows[:3]], h.landmark_code))
+    whole = make.file(h, [first, middle, last])
+    shown = pictures(whole, model)
+    again, report = repaired(tiny_files.without(whole, 0))
+    after = pictures(again, model)
+    assert report.frames_dropped == 4  # the dependent reference, and the three frames of it and the lost one
+    assert len(after) == 5 + 3
+    assert all(np.array_equal(shown[t], after[t]) for t in after)
+
+
+def test_unreadable_packets_cost_their_block_but_not_its_sound() -> None:
+    blocks = tiny_files.long_blocks(tiny_files.header())
+    blocks[5] = tiny_files.replace(blocks[5], landmarks=b"\xff" * 40)
+    data = tiny_files.make.file(tiny_files.header(), blocks)
+    again, report = repaired(data)
+    assert (report.frames, report.frames_dropped) == (50, 10)
+    assert sound(again) == sound(data)
+
+
+def test_blocks_taken_out_cleanly_are_said() -> None:
+    count = len(tiny_files.places(WHOLE))
+    assert repaired(WHOLE)[1].losses == []
+    for k in range(count):
+        losses = repaired(tiny_files.without(WHOLE, k))[1].losses
+        assert any("missing" in line for line in losses), k
+
+
+def test_random_damage_never_breaks_repair() -> None:
+    rng = np.random.default_rng(4)
+    for k in range(120):
+        bad = bytearray(WHOLE)
+        for _ in range(rng.integers(1, 6)):
+            bad[rng.integers(len(bad))] = rng.integers(256)
+        if k % 3 == 0:
+            del bad[rng.integers(len(bad)) :]
+        try:
+            again, report = repaired(bytes(bad))
+        except (DamagedFileError, InputError):
+            continue
+        assert report.frames == sum(e.frames for e in NfcReader(io.BytesIO(again)).index() or [])
+        twice = repaired(again)
+        assert twice[0] == again and twice[1].losses == []
+
+
+def test_nothing_whole_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DamagedFileError, match="no whole block"):
+        neurocodec.repair(io.BytesIO(WHOLE[:150]), tmp_path / "o.nfc")
+    with pytest.raises(InputError):
+        neurocodec.repair(io.BytesIO(b"RIFFxxxx"), tmp_path / "o.nfc")
+    assert not list(tmp_path.iterdir())
+
+
+def run(*arguments: object) -> tuple[int, str, str]:
+    done = CliRunner().invoke(main, [str(a) for a in arguments])
+    return done.exit_code, done.stdout, done.stderr
+
+
+def test_the_command(tmp_path: Path) -> None:
+    cut = tmp_path / "cut.nfc"
+    cut.write_bytes(WHOLE[: len(WHOLE) // 2])
+    code, stdout, stderr = run("repair", cut)
+    assert code == 0 and stdout.startswith("3 blocks, 30 frames") and "cut" not in stdout
+    assert stderr.startswith("neurocodec: byte ")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["cut.nfc", "cut.repaired.nfc"]
+    assert run("info", tmp_path / "cut.repaired.nfc")[0] == 0
+    assert run("repair", cut)[0] == 6
+    assert run("repair", cut, cut, "-f")[0] == 2
+    assert cut.read_bytes() == WHOLE[: len(WHOLE) // 2]
+
+
+# Interruption
+
+KILLED = """
+import sys
+from neurocodec.media import AtomicFile
+with AtomicFile(sys.argv[1], force=len(sys.argv) > 2) as out:
+    out.file.write(b"first half ")
+    out.file.flush()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    out.file.write(b"second half")
+"""
+
+
+def writer(path: Path, *more: str) -> subprocess.Popen[str]:
+    """A process that has written half of an output and waits for a line."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(path), *more], text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    return process
+
+
+unix = pytest.mark.skipif(sys.platform == "win32", reason="signals and locks of Unix")
+
+
+@unix
+def test_what_a_killed_run_leaves_is_replaced_by_the_next(tmp_path: Path) -> None:
+    path = tmp_path / "out.bin"
+    process = writer(path)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait(20)
+    assert [p.name for p in tmp_path.iterdir()] == ["out.bin.part"]
+    second = writer(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["out.bin.part"]
+    second.communicate("go\n", timeout=20)
+    assert second.returncode == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["out.bin"]
+    assert path.read_bytes() == b"first half second half"
+
+
+@unix
+def test_of_two_runs_at_once_the_later_one_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "out.bin"
+    first = writer(path)
+    later = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path)], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert later.returncode != 0 and "is being written by another run" in later.stderr
+    first.communicate("go\n", timeout=20)
+    assert path.read_bytes() == b"first half second half"
+    assert [p.name for p in tmp_path.iterdir()] == ["out.bin"]
+
+
+@unix
+def test_encode_and_decode_killed_at_any_moment(model: str, clip: Path, tmp_path: Path) -> None:
+    """Never anything under the final name; at most one part; the next run replaces it."""
+    rng = np.random.default_rng(1)
+    coded = tmp_path / "in.nfc"
+    coded.write_bytes(WHOLE)
+    commands = [
+        ["decode", str(coded), str(tmp_path / "out.mp4"), "--model", model, "-q"],
+        ["encode", str(clip), str(tmp_path / "out.nfc"), "--model", model, "-q"],
+    ]
+    parts = 0
+    for k in range(2):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "neurocodec", *commands[k % 2]],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        part = tmp_path / ("out.mp4.part" if k % 2 == 0 else "out.nfc.part")
+        deadline = time.time() + 60
+        while not part.exists() and process.poll() is None and time.time() < deadline:
+            time.sleep(0.01)
+        time.sleep(float(rng.random()) * 0.2)
+        process.kill()
+        code = process.wait(30)
+        left = sorted(p.name for p in tmp_path.iterdir() if p.name.startswith("out"))
+        assert left == [part.name] or (code == 0 and left == [part.stem])
+        parts += left == [part.name]
+        (tmp_path / part.stem).unlink(missing_ok=True)
+        if k % 2 == 0:
+            assert run(*commands[0])[0] == 0
+            assert sorted(p.name for p in tmp_path.iterdir()) == ["in.nfc", "out.mp4"]
+            (tmp_path / "out.mp4").unlink()
+        else:
+            part.unlink(missing_ok=True)
+    assert parts
+
+
+@unix
+def test_a_full_disk_and_a_closed_pipe_are_one_line(model: str, tmp_path: Path) -> None:
+    (tmp_path / "in.nfc").write_bytes(WHOLE)
+    small = [
+        "sh", "-c", 'ulimit -f 4; trap "" XFSZ; exec "$@"', "sh",
+        sys.executable, "-m", "neurocodec", "decode", str(tmp_path / "in.nfc"), str(tmp_path / "o.mp4"),
+        "--model", model, "-q",
+    ]  # fmt: skip
+    done = subprocess.run(small, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr.count("\n")) == (6, 1), done.stderr
+    assert "cannot write" in done.stderr
+    assert [p.name for p in tmp_path.iterdir()] == ["in.nfc"]
+    piped = f'"{sys.executable}" -m neurocodec decode "{tmp_path / "in.nfc"}" - --model "{model}" -q'
+    done = subprocess.run(
+        ["bash", "-c", f"{piped} | head -c 100 > /dev/null; exit ${{PIPESTATUS[0]}}"],
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 6 and done.stderr.count("\n") <= 1, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@unix
+def test_what_is_in_the_way_of_a_part_is_not_destroyed(tmp_path: Path) -> None:
+    from neurocodec.errors import OutputError
+    from neurocodec.media import AtomicFile
+
+    path, precious = tmp_path / "out.bin", tmp_path / "precious"
+    precious.write_bytes(b"precious")
+    part = tmp_path / "out.bin.part"
+    part.symlink_to(precious)
+    with pytest.raises(OutputError, match="in the way"), AtomicFile(path):
+        pass
+    part.unlink()
+    part.mkdir()
+    with pytest.raises(OutputError, match="in the way"), AtomicFile(path):
+        pass
+    part.rmdir()
+    os.link(precious, part)
+    with AtomicFile(path) as out:
+        out.file.write(b"new")
+    assert precious.read_bytes() == b"precious" and path.read_bytes() == b"new"

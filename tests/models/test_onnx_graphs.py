@@ -1,0 +1,139 @@
+"""Exported graphs say what PyTorch says, and 8-bit ones nearly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from neurocodec.commands.export import read_pictures, run_export, sample_video
+from neurocodec.commands.main import main
+from neurocodec.errors import InputError, OutputError, UnsupportedError, UsageError
+from neurocodec.models import files as models
+from neurocodec.models import onnx_graphs as onnx_export
+from neurocodec.networks import elimination
+from neurocodec.networks.talk import Talk, TalkConfig
+from neurocodec.networks.tps import fit_tps, plain_arithmetic
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnxscript")
+
+
+@pytest.fixture(scope="module")
+def pictures() -> np.ndarray:
+    return read_pictures(sample_video(), 256, 6)
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict]]:
+    folder = tmp_path_factory.mktemp("graphs")
+    return folder, run_export("talk256", folder, runs=1)
+
+
+def test_graphs_agree_with_pytorch(exported: tuple[Path, list[dict]]) -> None:
+    rows = {r["graph"]: r for r in exported[1]}
+    assert list(rows) == ["keypoints", "reference", "render1", "render2"]
+    for row in rows.values():
+        assert row["largest_difference"] < 1e-4
+        assert row["milliseconds"] > 0
+        assert row["bytes"] == (exported[0] / row["file"]).stat().st_size
+    assert rows["keypoints"]["largest_difference"] < 1e-5
+    assert 4e8 < rows["keypoints"]["multiplications"] < 7e8
+    assert rows["render2"]["multiplications"] > rows["render1"]["multiplications"] > 2e9
+
+
+def test_graphs_work_on_inputs_they_were_not_made_with(exported: tuple[Path, list[dict]]) -> None:
+    """A whole frame through three graphs: other pictures than at export, and a head that turned."""
+    network = models.load(models.find("talk256", "motion"))
+    rng = np.random.default_rng(2)
+    pair = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(3))
+    pair = torch.nn.functional.interpolate(pair, size=(256, 256), mode="bilinear")
+    sessions = {n: onnx_export.open_session(exported[0] / f"{n}.onnx") for n in ("reference", "render2")}
+    keypoints = network.keypoints(pair)
+    turned = keypoints[:1] + torch.from_numpy(rng.normal(0, 0.05, (1, 30, 2)).astype(np.float32))
+    references = [network.encode_reference(p[None], k[None]) for p, k in zip(pair, keypoints, strict=True)]
+    inputs = {"keypoints": turned.numpy()}
+    for k, (picture, points) in enumerate(zip(pair, keypoints, strict=True)):
+        parts = onnx_export.run(sessions["reference"], {"picture": picture[None].numpy()})
+        inputs |= {f"{name}_{k}": value for name, value in parts.items()}
+        inputs |= {f"keypoints_{k}": points[None].numpy()}
+    found = onnx_export.run(sessions["render2"], inputs)["picture"]
+    expected = network.render(references, turned).numpy()
+    assert np.abs(found - expected).max() < 1e-3
+    assert np.abs(found - network.render(references[:1], turned).numpy()).max() > 1e-2
+
+
+def test_int8_is_smaller_and_close(tmp_path: Path, pictures: np.ndarray) -> None:
+    model = models.find("talk256", "motion")
+    graph = onnx_export.graphs(model, pictures)[0]
+    plain, small = tmp_path / "k.onnx", tmp_path / "k8.onnx"
+    onnx_export.export(graph, plain)
+    onnx_export.quantize_int8(plain, small, onnx_export.calibration(model, pictures)["keypoints"])
+    assert small.stat().st_size < 0.4 * plain.stat().st_size
+    largest, mean = onnx_export.differences(graph, onnx_export.open_session(small))
+    assert 0 < mean < 0.004
+    assert largest < 0.03
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["k.onnx", "k8.onnx"]
+
+
+def test_a_batch(tmp_path: Path, pictures: np.ndarray) -> None:
+    torch.manual_seed(1)
+    network = Talk(TalkConfig(size=64)).eval()
+    small = torch.from_numpy(pictures[:, ::4, ::4].copy()).permute(0, 3, 1, 2).float() / 255
+    graph = onnx_export.talk_graphs(network, small, batch=3)[0]
+    onnx_export.export(graph, tmp_path / "r.onnx")
+    session = onnx_export.open_session(tmp_path / "r.onnx")
+    assert session.get_outputs()[0].shape == [3, 30, 2]
+    assert onnx_export.differences(graph, session)[0] < 1e-4
+
+
+def test_elimination_solves() -> None:
+    rng = torch.Generator().manual_seed(5)
+    system = torch.randn(4, 3, 8, 8, generator=rng, dtype=torch.float64)
+    system[0, 0, 0, 0] = 0  # needs another pivot
+    values = torch.randn(4, 3, 8, 2, generator=rng, dtype=torch.float64)
+    torch.testing.assert_close(elimination.solve(system, values), torch.linalg.solve(system, values))
+    singular = torch.zeros(1, 3, 3)
+    assert elimination.solve(singular, torch.ones(1, 3, 1)).isfinite().all()
+
+
+def test_splines_in_plain_arithmetic_are_the_same() -> None:
+    rng = torch.Generator().manual_seed(6)
+    a, b = (torch.rand(2, 6, 5, 2, generator=rng) * 2 - 1 for _ in range(2))
+    usual = fit_tps(a, b, 0.001)
+    with plain_arithmetic():
+        plain = fit_tps(a, b, 0.001)
+    torch.testing.assert_close(plain.affine, usual.affine, atol=1e-3, rtol=1e-3)
+    grid = torch.rand(50, 2, generator=rng) * 2 - 1
+    torch.testing.assert_close(plain.warp(grid), usual.warp(grid), atol=1e-3, rtol=1e-3)
+
+
+def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnsupportedError, match="likeness"):
+        run_export("likeness", tmp_path)
+    with pytest.raises(InputError, match="no model file"):
+        run_export("nobody", tmp_path)
+    with pytest.raises(UsageError, match="batch"):
+        run_export("talk256", tmp_path, batch=0)
+    (tmp_path / "render1.onnx").write_bytes(b"mine")
+    with pytest.raises(OutputError, match=r"render1\.onnx exists"):
+        run_export("talk256", tmp_path)
+    assert (tmp_path / "render1.onnx").read_bytes() == b"mine"
+    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    with pytest.raises(UnsupportedError, match=r"pip install 'neurocodec\[onnx\]'"):
+        run_export("talk256", tmp_path / "new")
+
+
+def test_command(tmp_path: Path) -> None:
+    out = CliRunner().invoke(main, ["export", "face68", str(tmp_path), "--int8", "--time", "3", "--json"])
+    assert out.exit_code == 0, out.output
+    rows = {r["file"]: r for r in json.loads(out.stdout)["graphs"]}
+    assert set(rows) == {"encoder.onnx", "encoder.int8.onnx", "landmarks.onnx", "landmarks.int8.onnx"}
+    assert rows["encoder.onnx"]["largest_difference"] < 1e-3
+    assert rows["encoder.int8.onnx"]["bytes"] < rows["encoder.onnx"]["bytes"]
+    assert rows["encoder.onnx"]["multiplications"] < 60e6

@@ -1,0 +1,608 @@
+"""The codec end to end through its Python API."""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from fractions import Fraction
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from clips import cut
+from media_factory import make_clip
+
+import neurocodec
+from neurocodec.decoding.decoder import Decoder
+from neurocodec.encoding.encoder import Encoder
+from neurocodec.errors import DamagedFileError, InputError, OutputError, UnsupportedError, UsageError
+from neurocodec.faces.region import FaceRegion
+from neurocodec.format.block import Region
+from neurocodec.format.reader import NfcReader
+from neurocodec.keypoints.quantization import quantize
+from neurocodec.measure.pictures import psnr
+from neurocodec.media import AudioPacket, MediaReader, VideoPicture
+from neurocodec.models.engine import Engine
+from neurocodec.models.files import find
+from neurocodec.options import DecodeOptions
+from neurocodec.references.store import ReferenceStore
+
+
+def frames_of(path: Path) -> list[tuple[Fraction, np.ndarray]]:
+    with MediaReader(path, audio=False) as reader:
+        return [(i.pts * reader.video.time_base, i.to_rgb()) for i in reader if isinstance(i, VideoPicture)]
+
+
+def symbols_of(path: Path) -> list[list[int]]:
+    packets = neurocodec.probe(path, packets=True).packets
+    assert packets is not None
+    return [p.get("symbols", []) for p in packets]
+
+
+def test_there_and_back(clip: Path, coded: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    report = neurocodec.decode(coded, out)
+    assert report.frames == 40
+    assert not report.losses
+    original, decoded = frames_of(clip), frames_of(out)
+    assert [t for t, _ in decoded] == [t for t, _ in original]
+    assert decoded[0][1].shape == original[0][1].shape
+    fidelity = [psnr(a, b) for (_, a), (_, b) in zip(original, decoded, strict=True)]
+    still = [psnr(a, decoded[0][1]) for _, a in original]
+    assert np.mean(fidelity) > 18
+    assert np.mean(fidelity[5:]) > np.mean(still[5:]) - 3
+    with MediaReader(out) as reader:
+        assert reader.audio is None
+
+
+def test_every_byte_is_counted(coded: Path) -> None:
+    info = neurocodec.probe(coded)
+    b = info.bytes
+    assert b["total"] == coded.stat().st_size
+    assert b["total"] == b["references"] + b["landmarks"] + b["audio"] + b["overhead"]
+    assert info.frames == 40
+    assert info.references == len(info.refreshes) >= 1
+    assert info.kbps["total"] == pytest.approx(b["total"] * 8 / 1000 / info.duration)
+    packets = neurocodec.probe(coded, packets=True).packets
+    assert packets is not None
+    bits = sum(p["bits"] for p in packets if p["kind"] == "landmarks")
+    assert abs(8 * b["landmarks"] - bits) < 16 * info.blocks
+
+
+def test_encoding_twice_gives_the_same_bytes(clip: Path, coded: Path) -> None:
+    from neurocodec.api import encode_bytes
+
+    assert encode_bytes(clip) == coded.read_bytes()
+
+
+def test_symbols_do_not_depend_on_threads(coded: Path) -> None:
+    info = neurocodec.probe(coded, packets=True)
+    for threads in (1, 2):
+        list(neurocodec.pictures(coded, threads=threads))
+        assert neurocodec.probe(coded, packets=True).packets == info.packets
+
+
+def test_pictures_on_one_and_two_threads_agree(coded: Path) -> None:
+    one = [p for _, p in neurocodec.pictures(coded, threads=1)]
+    two = [p for _, p in neurocodec.pictures(coded, threads=2)]
+    for a, b in zip(one, two, strict=True):
+        assert np.abs(a.astype(int) - b).mean() <= 1
+
+
+def test_moving_a_keypoint_moves_the_picture_there(coded: Path) -> None:
+    with coded.open("rb") as file:
+        reader = NfcReader(file)
+        item = next(iter(reader))
+        assert isinstance(item, tuple)
+        decoder = Decoder(reader.header, DecodeOptions())
+        list(decoder.pictures(item[0], 0, 1))
+    reference = decoder._references.get(0)
+    count = len(reference.keypoints)
+    points = np.repeat(reference.keypoints[None], count + 1, 0).copy()
+    for k in range(count):
+        points[k + 1, k] += (0.06, 0.1)
+    pictures = np.concatenate(
+        [decoder.engine.render([reference], points[k : k + 8]) for k in range(0, count + 1, 8)]
+    ).astype(int)
+    ys, xs = np.mgrid[0:256, 0:256] / 127.5 - 1
+    local = 0
+    for k, (x, y) in enumerate(reference.keypoints):
+        change = np.abs(pictures[k + 1] - pictures[0]).mean(-1)
+        near = np.hypot(xs - x, ys - y) < 0.25
+        local += change[near].mean() > max(0.5, 1.5 * change[~near].mean())
+    assert local >= 0.8 * count
+
+
+@pytest.mark.parametrize("refresh", ["lookahead", "schedule"])
+def test_the_encoder_works_from_the_decoded_reference(clip: Path, tmp_path: Path, refresh: str) -> None:
+    """The coded symbols are those of the decoded reference's keypoints, not of the clean picture's."""
+    out = tmp_path / "o.nfc"
+    neurocodec.encode(clip, out, refresh=refresh, smoothing=0.0)
+    engine, store = Engine(find("talk256", "motion")), ReferenceStore(256)
+    clean = engine.keypoints(frames_of(clip)[0][1][None])[0]
+    with out.open("rb") as file:
+        block = next(iter(NfcReader(file)))
+    assert isinstance(block, tuple)
+    store.add(0, block[0].references[0])
+    reference = engine.reference(store.picture(0))
+    assert np.abs(reference.keypoints - clean).max() > 0
+    second = frames_of(clip)[1][1]
+    u = quantize(engine.keypoints(second[None])[0], reference.keypoints, 100, engine.basis)
+    assert np.abs(u - symbols_of(out)[1]).max() <= 1
+
+
+def test_quantization_buys_precision(clip: Path, tmp_path: Path) -> None:
+    sizes = []
+    for q in (25, 100, 400):
+        out = tmp_path / f"{q}.nfc"
+        neurocodec.encode(clip, out, quantization=q)
+        sizes.append(neurocodec.probe(out).bytes["landmarks"])
+    assert sizes == sorted(sizes)
+
+
+def test_refreshes_follow_the_verdict(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "a.nfc"
+    neurocodec.encode(clip, out, alpha=1.0, gap=7, refresh="schedule")
+    assert [r["frame"] for r in neurocodec.probe(out).refreshes] == list(range(0, 40, 7))
+    neurocodec.encode(clip, out, alpha=0.0, gap=7, refresh="schedule", force=True)
+    assert [r["frame"] for r in neurocodec.probe(out).refreshes] == [0]
+
+
+def test_a_cut_is_a_refresh_at_once(clip: Path, tmp_path: Path) -> None:
+    from neurocodec.media import MediaWriter
+
+    source, out = tmp_path / "in.mp4", tmp_path / "o.nfc"
+    pictures = [p for _, p in frames_of(clip)][:20]
+    with MediaReader(clip) as reader:
+        v = reader.video
+    with MediaWriter(
+        source, width=256, height=256, time_base=Fraction(1, 25), fps=Fraction(25), color=v.color, crf=8
+    ) as writer:
+        for k, p in enumerate(pictures):
+            writer.write_video(p if k < 13 else 255 - np.rot90(p), k)
+    neurocodec.encode(source, out, alpha=0.0, price=1.0, verify=True)
+    assert sorted(r["frame"] for r in neurocodec.probe(out).refreshes)[:2] == [0, 13]
+    packets = neurocodec.probe(out, packets=True).packets
+    assert packets is not None
+    for p in packets:  # nothing is rendered from both sides of the cut
+        frames = {neurocodec.probe(out).refreshes[n]["frame"] >= 13 for n in p.get("references", [])}
+        assert frames <= {p["frame"] >= 13}
+
+
+def test_a_cut_at_the_start_of_a_block(tmp_path: Path) -> None:
+    from neurocodec.media import MediaWriter
+    from neurocodec.media.color import ColorInfo
+
+    source, out = tmp_path / "in.mp4", tmp_path / "o.nfc"
+    rng = np.random.default_rng(0)
+    scenes = [
+        np.kron(rng.integers(0, 2, (8, 8, 3)), np.ones((32, 32, 1))).astype(np.uint8) * s for s in (90, 250)
+    ]
+    with MediaWriter(
+        source, width=256, height=256, time_base=Fraction(1, 2), fps=Fraction(2), color=ColorInfo(), crf=8
+    ) as writer:
+        for k in range(14):
+            writer.write_video(scenes[k >= 10], k)
+    neurocodec.encode(source, out, price=1.0, verify=True)
+    assert {0, 10} <= {r["frame"] for r in neurocodec.probe(out).refreshes}
+    assert len(list(neurocodec.pictures(out))) == 14
+
+
+def test_the_first_version_is_written_where_it_has_all_that_is_needed(coded: Path, tmp_path: Path) -> None:
+    source, out = tmp_path / "in.mp4", tmp_path / "o.nfc"
+    make_clip(source, frames=3)
+    for settings, version in (
+        ({"landmark_code": "golomb"}, 1),
+        ({"landmark_code": "original"}, 1),
+        ({"landmark_code": "range"}, 4),
+    ):
+        neurocodec.encode(source, out, refresh="schedule", force=True, verify=True, **settings)  # type: ignore[arg-type]
+        assert neurocodec.probe(out).format_version == version
+    assert neurocodec.probe(coded).format_version == 4
+
+
+def test_start_inside_a_frame_shows_that_frame(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.mkv", tmp_path / "o.nfc"
+    make_clip(source, frames=4, pts=[0, 500, 1000, 3000], time_base=Fraction(1, 1000))
+    neurocodec.encode(source, out)
+    whole = [p for _, p in neurocodec.pictures(out)]
+    part = list(neurocodec.pictures(out, start=1.5))
+    assert [t for t, _ in part] == [1.5, 3.0]
+    assert (part[0][1] == whole[2]).all()
+    neurocodec.decode(out, tmp_path / "o.mp4", start=1.5)
+    assert [float(t) for t, _ in frames_of(tmp_path / "o.mp4")] == [0.0, 1.5]
+
+
+def test_sparse_frames_do_not_flatter_the_rate(tmp_path: Path) -> None:
+    source, out = tmp_path / "in.mkv", tmp_path / "o.nfc"
+    make_clip(source, frames=3, pts=[0, 20000, 20040], time_base=Fraction(1, 1000))
+    report = neurocodec.encode(source, out)
+    assert report.duration == pytest.approx(20.08)
+    assert neurocodec.probe(out).duration == pytest.approx(20.08)
+
+
+def test_original_profile(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "o.nfc"
+    report = neurocodec.encode(clip, out, profile="original", model="talk256", feedback="likeness")
+    info = neurocodec.probe(out)
+    assert info.landmark_code == "original"
+    assert info.fit == "squash"
+    assert info.refreshes[0]["codec"] == "jpeg"
+    assert info.landmark_bits_per_frame >= 3 * 2 * info.keypoints
+    assert report.bytes["total"] == out.stat().st_size
+    assert len(list(neurocodec.pictures(out))) == 40
+
+
+def test_original_profile_needs_its_model(clip: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("NEUROCODEC_MODELS", str(tmp_path))
+    with pytest.raises(InputError, match="vox256"):
+        neurocodec.encode(clip, tmp_path / "o.nfc", profile="original")
+    assert not (tmp_path / "o.nfc").exists()
+
+
+@pytest.mark.parametrize("codec", ["hevc", "jpeg"])
+def test_other_reference_codecs(clip: Path, tmp_path: Path, codec: str) -> None:
+    out = tmp_path / "r.nfc"
+    neurocodec.encode(clip, out, reference_codec=codec, verify=True)
+    assert {r["codec"] for r in neurocodec.probe(out).refreshes} == {codec}
+    assert len(list(neurocodec.pictures(out))) == 40
+
+
+def test_feedback_by_name_and_by_file(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The feedback decides about references and is not named in the file."""
+    monkeypatch.setenv("NEUROCODEC_MODELS", str(tmp_path))
+    usual = neurocodec.encode(clip, tmp_path / "a.nfc")
+    assert usual.feedback == "likeness"
+    shipped = find("likeness", "feedback").path
+    named = neurocodec.encode(clip, tmp_path / "b.nfc", feedback=str(shipped))
+    assert named.feedback == "likeness"
+    assert (tmp_path / "a.nfc").read_bytes() == (tmp_path / "b.nfc").read_bytes()
+    for name, said in (("measured", "no feedback model named 'measured'"), ("talk256", "no feedback model")):
+        with pytest.raises(InputError, match=said):
+            neurocodec.encode(clip, tmp_path / "c.nfc", feedback=name)
+    talk = find("talk256", "motion").path
+    with pytest.raises(UsageError, match="is a motion model"):
+        neurocodec.encode(clip, tmp_path / "c.nfc", feedback=str(talk))
+    assert not (tmp_path / "c.nfc").exists()
+
+
+def test_original_profile_takes_our_feedback_where_its_own_is_missing(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEUROCODEC_MODELS", str(tmp_path))
+    report = neurocodec.encode(clip, tmp_path / "o.nfc", profile="original", model="talk256")
+    assert report.feedback == "likeness"
+    assert [n for n in report.notes if "not imported" in n]
+
+
+@pytest.fixture(scope="module")
+def long(sound_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Several blocks with refreshes here and there: 12.5 s at 10 frames/s."""
+    folder = tmp_path_factory.mktemp("long")
+    slow = folder / "slow.mp4"
+    with MediaReader(sound_clip, audio=False) as reader:
+        pictures = [i.to_rgb() for i in reader if isinstance(i, VideoPicture)]
+    from neurocodec.media import MediaWriter
+
+    v = reader.video
+    with MediaWriter(
+        slow,
+        width=v.width,
+        height=v.height,
+        time_base=Fraction(1, 10),
+        fps=Fraction(10),
+        color=v.color,
+        crf=8,
+    ) as writer:
+        for k, p in enumerate(pictures):
+            writer.write_video(p, k)
+    out = folder / "long.nfc"
+    neurocodec.encode(slow, out, alpha=0.9, gap=20, reference_period=11)
+    return out
+
+
+def test_blocks_last_at_most_five_seconds(long: Path) -> None:
+    with long.open("rb") as file:
+        reader = NfcReader(file)
+        blocks = [item[0] for item in reader if isinstance(item, tuple)]
+    assert len(blocks) == 3
+    for b in blocks:
+        assert float((b.pts[-1] - b.pts[0]) * reader.header.time_base) < 5
+    times = [r["time"] for r in neurocodec.probe(long).refreshes]
+    starts = [float((b.pts[0] - reader.header.start) * reader.header.time_base) for b in blocks]
+    for b, start in zip(blocks, starts, strict=True):
+        for number in b.needed:
+            assert start + 5 - times[number] <= 11 + 1e-6
+    assert [bool(b.needed) for b in blocks] == [False, True, False]
+
+
+@pytest.mark.parametrize("start", [0.0, 0.4, 3.3, 5.0, 7.7, 11.9])
+def test_random_access_equals_linear_decoding(long: Path, start: float) -> None:
+    whole = list(neurocodec.pictures(long))
+    part = list(neurocodec.pictures(long, start=start, duration=2.0))
+    expected = [(t, p) for t, p in whole if start - 1e-9 <= t < start + 2 - 1e-9]
+    assert [t for t, _ in part] == [t for t, _ in expected]
+    assert all((a == b).all() for (_, a), (_, b) in zip(part, expected, strict=True))
+
+
+def test_random_access_without_an_index(long: Path) -> None:
+    class Pipe(io.RawIOBase):
+        def __init__(self, data: bytes) -> None:
+            self._data = io.BytesIO(data)
+
+        def readable(self) -> bool:
+            return True
+
+        def read(self, size: int = -1) -> bytes:
+            return self._data.read(size)
+
+    a = list(neurocodec.pictures(long, start=6.0, duration=1.0))
+    b = list(neurocodec.pictures(Pipe(long.read_bytes()), start=6.0, duration=1.0))  # type: ignore[arg-type]
+    assert all((p == q).all() for (_, p), (_, q) in zip(a, b, strict=True))
+
+
+def test_a_truncated_file_decodes_to_its_last_reference(long: Path, tmp_path: Path) -> None:
+    """Of the block that it ends in, the pictures are there if all but its landmarks has come."""
+    cut_file = tmp_path / "cut.nfc"
+    cut_file.write_bytes(long.read_bytes()[: int(long.stat().st_size * 0.6)])
+    report = neurocodec.decode(cut_file, tmp_path / "cut.mp4")
+    assert report.frames in (50, 100)
+    assert report.concealed < 50 and report.frames - report.concealed >= 50
+    assert "cut off" in report.losses[-1]
+    assert len(frames_of(tmp_path / "cut.mp4")) == report.frames
+
+
+def test_a_damaged_block_is_skipped(long: Path, tmp_path: Path) -> None:
+    data = bytearray(long.read_bytes())
+    with long.open("rb") as file:
+        entries = NfcReader(file).index()
+    assert entries is not None
+    data[entries[1].offset + 8] ^= 4  # in the part without which nothing of a block can be read
+    broken = tmp_path / "broken.nfc"
+    broken.write_bytes(data)
+    report = neurocodec.decode(broken, tmp_path / "out.mp4")
+    assert len(report.losses) == 1 and "damage" in report.losses[0]
+    assert report.frames == 75
+
+
+def test_a_lost_block_loses_those_that_depend_on_it(long: Path, tmp_path: Path) -> None:
+    data = bytearray(long.read_bytes())
+    with long.open("rb") as file:
+        data[NfcReader(file).header_bytes + 40] ^= 4
+    broken = tmp_path / "broken.nfc"
+    broken.write_bytes(data)
+    report = neurocodec.decode(broken, tmp_path / "out.mp4")
+    assert "damage" in report.losses[0]
+    assert report.losses[1:] == ["50 frames from 5.00 s on are lost: their reference is"]
+    assert report.frames == 25
+    with pytest.raises(DamagedFileError, match="lost"):
+        list(neurocodec.pictures(broken, start=6.0, duration=1.0))
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 270])
+def test_rotated_and_odd_sources(tmp_path: Path, rotation: int) -> None:
+    source = tmp_path / "in.mp4"
+    make_clip(source, width=150, height=98, frames=6, rotation=rotation)
+    out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
+    neurocodec.encode(source, out)
+    neurocodec.decode(out, back)
+    a, b = frames_of(source), frames_of(back)
+    assert a[0][1].shape == b[0][1].shape == ((98, 150, 3) if rotation == 0 else (150, 98, 3))
+    assert psnr(a[0][1], b[0][1]) > 20
+    assert neurocodec.probe(out).rotation == rotation
+    neurocodec.decode(out, back, size="model", force=True)
+    assert sorted(frames_of(back)[0][1].shape[:2])[1] == 256
+
+
+def test_variable_frame_rate_survives(tmp_path: Path) -> None:
+    source = tmp_path / "in.mkv"
+    pts = [0, 33, 70, 100, 180, 190, 400]
+    make_clip(source, frames=len(pts), pts=pts, time_base=Fraction(1, 1000))
+    out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
+    neurocodec.encode(source, out)
+    neurocodec.decode(out, back)
+    assert [t for t, _ in frames_of(back)] == [Fraction(p, 1000) for p in pts]
+
+
+def test_one_frame(tmp_path: Path) -> None:
+    source = tmp_path / "in.mp4"
+    make_clip(source, frames=1)
+    out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
+    assert neurocodec.encode(source, out, verify=True).frames == 1
+    assert neurocodec.decode(out, back).frames == 1
+    assert len(frames_of(back)) == 1
+
+
+def test_sound_goes_on_after_the_last_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neurocodec.encoding.encoder._MAX_PENDING_SOUND", 50)
+    source = make_clip(tmp_path / "in.mkv", frames=3, audio="pcm_s16le", audio_seconds=4.0)
+    out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
+    neurocodec.encode(source, out, audio_bitrate=32000)
+    with out.open("rb") as file:
+        blocks = [item[0] for item in NfcReader(file) if isinstance(item, tuple)]
+    assert len(blocks) > 2
+    assert sum(len(b.audio) for b in blocks) > 190
+    assert sum(len(b.pts) for b in blocks) == 3
+    assert neurocodec.decode(out, back).losses == []
+    with MediaReader(back) as reader:
+        length = sum(i.duration * reader.audio.time_base for i in reader if isinstance(i, AudioPacket))  # type: ignore[union-attr]
+    assert 3.9 < length < 4.2
+
+
+def test_a_block_is_full_of_references_at_some_point(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("neurocodec.encoding.encoder.MAX_BLOCK_REFERENCES", 3)
+    source = cut(clip, tmp_path / "in.mp4", 6)
+    report = neurocodec.encode(source, tmp_path / "o.nfc", refresh="schedule", gap=1, alpha=1.0, verify=True)
+    assert report.references == 3
+
+
+def test_the_reference_period_is_that_of_the_chain_in_use() -> None:
+    """A cut back to an older scene goes on with its chain, not with the newest."""
+    encoder: Any = Encoder.__new__(Encoder)
+    encoder.options = SimpleNamespace(reference_period=30.0, profile="default")
+    encoder._writer = SimpleNamespace(header=SimpleNamespace(time_base=Fraction(1, 25)))
+    encoder._coder = SimpleNamespace(restart=lambda: None)
+    encoder._chains = deque([(0, 0), (1, 29 * 25)])
+    encoder._references, encoder._last_square = 2, None
+    for chain, expected in ((0, [0]), (1, [])):
+        encoder._current = SimpleNamespace(number=chain, chain=chain)
+        frame = SimpleNamespace(pts=30 * 25, square=np.zeros((8, 8, 3), np.uint8), forced=False)
+        assert encoder._forced([frame]) == (expected, [])
+
+
+@pytest.mark.parametrize("audio", ["opus", "copy", "none"])
+def test_sound(sound_clip: Path, tmp_path: Path, audio: str) -> None:
+    source = cut(sound_clip, tmp_path / "in.mp4", 50)
+    out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
+    neurocodec.encode(source, out, audio=audio)
+    info = neurocodec.probe(out)
+    neurocodec.decode(out, back)
+    with MediaReader(back) as reader:
+        packets = [i for i in reader if isinstance(i, AudioPacket)]
+        if audio == "none":
+            assert reader.audio is None and info.audio is None and info.bytes["audio"] == 0
+            return
+        assert reader.audio is not None and info.audio is not None
+        assert reader.audio.codec == info.audio["codec"] == {"opus": "opus", "copy": "aac"}[audio]
+        length = sum(p.duration for p in packets) * reader.audio.time_base
+    assert 1.9 < length < 2.2
+    assert info.bytes["audio"] > 1000
+
+
+def test_output_is_tagged_as_generated(coded: Path, tmp_path: Path) -> None:
+    import av
+
+    neurocodec.decode(coded, tmp_path / "o.mp4")
+    with av.open(str(tmp_path / "o.mp4")) as container:
+        assert "generative" in container.metadata["comment"].lower()
+
+
+def test_face_region(sound_clip: Path, tmp_path: Path) -> None:
+    """A wide picture with the face at one side: the square is around the face, and is what comes back."""
+    from neurocodec.media import MediaWriter
+
+    wide = tmp_path / "wide.mp4"
+    with MediaReader(sound_clip, audio=False) as reader:
+        v = reader.video
+        with MediaWriter(
+            wide, width=640, height=360, time_base=v.time_base, fps=v.fps, color=v.color, crf=8
+        ) as writer:
+            for k, item in enumerate(reader):
+                if isinstance(item, VideoPicture) and k < 12:
+                    canvas = np.full((360, 640, 3), 90, np.uint8)
+                    canvas[60:316, 340:596] = item.to_rgb()
+                    writer.write_video(canvas, item.pts)
+    out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
+    report = neurocodec.encode(wide, out, region="face")
+    assert not report.notes
+    with out.open("rb") as file:
+        block = next(iter(NfcReader(file)))
+        assert isinstance(block, tuple)
+        region = block[0].region
+    assert region is not None
+    assert region.x <= 420 and region.x + region.side >= 500
+    assert 120 < region.side < 360
+    neurocodec.decode(out, back)
+    shape = frames_of(back)[0][1].shape
+    assert abs(shape[0] - region.side) <= 1 and shape[0] == shape[1]
+
+
+def test_no_face_is_said_not_failed(tmp_path: Path) -> None:
+    source = tmp_path / "in.mp4"
+    make_clip(source, width=160, height=90, frames=4)
+    report = neurocodec.encode(source, tmp_path / "o.nfc", region="face")
+    assert any("no face" in note for note in report.notes)
+
+
+def test_the_region_follows_only_real_moves() -> None:
+    boxes = [(100.0, 50.0, 80.0, 80.0)]
+    finder = FaceRegion(lambda picture: boxes)
+    picture = np.zeros((240, 426, 3), np.uint8)
+    first = finder.update(picture)
+    boxes[0] = (104.0, 52.0, 80.0, 80.0)
+    assert finder.update(picture) == first
+    boxes[0] = (250.0, 52.0, 80.0, 80.0)
+    moved = finder.update(picture)
+    assert moved.x > first.x
+    boxes.clear()
+    assert finder.update(picture) == moved
+    assert finder.blocks_without_face == 1
+    assert FaceRegion(lambda picture: []).update(picture) == Region(93, 0, 240)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"quantization": 0}, {"quantization": 70000}, {"gap": 0}, {"alpha": 1.5}, {"audio": "mp3"},
+        {"reference_quality": 101}, {"threads": -1}, {"region": "hand"}, {"device": "tpu"},
+        {"audio_bitrate": 10}, {"reference_period": 1.0}, {"profile": "original", "quality": 50.0},
+        {"refresh": "schedule", "smoothing": 0.2}, {"landmark_model": "face68"},
+    ],
+)  # fmt: skip
+def test_options_out_of_range(clip: Path, tmp_path: Path, settings: dict[str, Any]) -> None:
+    with pytest.raises(UsageError):
+        neurocodec.encode(clip, tmp_path / "x.nfc", **settings)
+    assert not list(tmp_path.iterdir())
+
+
+def test_existing_output_is_kept(clip: Path, tmp_path: Path) -> None:
+    out = tmp_path / "x.nfc"
+    out.write_bytes(b"precious")
+    with pytest.raises(OutputError):
+        neurocodec.encode(clip, out)
+    assert out.read_bytes() == b"precious"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+def test_unknown_weights_are_named(coded: Path, tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    from neurocodec.format.reader import NfcWriter
+
+    with coded.open("rb") as file:
+        reader = NfcReader(file)
+        blocks = [item[0] for item in reader if isinstance(item, tuple)]
+    other = tmp_path / "other.nfc"
+    with other.open("wb") as file:
+        writer = NfcWriter(file, replace(reader.header, model="nobody", model_hash=b"\xaa" * 8))
+        for b in blocks:
+            writer.write_block(b)
+        writer.close()
+    with pytest.raises(UnsupportedError, match=r"nobody.*aaaaaaaaaaaaaaaa.*talk256"):
+        neurocodec.decode(other, tmp_path / "o.mp4")
+    assert not (tmp_path / "o.mp4").exists()
+
+
+def test_file_objects(clip: Path, coded: Path) -> None:
+    out = io.BytesIO()
+    with clip.open("rb") as source:
+        neurocodec.encode(source, out)
+    assert out.getvalue() == coded.read_bytes()
+    video = io.BytesIO()
+    neurocodec.decode(io.BytesIO(out.getvalue()), video)
+    assert video.getvalue()[4:8] == b"ftyp"
+
+
+def test_a_real_person(real_clip: Path, tmp_path: Path) -> None:
+    source = cut(real_clip, tmp_path / "in.mp4", 30)
+    out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
+    report = neurocodec.encode(source, out, verify=True)
+    assert report.frames == 30
+    neurocodec.decode(out, back)
+    a, b = frames_of(source), frames_of(back)
+    assert b[0][1].shape == (144, 176, 3)
+    assert np.mean([psnr(x, y) for (_, x), (_, y) in zip(a, b, strict=True)]) > 17
+
+
+def test_nothing_decodable_is_an_error(coded: Path, tmp_path: Path) -> None:
+    with coded.open("rb") as file:
+        header = NfcReader(file).header_bytes
+    stub = tmp_path / "stub.nfc"
+    stub.write_bytes(coded.read_bytes()[: header + 30])
+    with pytest.raises(DamagedFileError):
+        neurocodec.decode(stub, tmp_path / "o.mp4")
+    assert list(tmp_path.iterdir()) == [stub]

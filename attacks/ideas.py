@@ -25,10 +25,12 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "conformance")]
 import make
 
 from neurocodec.entropy.bits import svarint, varint
-from neurocodec.format.block import Block, ReferenceFrame, SoundPacket, StillCodec, write_block
+from neurocodec.format.block import Block, ReferenceFrame, SoundPacket, StillCodec
+from neurocodec.format.block_writer import write_block
 from neurocodec.format.checksums import crc16
+from neurocodec.format.chunks import BLOCK_CHUNK, HEADER_CHUNK, INDEX_CHUNK, SIGNATURE, chunk
 from neurocodec.format.header import AudioTrack, Header, write_header
-from neurocodec.format.reader import BLOCK_CHUNK, HEADER_CHUNK, INDEX_CHUNK, SIGNATURE, NfcReader, chunk
+from neurocodec.format.reader import NfcReader
 
 Bytes = Callable[[], bytes]
 

@@ -27,11 +27,13 @@ from neurocodec.decoding.gaps import fill
 from neurocodec.entropy.bits import ByteReader
 from neurocodec.errors import DamagedFileError, NeurocodecError
 from neurocodec.format import block as block_module
-from neurocodec.format.block import ReferenceFrame, StillCodec, read_block, read_left
+from neurocodec.format.block import ReferenceFrame, StillCodec
+from neurocodec.format.block_reader import read_block, read_left
 from neurocodec.format.checksums import CHECK_BYTES, Part
 from neurocodec.format.header import AudioTrack, Colour, Fit, Header, LandmarkCode, read_header
 from neurocodec.format.limits import Limits
-from neurocodec.format.reader import Loss, NfcReader
+from neurocodec.format.losses import Loss
+from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import Timeline
 from neurocodec.inspect.info import read_info
 from neurocodec.inspect.repair import repair_stream

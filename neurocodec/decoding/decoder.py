@@ -10,9 +10,7 @@ from numpy.typing import NDArray
 
 from neurocodec.decoding.concealment import Anchors, between
 from neurocodec.errors import DamagedFileError
-from neurocodec.format.block import (
-    Block,
-)
+from neurocodec.format.block import Block
 from neurocodec.format.checksums import Part
 from neurocodec.format.header import Header
 from neurocodec.keypoints.packets import FrameSymbols, SymbolDigest, outline_frames, parse_frames

@@ -8,12 +8,11 @@ from neurocodec.decoding.decoder import Decoder
 from neurocodec.decoding.report import DecodeReport, _Losses, describe
 from neurocodec.decoding.span import Span, plan
 from neurocodec.errors import DamagedFileError, UsageError
-from neurocodec.format.block import (
-    SoundPacket,
-)
+from neurocodec.format.block import SoundPacket
 from neurocodec.format.checksums import Part
 from neurocodec.format.header import Header
-from neurocodec.format.reader import Loss, NfcReader
+from neurocodec.format.losses import Loss
+from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import Gap, Timeline, end_of, seconds_of
 from neurocodec.options import DecodeOptions
 from neurocodec.types import Picture

@@ -8,7 +8,8 @@ from typing import Any
 from neurocodec.errors import DamagedFileError
 from neurocodec.format.header import Header
 from neurocodec.format.limits import MOST_LISTED
-from neurocodec.format.reader import Loss, NfcReader
+from neurocodec.format.losses import Loss
+from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import Gap, LostSeconds, seconds_of
 
 

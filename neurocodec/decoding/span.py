@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from neurocodec.errors import DamagedFileError
-from neurocodec.format.block import (
-    Block,
-)
+from neurocodec.format.block import Block
+from neurocodec.format.chunks import IndexEntry
 from neurocodec.format.header import Header
-from neurocodec.format.reader import IndexEntry, Loss, NfcReader, loss_of_parts
+from neurocodec.format.losses import Loss, loss_of_parts
+from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import end_of
 from neurocodec.options import DecodeOptions
 

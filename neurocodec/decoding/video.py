@@ -12,9 +12,7 @@ from neurocodec.decoding.pictures import decode_items
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span import Span
 from neurocodec.errors import DamagedFileError
-from neurocodec.format.block import (
-    SoundPacket,
-)
+from neurocodec.format.block import SoundPacket
 from neurocodec.format.header import Fit, Header
 from neurocodec.format.reader import NfcReader
 from neurocodec.media.color import ColorInfo

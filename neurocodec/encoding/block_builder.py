@@ -7,18 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neurocodec.format.block import (
-    Block,
-    ReferenceFrame,
-    Region,
-    Run,
-    SoundPacket,
-    frame_runs,
-)
-from neurocodec.format.header import (
-    Header,
-    LandmarkCode,
-)
+from neurocodec.format.block import Block, ReferenceFrame, Region, Run, SoundPacket, frame_runs
+from neurocodec.format.header import Header, LandmarkCode
 from neurocodec.keypoints.packet_code import LandmarkEncoder
 from neurocodec.keypoints.packets import SymbolDigest
 

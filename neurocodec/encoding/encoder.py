@@ -44,8 +44,8 @@ from neurocodec.format.header import (
     LandmarkCode,
     LatentModel,
 )
-from neurocodec.format.reader import NfcWriter
 from neurocodec.format.times import playing_time, rates
+from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints.packets import SymbolDigest
 from neurocodec.keypoints.quantization import dequantize, quantize, scaled
 from neurocodec.keypoints.smoothing import smooth

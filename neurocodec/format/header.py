@@ -133,15 +133,19 @@ class Header:
 
     def content(self) -> Rectangle:
         """Where the source's picture lies in the model's square."""
-        side = self.model_size
-        if self.fit is not Fit.LETTERBOX:
-            return Rectangle(0, 0, side, side)
-        wide, high = self.width * self.sar.numerator, self.height * self.sar.denominator
-        if wide >= high:
-            height = max(1, (2 * side * high + wide) // (2 * wide))
-            return Rectangle(0, (side - height) // 2, side, height)
-        width = max(1, (2 * side * wide + high) // (2 * high))
-        return Rectangle((side - width) // 2, 0, width, side)
+        return content_rectangle(self.width, self.height, self.sar, self.fit, self.model_size)
+
+
+def content_rectangle(width: int, height: int, sar: Fraction, fit: Fit, side: int) -> Rectangle:
+    """Where a picture, whose pixels have the aspect ``sar``, lies in a square of ``side`` pixels."""
+    if fit is not Fit.LETTERBOX:
+        return Rectangle(0, 0, side, side)
+    wide, high = width * sar.numerator, height * sar.denominator
+    if wide >= high:
+        across = max(1, (2 * side * high + wide) // (2 * wide))
+        return Rectangle(0, (side - across) // 2, side, across)
+    across = max(1, (2 * side * wide + high) // (2 * high))
+    return Rectangle((side - across) // 2, 0, across, side)
 
 
 def _fraction(value: Fraction) -> bytes:

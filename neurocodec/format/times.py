@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from neurocodec.format.block import (
-    Block,
-)
-from neurocodec.format.header import (
-    Header,
-)
+from neurocodec.format.block import Block
+from neurocodec.format.header import Header
 
 
 def end_of(block: Block, k: int, header: Header) -> int:

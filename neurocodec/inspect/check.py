@@ -7,7 +7,8 @@ from typing import Any, BinaryIO
 
 from neurocodec.errors import DamagedFileError, UnsupportedError, UsageError
 from neurocodec.format.limits import Limits
-from neurocodec.format.reader import Loss, NfcReader
+from neurocodec.format.losses import Loss
+from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import Timeline
 from neurocodec.keypoints.packets import SymbolDigest, parse_frames
 from neurocodec.references.store import ReferenceStore

@@ -25,7 +25,9 @@ from neurocodec.format.block import MAX_CHAIN, Block, ReferenceFrame, Run
 from neurocodec.format.checksums import Part
 from neurocodec.format.header import Header
 from neurocodec.format.limits import MOST_LISTED, Limits
-from neurocodec.format.reader import Loss, NfcReader, NfcWriter
+from neurocodec.format.losses import Loss
+from neurocodec.format.reader import NfcReader
+from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints.packet_code import LandmarkEncoder
 from neurocodec.keypoints.packets import FrameSymbols, code_of, outline_frames, parse_frames
 

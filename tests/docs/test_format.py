@@ -22,11 +22,12 @@ from neurocodec.entropy.golomb import AdaptiveGolomb, write_original
 from neurocodec.entropy.initial_states import INITIAL
 from neurocodec.entropy.range_coder import RangeEncoder
 from neurocodec.errors import UnsupportedError
-from neurocodec.format import block, header, limits
-from neurocodec.format import reader as container
+from neurocodec.format import block, chunks, header, limits
+from neurocodec.format.block_writer import write_block
 from neurocodec.format.checksums import crc16
 from neurocodec.format.header import LatentModel
-from neurocodec.format.reader import NfcReader, NfcWriter
+from neurocodec.format.reader import NfcReader
+from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints import packet_code as landmarks
 from neurocodec.keypoints import transform
 from neurocodec.keypoints.packets import parse_frames
@@ -116,7 +117,7 @@ def decoded(reader: NfcReader) -> dict[str, Any]:
 
 
 def test_there_is_an_example_of_each_version() -> None:
-    assert [data[4] for data in EXAMPLES] == list(container.VERSIONS)
+    assert [data[4] for data in EXAMPLES] == list(chunks.VERSIONS)
 
 
 @pytest.mark.parametrize("k", [0, 1])
@@ -402,7 +403,7 @@ def test_the_examples_of_the_original_code() -> None:
 
 def test_limits_stand_in_the_document() -> None:
     assert zlib.crc32(b"123456789") == 0xCBF43926 and "0xCBF43926" in TEXT
-    assert (container.MAX_CHUNK, container.MAX_HEADER, container.MAX_INDEX) == (1 << 26, 1 << 21, 1 << 20)
+    assert (chunks.MAX_CHUNK, chunks.MAX_HEADER, chunks.MAX_INDEX) == (1 << 26, 1 << 21, 1 << 20)
     assert (block.BLOCK_SECONDS, block.MAX_FRAMES, block.MAX_AUDIO_PACKETS) == (5, 5000, 5000)
     assert (block.MAX_NEEDED, block.MAX_CHAIN, block.MAX_BLOCK_REFERENCES) == (16, 1024, 256)
     assert (block.RECENT, block.MAX_KEPT_BYTES, transform.BASIS_ONE) == (64, 1 << 28, 16384)
@@ -446,7 +447,7 @@ def test_overhead_of_version_2() -> None:
     going_on, fresh = block.Block(0, pts, 5, (4,), (), b""), block.Block(0, pts, 5, (), still, b"")
 
     def size(b: block.Block, h: header.Header) -> int:
-        return len(block.write_block(b, h))
+        return len(write_block(b, h))
 
     assert size(going_on, newer) - size(going_on, older) == 2
     assert size(fresh, newer) - size(fresh, older) == -1
@@ -458,8 +459,8 @@ def test_overhead_of_version_4() -> None:
     newer = NfcReader(io.BytesIO(DATA4)).header
     for item in NfcReader(io.BytesIO(DATA4)):
         assert isinstance(item, tuple)
-        guarded = len(block.write_block(item[0], newer))
-        cost = guarded - len(block.write_block(replace(item[0], guarded=False), newer))
+        guarded = len(write_block(item[0], newer))
+        cost = guarded - len(write_block(replace(item[0], guarded=False), newer))
         assert cost == 6 if item[0].audio else cost in (0, 1)
 
 

@@ -22,9 +22,13 @@ from neurocodec.decoding.concealment import between
 from neurocodec.decoding.pictures import decode_pictures
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.errors import DamagedFileError, NeurocodecError
-from neurocodec.format.block import Block, ReferenceFrame, SoundPacket, StillCodec, read_block, write_block
+from neurocodec.format.block import Block, ReferenceFrame, SoundPacket, StillCodec
+from neurocodec.format.block_reader import read_block
+from neurocodec.format.block_writer import write_block
 from neurocodec.format.checksums import Part, crc16
-from neurocodec.format.reader import BLOCK_CHUNK, Loss, NfcReader
+from neurocodec.format.chunks import BLOCK_CHUNK
+from neurocodec.format.losses import Loss
+from neurocodec.format.reader import NfcReader
 from neurocodec.inspect.check import check_whole
 from neurocodec.keypoints.packets import parse_frames
 from neurocodec.options import DecodeOptions

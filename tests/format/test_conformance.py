@@ -20,7 +20,8 @@ from neurocodec.decoding.pictures import decode_pictures
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.errors import DamagedFileError, NeurocodecError
 from neurocodec.format.header import Header
-from neurocodec.format.reader import Loss, NfcReader
+from neurocodec.format.losses import Loss
+from neurocodec.format.reader import NfcReader
 from neurocodec.keypoints.packets import parse_frames
 from neurocodec.models import files as models
 from neurocodec.options import DecodeOptions

@@ -25,8 +25,17 @@ from neurocodec.format.block import (
     Run,
     SoundPacket,
     StillCodec,
-    read_block,
-    write_block,
+)
+from neurocodec.format.block_reader import read_block
+from neurocodec.format.block_writer import write_block
+from neurocodec.format.chunks import (
+    BLOCK_CHUNK,
+    HEADER_CHUNK,
+    INDEX_CHUNK,
+    MAX_CHUNK,
+    SIGNATURE,
+    VERSION,
+    chunk,
 )
 from neurocodec.format.header import (
     AudioTrack,
@@ -38,18 +47,9 @@ from neurocodec.format.header import (
     read_header,
     write_header,
 )
-from neurocodec.format.reader import (
-    BLOCK_CHUNK,
-    HEADER_CHUNK,
-    INDEX_CHUNK,
-    MAX_CHUNK,
-    SIGNATURE,
-    VERSION,
-    Loss,
-    NfcReader,
-    NfcWriter,
-    chunk,
-)
+from neurocodec.format.losses import Loss
+from neurocodec.format.reader import NfcReader
+from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints.packet_code import LandmarkEncoder
 from neurocodec.keypoints.packets import parse_frames
 

@@ -1,0 +1,112 @@
+"""Writes an ``.nfc`` file front to back."""
+
+from __future__ import annotations
+
+from typing import BinaryIO
+
+from neurocodec.entropy.bits import svarint, varint
+from neurocodec.errors import NeurocodecError
+from neurocodec.format.block import Block
+from neurocodec.format.block_reader import read_block
+from neurocodec.format.block_writer import write_block
+from neurocodec.format.chunks import (
+    BLOCK_CHUNK,
+    HEADER_CHUNK,
+    INDEX_CHUNK,
+    MAX_CHUNK,
+    MAX_INDEX,
+    OPTIONAL_CHUNKS,
+    SIGNATURE,
+    TRAILER_BYTES,
+    chunk,
+)
+from neurocodec.format.header import Header, read_header, write_header
+from neurocodec.format.order import BlockOrder
+
+
+class NfcWriter:
+    """Writes a file front to back; nothing is ever seeked, so a pipe will do.
+
+    What is written is read back first, so that no file breaks the format's limits.
+
+    Raises:
+        ValueError: the header cannot be written.
+    """
+
+    def __init__(self, file: BinaryIO, header: Header) -> None:
+        self._file = file
+        self.header = header
+        self.total = 0
+        self.payload = {"references": 0, "landmarks": 0, "audio": 0}
+        self._index = bytearray()
+        self._stretch = 0
+        self._last: tuple[int, bytes] | None = None
+        self._order = BlockOrder()
+        payload = write_header(header)
+        try:
+            same = read_header(payload, header.version) == header
+        except NeurocodecError as error:
+            raise ValueError(f"the header breaks a rule of the format: {error}") from error
+        if not same:
+            raise ValueError("the header holds values the format does not carry")
+        self._put(SIGNATURE + bytes([header.version]) + chunk(HEADER_CHUNK, payload))
+
+    def _put(self, data: bytes) -> None:
+        self._file.write(data)
+        self.total += len(data)
+
+    def write_block(self, block: Block) -> int:
+        """Append a block; returns its size in bytes, container overhead included.
+
+        Raises:
+            ValueError: the block breaks a rule of the format, or does not follow the one before.
+        """
+        payload = write_block(block, self.header)
+        try:
+            read_block(payload, self.header)
+        except NeurocodecError as error:
+            raise ValueError(f"the block breaks a rule of the format: {error}") from error
+        if len(payload) > MAX_CHUNK:
+            raise ValueError("the block is too large")
+        if not self._order.follows(block, gap=False):
+            raise ValueError("the block does not follow the one before")
+        self._order.advance(block)
+        data = chunk(BLOCK_CHUNK, payload)
+        for kind, count in block.payload_bytes.items():
+            self.payload[kind] += count
+        lateness = block.pts[0] - self.header.regular_pts(block.first_frame) if block.pts else 0
+        self._end_stretch()
+        rest = varint(len(block.pts)) + varint(len(block.references)) + svarint(lateness)
+        self._last = self._stretch + len(data), rest
+        self._stretch = 0
+        self._put(data)
+        return len(data)
+
+    def write_optional(self, kind: int, payload: bytes) -> None:
+        """Append a chunk that readers may ignore (types 0xE0 to 0xEF)."""
+        if kind not in OPTIONAL_CHUNKS or len(payload) > MAX_CHUNK:
+            raise ValueError("no optional chunk")
+        data = chunk(kind, payload)
+        self._stretch += len(data)
+        self._put(data)
+
+    def _end_stretch(self, further: int = 0) -> None:
+        """Put the block before into the index, with ``further`` bytes behind it."""
+        if self._last is not None:
+            size, rest = self._last
+            self._index += varint(size + further) + rest
+
+    def close(self) -> None:
+        """Write the index.  The file object stays open."""
+        self._end_stretch(self._stretch)
+        index = chunk(INDEX_CHUNK, bytes(self._index) if len(self._index) <= MAX_INDEX else b"")
+        self._put(index + len(index).to_bytes(TRAILER_BYTES, "little"))
+
+    @property
+    def bytes_by_kind(self) -> dict[str, int]:
+        """Bytes so far: total, references, landmarks, audio and overhead (all the rest)."""
+        return {
+            "total": self.total,
+            **self.payload,
+            "overhead": self.total - sum(self.payload.values()),
+        }

@@ -7,6 +7,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from neurocodec.errors import UnsupportedError, UsageError
+from neurocodec.networks.fused import has_bfloat16
 
 BATCH = 8
 """Pictures handed to a network in one call."""
@@ -39,6 +40,9 @@ def fold_batch_norms(network: nn.Module) -> None:
 
 
 def has_fast_bfloat16() -> bool:
-    """Whether the CPU multiplies bfloat16 matrices in hardware (AMX), where it pays."""
+    """Whether the CPU multiplies bfloat16 matrices in hardware (AMX), where it pays.
+
+    oneDNN must agree: ``ONEDNN_MAX_CPU_ISA`` may keep it from using what the processor has.
+    """
     probe = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return bool(probe and probe())
+    return bool(probe and probe()) and has_bfloat16()

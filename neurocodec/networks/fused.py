@@ -1,11 +1,13 @@
 """Convolutions whose activation (and shortcut) is applied before the result leaves the caches.
 
-PyTorch's own compiler does this on the CPU with oneDNN; here it is done without compiling.  Where the
-operator is missing (PyTorch built without oneDNN, another device), the layers run one after the other.
+PyTorch's own compiler does this on the CPU with oneDNN; here it is done without compiling.  Where oneDNN
+cannot (PyTorch built without it, another device, bfloat16 on a processor without instructions for it), the
+layers run one after the other.
 """
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -17,6 +19,18 @@ from neurocodec.networks.talk import Residual
 _AVAILABLE = torch.backends.mkldnn.is_available() and hasattr(
     getattr(torch.ops, "mkldnn", None), "_convolution_pointwise"
 )
+
+
+@cache
+def has_bfloat16() -> bool:
+    """Whether oneDNN computes in bfloat16 on this processor."""
+    return _AVAILABLE and torch.ops.mkldnn._is_mkldnn_bf16_supported()
+
+
+def can_fuse(x: Tensor) -> bool:
+    """Whether oneDNN has the fused operators for inputs like this one."""
+    known = x.dtype == torch.float32 or (x.dtype == torch.bfloat16 and has_bfloat16())
+    return _AVAILABLE and x.device.type == "cpu" and known
 
 
 class FusedConvolution(nn.Module):
@@ -34,7 +48,7 @@ class FusedConvolution(nn.Module):
 
     def forward(self, x: Tensor, shortcut: Tensor | None = None) -> Tensor:
         c = self.conv
-        if not _AVAILABLE or x.device.type != "cpu":
+        if not can_fuse(x):
             y = c(x) if shortcut is None else c(x) + shortcut
             return self.activation(y)
         geometry = (self._weight(x), c.bias, c.padding, c.stride, c.dilation, c.groups)

@@ -19,7 +19,7 @@ from neurocodec.networks import elimination
 from neurocodec.networks.talk import Talk, TalkConfig
 from neurocodec.networks.tps import fit_tps, plain_arithmetic
 
-pytest.importorskip("onnx")
+onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnxscript")
 
@@ -68,6 +68,17 @@ def test_graphs_work_on_inputs_they_were_not_made_with(exported: tuple[Path, lis
     assert np.abs(found - network.render(references[:1], turned).numpy()).max() > 1e-2
 
 
+def sums_fit_16_bits(path: Path) -> bool:
+    """Whether two products of an activation (0 to 255) and a weight can be added in 16 bits.
+
+    Processors with AVX2 and no VNNI do, and saturate: what is not so is right on other processors only.
+    """
+    weights = [onnx.numpy_helper.to_array(t) for t in onnx.load(str(path)).graph.initializer]
+    coded = [w.astype(int) for w in weights if w.dtype == np.int8 and w.ndim > 1]
+    assert sum(w.size for w in coded) > 1e5
+    return all(2 * 255 * np.abs(w).max() < 1 << 15 for w in coded)
+
+
 def test_int8_is_smaller_and_close(tmp_path: Path, pictures: np.ndarray) -> None:
     model = models.find("talk256", "motion")
     graph = onnx_export.graphs(model, pictures)[0]
@@ -76,8 +87,9 @@ def test_int8_is_smaller_and_close(tmp_path: Path, pictures: np.ndarray) -> None
     onnx_export.quantize_int8(plain, small, onnx_export.calibration(model, pictures)["keypoints"])
     assert small.stat().st_size < 0.4 * plain.stat().st_size
     largest, mean = onnx_export.differences(graph, onnx_export.open_session(small))
-    assert 0 < mean < 0.004
-    assert largest < 0.03
+    assert 0 < mean < 0.002
+    assert largest < 0.01
+    assert sums_fit_16_bits(small)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["k.onnx", "k8.onnx"]
 
 

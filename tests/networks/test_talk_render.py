@@ -1,6 +1,9 @@
 """The CPU's renderer paints what the network does; a distance that remembers measures the same."""
 
 import copy
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -94,6 +97,27 @@ def test_fusing_keeps_the_result() -> None:
     assert any(isinstance(m, FusedResidual) for m in layers.modules())
     assert sum(isinstance(m, FusedConvolution) for m in layers.modules()) == 4
     torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_bfloat16_works_where_onednn_has_none() -> None:
+    """As on a processor with AVX2 alone, where oneDNN's fused operators would raise."""
+    code = """if True:
+        import torch
+        from neurocodec.models.device import has_fast_bfloat16
+        from neurocodec.networks.fused import FusedConvolution
+        torch.cpu._is_amx_tile_supported = lambda: True
+        assert not has_fast_bfloat16()
+        torch.manual_seed(1)
+        convolution = torch.nn.Conv2d(8, 8, 3, padding=1)
+        fused, x = FusedConvolution(convolution, torch.nn.ReLU()), torch.randn(1, 8, 16, 16)
+        with torch.inference_mode():
+            wanted = fused(x, x)
+            fused.to(torch.bfloat16)
+            got = fused(x.bfloat16(), x.bfloat16())
+        assert got.dtype == torch.bfloat16 and (got.float() - wanted).abs().max() < 0.1
+    """
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
 
 
 def test_likeness_of_features_is_that_of_normalized_ones() -> None:

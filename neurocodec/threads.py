@@ -55,14 +55,14 @@ def ahead(depth: int, threads: int | None) -> int:
 
 
 def use(threads: int | None) -> None:
-    """Limit PyTorch and OpenCV, in the whole process; None leaves them as they are.
+    """Limit PyTorch and OpenCV, in the whole process; None or 0 leaves them as they are.
 
     Raises:
         UsageError: as :func:`check`.
     """
-    check(threads)
-    if threads is None:
+    if not threads:
         return
+    check(threads)
     import cv2
     import torch
 

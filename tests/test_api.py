@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections import deque
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +14,6 @@ from media_factory import make_clip
 
 import neurocodec
 from neurocodec.decoding.decoder import Decoder
-from neurocodec.encoding.encoder import Encoder
 from neurocodec.errors import DamagedFileError, InputError, OutputError, UnsupportedError, UsageError
 from neurocodec.faces.region import FaceRegion
 from neurocodec.format.block import Region
@@ -416,7 +413,7 @@ def test_one_frame(tmp_path: Path) -> None:
 
 
 def test_sound_goes_on_after_the_last_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neurocodec.encoding.encoder._MAX_PENDING_SOUND", 50)
+    monkeypatch.setattr("neurocodec.encoding.output._MOST_SOUND", 50)
     source = make_clip(tmp_path / "in.mkv", frames=3, audio="pcm_s16le", audio_seconds=4.0)
     out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
     neurocodec.encode(source, out, audio_bitrate=32000)
@@ -434,24 +431,10 @@ def test_sound_goes_on_after_the_last_picture(tmp_path: Path, monkeypatch: pytes
 def test_a_block_is_full_of_references_at_some_point(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("neurocodec.encoding.encoder.MAX_BLOCK_REFERENCES", 3)
+    monkeypatch.setattr("neurocodec.encoding.placement.MAX_BLOCK_REFERENCES", 3)
     source = cut(clip, tmp_path / "in.mp4", 6)
     report = neurocodec.encode(source, tmp_path / "o.nfc", refresh="schedule", gap=1, alpha=1.0, verify=True)
     assert report.references == 3
-
-
-def test_the_reference_period_is_that_of_the_chain_in_use() -> None:
-    """A cut back to an older scene goes on with its chain, not with the newest."""
-    encoder: Any = Encoder.__new__(Encoder)
-    encoder.options = SimpleNamespace(reference_period=30.0, profile="default")
-    encoder._writer = SimpleNamespace(header=SimpleNamespace(time_base=Fraction(1, 25)))
-    encoder._coder = SimpleNamespace(restart=lambda: None)
-    encoder._chains = deque([(0, 0), (1, 29 * 25)])
-    encoder._references, encoder._last_square = 2, None
-    for chain, expected in ((0, [0]), (1, [])):
-        encoder._current = SimpleNamespace(number=chain, chain=chain)
-        frame = SimpleNamespace(pts=30 * 25, square=np.zeros((8, 8, 3), np.uint8), forced=False)
-        assert encoder._forced([frame]) == (expected, [])
 
 
 @pytest.mark.parametrize("audio", ["opus", "copy", "none"])
@@ -561,7 +544,7 @@ def test_existing_output_is_kept(clip: Path, tmp_path: Path) -> None:
 def test_unknown_weights_are_named(coded: Path, tmp_path: Path) -> None:
     from dataclasses import replace
 
-    from neurocodec.format.reader import NfcWriter
+    from neurocodec.format.writer import NfcWriter
 
     with coded.open("rb") as file:
         reader = NfcReader(file)

@@ -14,7 +14,7 @@ from neurocodec.keypoints.packets import SymbolDigest
 
 
 @dataclass
-class _Segment:
+class Segment:
     """Landmark frames of a block that use the same references; ``symbols`` (frames, 2N)."""
 
     first: int
@@ -22,17 +22,32 @@ class _Segment:
     symbols: NDArray[np.int32]
 
 
-class _BlockBuilder:
-    """Collects one block."""
+class BlockBuilder:
+    """Collects one block.
 
-    def __init__(self, header: Header, first_frame: int, first_reference: int, region: Region | None) -> None:
+    Args:
+        header: of the file.
+        first_frame: number of the block's first frame.
+        first_reference: number that the block's first reference of its own will have.
+        pts: timestamps of its frames.
+        region: the square of the source that they show.
+    """
+
+    def __init__(
+        self,
+        header: Header,
+        first_frame: int,
+        first_reference: int,
+        pts: list[int],
+        region: Region | None,
+    ) -> None:
         self.header = header
-        self.first_frame, self.first_reference, self.region = first_frame, first_reference, region
-        self.pts: list[int] = []
+        self.first_frame, self.first_reference = first_frame, first_reference
+        self.pts, self.region = pts, region
         self.references: list[ReferenceFrame] = []
         self.needed: tuple[int, ...] = ()
         self.current: int | None = None
-        self.segments: list[_Segment] = []
+        self.segments: list[Segment] = []
 
     @property
     def next_number(self) -> int:
@@ -40,29 +55,50 @@ class _BlockBuilder:
         return self.first_reference + len(self.references)
 
     def finish(self, audio: list[SoundPacket]) -> Block:
+        """The block, with the sound of its time."""
         block = Block(
-            self.first_frame, tuple(self.pts), self.first_reference, self.needed, tuple(self.references),
-            b"", tuple(audio), self.region, guarded=self.header.version > 3,
-        )  # fmt: skip
+            self.first_frame,
+            tuple(self.pts),
+            self.first_reference,
+            self.needed,
+            tuple(self.references),
+            b"",
+            tuple(audio),
+            self.region,
+            guarded=self.header.version > 3,
+        )
         if self.header.version == 1:
-            return replace(block, landmarks=self._landmarks(self.header.landmark_code))
+            return replace(block, landmarks=self._packets(self.header.landmark_code))
         if self.current is not None and self.current != self.needed[-1]:
             block = replace(block, current=self.current)
-        runs = [Run(len(s.symbols), s.first, s.second) for s in self.segments]
-        begun = bool(self.needed) or any(r.offset == 0 for r in self.references)
-        usual = (replace(block, pairs=pairs) for pairs in (False, True) if begun)
-        fitting = next((b for b in usual if frame_runs(b) == runs), None)
-        block = fitting or replace(block, runs=tuple(runs) or None)
-        codes = [LandmarkCode.RANGE, LandmarkCode.GOLOMB]
-        if self.header.landmark_code is not LandmarkCode.RANGE:
-            codes = [self.header.landmark_code]
-        written = [(self._landmarks(code), code) for code in codes]
-        data, code = min(written, key=lambda x: len(x[0]))
-        golomb = code is LandmarkCode.GOLOMB and code is not self.header.landmark_code
-        return replace(block, landmarks=data, golomb=golomb)
+        return self._with_smallest_packets(self._with_runs(block))
 
-    def digest(self, digest: SymbolDigest) -> None:
-        """Add the block's references and symbols in the order of frames."""
+    def _with_runs(self, block: Block) -> Block:
+        """The block with its runs, by the default rule where that says the same."""
+        runs = [Run(len(s.symbols), s.first, s.second) for s in self.segments]
+        if self.needed or any(r.offset == 0 for r in self.references):
+            for usual in (replace(block, pairs=False), replace(block, pairs=True)):
+                if frame_runs(usual) == runs:
+                    return usual
+        return replace(block, runs=tuple(runs) or None)
+
+    def _with_smallest_packets(self, block: Block) -> Block:
+        """The block with its landmark packets; in place of the range code, Golomb's where that is smaller."""
+        usual = self.header.landmark_code
+        codes = [usual, LandmarkCode.GOLOMB] if usual is LandmarkCode.RANGE else [usual]
+        data, code = min(((self._packets(code), code) for code in codes), key=lambda x: len(x[0]))
+        return replace(block, landmarks=data, golomb=code is not usual)
+
+    def _packets(self, code: LandmarkCode) -> bytes:
+        writer = LandmarkEncoder(code, self.header.coordinates)
+        for segment in self.segments:
+            writer.refresh()
+            for symbols in segment.symbols:
+                writer.write(symbols)
+        return writer.getvalue()
+
+    def add_to(self, digest: SymbolDigest) -> None:
+        """Add the block's references and symbols to a digest, in the order of frames."""
         references = {r.offset: r for r in self.references}
         rows = (row for segment in self.segments for row in segment.symbols)
         for k in range(len(self.pts)):
@@ -70,11 +106,3 @@ class _BlockBuilder:
                 digest.reference(references[k].data)
             else:
                 digest.symbols(next(rows))
-
-    def _landmarks(self, code: LandmarkCode) -> bytes:
-        writer = LandmarkEncoder(code, self.header.coordinates)
-        for segment in self.segments:
-            writer.refresh()
-            for symbols in segment.symbols:
-                writer.write(symbols)
-        return writer.getvalue()

@@ -1,9 +1,4 @@
-"""The measured verdict: how good is a rendering, when the original is at hand?
-
-An offline encoder holds the original, so it need not guess.  The verdict is 1 for a perfect picture and
-falls with the perceptual distance (:mod:`neurocodec.networks.likeness`); 0 is about where a talking head
-stops being watchable.
-"""
+"""Scene cuts: frames that show another scene than the frame before."""
 
 from __future__ import annotations
 
@@ -39,3 +34,19 @@ def is_cut(before: Picture, after: Picture) -> bool:
     """
     a, b = _luma(before, 32), _luma(after, 32)
     return float(np.abs(a - b).mean()) > 20 and float(ssim_map(a, b).mean()) < 0.3
+
+
+class CutDetector:
+    """Finds the cuts of a video that comes in parts."""
+
+    def __init__(self) -> None:
+        self._last: Picture | None = None
+
+    def find(self, pictures: list[Picture]) -> list[int]:
+        """Places of those pictures (S,S,3) of the next part that begin another scene."""
+        found = []
+        for k, picture in enumerate(pictures):
+            if self._last is not None and is_cut(self._last, picture):
+                found.append(k)
+            self._last = picture
+        return found

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +43,7 @@ _ENOUGH_LOOKS = 2
 """Frames of a stretch that are judged at least, if the gap allows."""
 MOST_REFERENCES = 48
 """References put in one block."""
-Judge = Callable[[Pictures, Sequence[Picture]], NDArray[np.float64]]
+Verdicts = Callable[[Pictures, Sequence[Picture]], NDArray[np.float64]]
 
 
 @dataclass
@@ -70,48 +71,60 @@ class Stretch:
     settled: bool = False
 
 
+class ReferenceMaker(Protocol):
+    """Codes the references of a block, and says what further ones would cost."""
+
+    def code(self, offset: int, begins_scene: bool) -> Placed:
+        """A reference at a frame of the block."""
+
+    def preview(self, pictures: list[Picture], before: Picture) -> tuple[list[Picture], int]:
+        """About what pictures would decode to as references after ``before``, and their bytes in all."""
+
+
+@dataclass(frozen=True)
+class BlockFrames:
+    """A block in which references are to be placed.
+
+    ``pictures`` (S,S,3) and ``keypoints`` (frames,N,2) are those of its frames.  The offsets ``forced`` get a
+    reference in any case; at ``cuts`` an earlier one, of a chain numbered ``oldest`` or higher, may serve
+    again.  ``current`` is the reference in use (None: offset 0 is forced).
+    """
+
+    pictures: list[Picture]
+    keypoints: NDArray[np.float32]
+    forced: list[int]
+    cuts: list[int]
+    current: Placed | None
+    oldest: int
+    maker: ReferenceMaker
+
+
 class Lookahead:
     """Chooses the references of one block after the other.
 
     Args:
         engine: renders.
-        judge: verdicts (B,), at most 1, on renderings (B,S,S,3) and as many originals (S,S,3).
-        gap: every how many frames a rendering is judged.
+        verdicts: (B,), at most 1, on renderings (B,S,S,3) and as many originals (S,S,3).
+        gap: every how many frames a rendering gets a verdict.
         price: what a byte of reference costs, in units of one frame's (1 - verdict).
         alpha: a stretch with a verdict at or near this, or below, is divided for a fifth of the price.
     """
 
-    def __init__(self, engine: Engine, judge: Judge, gap: int, price: float, alpha: float) -> None:
-        self._engine, self._judge = engine, judge
+    def __init__(self, engine: Engine, verdicts: Verdicts, gap: int, price: float, alpha: float) -> None:
+        self._engine, self._verdicts = engine, verdicts
         self._gap, self._price, self._alpha = gap, price, alpha
         self._known: deque[Placed] = deque(maxlen=REMEMBERED)
-
-    def place(
-        self,
-        pictures: list[Picture],
-        keypoints: NDArray[np.float32],
-        forced: list[int],
-        cuts: list[int],
-        current: Placed | None,
-        oldest: int,
-        code: Callable[[int, bool], Placed],
-        preview: Callable[[list[Picture], Picture], tuple[list[Picture], int]],
-    ) -> list[Stretch]:
-        """The block's stretches in order of time, between the references that ``code`` was called for.
-
-        ``code`` makes a reference at an offset, which begins a scene or not; ``preview`` tells about what
-        pictures would decode to as references after another, and how many bytes they would take.  ``forced``
-        offsets get one in any case; at ``cuts`` an earlier one, of a chain numbered ``oldest`` or higher,
-        may serve again.  ``current`` is the one in use (None: offset 0 is forced).
-        """
-        self._pictures, self._keypoints = pictures, keypoints
-        self._code, self._preview = code, preview
+        self._block: BlockFrames
         self._count = 0
+
+    def place(self, block: BlockFrames) -> list[Stretch]:
+        """The block's stretches in order of time, between the references that were coded for it."""
+        self._block, self._count = block, 0
         stretches: list[Stretch] = []
-        self._known = deque((p for p in self._known if p.chain >= oldest), maxlen=REMEMBERED)
-        start, before = 0, current
-        for offset in sorted({*forced, *cuts}):
-            if self._count >= MOST_REFERENCES and before is not None and offset not in forced:
+        self._known = deque((p for p in self._known if p.chain >= block.oldest), maxlen=REMEMBERED)
+        start, before = 0, block.current
+        for offset in sorted({*block.forced, *block.cuts}):
+            if self._count >= MOST_REFERENCES and before is not None and offset not in block.forced:
                 continue
             if before is None and offset > start:
                 # the first reference need not be the first frame: what comes before is rendered from it too
@@ -122,10 +135,10 @@ class Lookahead:
             if before is not None and offset > start:
                 # another scene begins: what comes before has nothing to gain from it
                 stretches.append(Stretch(start, offset, before, None))
-            again = None if offset in forced else self._recall(offset)
+            again = None if offset in block.forced else self._recall(offset)
             start, before = (offset, again) if again else (offset + 1, self._add(offset, True))
-        if before is not None and start < len(pictures):
-            stretches.append(Stretch(start, len(pictures), before, None))
+        if before is not None and start < len(block.pictures):
+            stretches.append(Stretch(start, len(block.pictures), before, None))
         stretches = [part for s in stretches for part in self._divide(s)]
         while any(not s.settled for s in stretches):
             stretches = [part for s in stretches for part in ([s] if s.settled else self._split(s))]
@@ -133,7 +146,7 @@ class Lookahead:
 
     def _add(self, offset: int, begins: bool = False) -> Placed:
         self._count += 1
-        placed = self._code(offset, begins)
+        placed = self._block.maker.code(offset, begins)
         self._known.append(placed)
         return placed
 
@@ -142,9 +155,9 @@ class Lookahead:
         known = [*self._known]
         if not known:
             return None
-        at = self._keypoints[offset : offset + 1]
+        at = self._block.keypoints[offset : offset + 1]
         renderings = [self._engine.render([k.reference], at) for k in known]
-        verdicts = self._judge(np.concatenate(renderings), [self._pictures[offset]] * len(known))
+        verdicts = self._verdicts(np.concatenate(renderings), [self._block.pictures[offset]] * len(known))
         best = int(np.argmax(verdicts))
         return known[best] if 1 - verdicts[best] < _GOOD_ENOUGH else None
 
@@ -174,10 +187,12 @@ class Lookahead:
             if stretch.after is not None:
                 references.append(stretch.after.reference)
             for k in range(0, len(offsets), BATCH):
-                renderings.append(self._engine.render(references, self._keypoints[offsets[k : k + BATCH]]))
+                renderings.append(
+                    self._engine.render(references, self._block.keypoints[offsets[k : k + BATCH]])
+                )
             stretch.errors = {}
             waiting += [(stretch, k) for k in offsets]
-        verdicts = self._judge(np.concatenate(renderings), [self._pictures[k] for _, k in waiting])
+        verdicts = self._verdicts(np.concatenate(renderings), [self._block.pictures[k] for _, k in waiting])
         for (stretch, k), verdict in zip(waiting, verdicts.tolist(), strict=True):
             stretch.errors[k] = 1 - verdict
 
@@ -245,9 +260,11 @@ class Lookahead:
 
     def _trials(self, s: Stretch, offsets: list[int]) -> tuple[list[Placed], int]:
         """References in a stretch, to try, and the bytes those would take."""
-        pictures = [self._pictures[k] for k in offsets]
-        decoded, spent = self._preview(pictures, s.before.reference.picture)
-        known = [self._engine.prepare(p, self._keypoints[k]) for p, k in zip(decoded, offsets, strict=True)]
+        pictures = [self._block.pictures[k] for k in offsets]
+        decoded, spent = self._block.maker.preview(pictures, s.before.reference.picture)
+        known = [
+            self._engine.prepare(p, self._block.keypoints[k]) for p, k in zip(decoded, offsets, strict=True)
+        ]
         return [Placed(k, -1, -1, r) for k, r in zip(offsets, known, strict=True)], spent
 
     @staticmethod

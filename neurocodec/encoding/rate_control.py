@@ -37,8 +37,8 @@ def encode_as_asked(
     Raises:
         NeurocodecError: as :func:`encode_to_target` has it.
     """
-    has_target = any(t is not None for t in (options.target_kbps, options.target_lpips, options.max_size))
-    return (encode_to_target if has_target else encode_stream)(source, file, options, progress)
+    run = encode_to_target if options.has_target else encode_stream
+    return run(source, file, options, progress)
 
 
 def encode_to_target(

@@ -90,17 +90,16 @@ class CountedFeedback:
         return out
 
 
-def find_feedback(name: str | None) -> ModelDescription:
-    """A feedback network by name or file; None: the original's, or ours where that has not been imported.
+def find_feedback(names: Sequence[str]) -> ModelDescription:
+    """The feedback network with the first of these names that is installed; the last may be a file.
 
     Raises:
         InputError: there is none.
         UsageError: it is of another kind.
     """
-    if name is None:
-        imported = any(m.name == models.ORIGINAL_FEEDBACK for m in models.installed())
-        name = models.ORIGINAL_FEEDBACK if imported else models.DEFAULT_FEEDBACK
-    return models.find(name, "feedback")
+    *others, last = names
+    here = {m.name for m in models.installed()}
+    return models.find(next((name for name in others if name in here), last), "feedback")
 
 
 def open_feedback(description: ModelDescription, device: str = "auto") -> FeedbackNetwork:

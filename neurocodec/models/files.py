@@ -26,15 +26,15 @@ from safetensors import SafetensorError, safe_open
 
 from neurocodec.errors import InputError, OutputError, UnsupportedError, UsageError
 from neurocodec.format.header import MAX_KEYPOINTS, MAX_MODEL_SIZE
+from neurocodec.options import DEFAULT_FEEDBACK as DEFAULT_FEEDBACK
+from neurocodec.options import DEFAULT_LANDMARKS as DEFAULT_LANDMARKS
+from neurocodec.options import DEFAULT_MOTION as DEFAULT_MOTION
+from neurocodec.options import ORIGINAL_FEEDBACK as ORIGINAL_FEEDBACK
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-DEFAULT_MOTION = "talk256"
-DEFAULT_FEEDBACK = "likeness"
-ORIGINAL_FEEDBACK = "classic-feedback"
 MODELS_VARIABLE = "NEUROCODEC_MODELS"
-DEFAULT_LANDMARKS = "face68"
 KINDS = {
     "talk": "motion",
     "vox256": "motion",

@@ -195,7 +195,7 @@ def test_strict_from_a_pipe_reads_it_first(model: str, monkeypatch: pytest.Monke
     with pytest.raises(DamagedFileError):
         neurocodec.decode(pipe, out, model=model, strict=True)
     assert out.getvalue() == b""
-    monkeypatch.setattr("neurocodec.api._MOST_PIPED", 100)
+    monkeypatch.setattr("neurocodec.inspect.check._MOST_PIPED", 100)
     with pytest.raises(UnsupportedError, match="name a file"):
         neurocodec.decode(Pipe(WHOLE), out, model=model, strict=True)  # type: ignore[arg-type]
 

@@ -1,4 +1,4 @@
-"""Where an encoder that looks ahead puts its references, with a renderer and a judge made of numbers."""
+"""Where an encoder that looks ahead puts its references, with an engine and verdicts made of numbers."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from neurocodec.encoding import lookahead
-from neurocodec.encoding.lookahead import MOST_REFERENCES, Judge, Lookahead, Placed, Stretch
+from neurocodec.encoding.lookahead import MOST_REFERENCES, BlockFrames, Lookahead, Placed, Stretch, Verdicts
 from neurocodec.models.engine import Reference
 
 
@@ -29,7 +29,7 @@ class FakeEngine:
         return np.stack([picture(v) for v in values])
 
 
-def judge(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
+def verdicts(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
     difference = np.abs(renderings.astype(float) - np.stack(originals)).mean((1, 2, 3))
     return 1 - np.minimum(difference / 100, 1)
 
@@ -47,7 +47,7 @@ class Placing:
         current: float | None = None,
         oldest: int = 0,
         size: int = 100,
-        judge: Judge = judge,
+        feedback: Verdicts = verdicts,
     ) -> None:
         self.coded: list[int] = []
         self.begun: list[int] = []
@@ -55,21 +55,21 @@ class Placing:
         engine: Any = FakeEngine()
         self.engine = engine
         before = None if current is None else Placed(-1, 7, 7, engine.reference(picture(current)))
-        self.lookahead = Lookahead(engine, judge, 3, price, alpha)
-        self.stretches = self.lookahead.place(
-            pictures=[picture(v) for v in values],
-            keypoints=np.repeat(np.array(values, np.float32)[:, None, None], 2, 2),
-            forced=list(forced),
-            cuts=list(cuts),
-            current=before,
-            oldest=oldest,
-            code=self.code,
-            preview=self.preview,
+        self.lookahead = Lookahead(engine, feedback, 3, price, alpha)
+        self.stretches = self.place(values, list(forced), list(cuts), before, oldest)
+
+    def place(
+        self, values: list[float], forced: list[int], cuts: list[int], current: Placed | None, oldest: int
+    ) -> list[Stretch]:
+        pictures = [picture(v) for v in values]
+        keypoints = np.repeat(np.array(values, np.float32)[:, None, None], 2, 2)
+        return self.lookahead.place(
+            BlockFrames(pictures, keypoints, forced, cuts, current, oldest, maker=self)
         )
 
-    def code(self, offset: int, begins: bool) -> Placed:
+    def code(self, offset: int, begins_scene: bool) -> Placed:
         self.coded.append(offset)
-        self.begun += [offset] * begins
+        self.begun += [offset] * begins_scene
         number = 7 + len(self.coded)
         return Placed(offset, number, number, self.engine.reference(picture(self.values[offset])))
 
@@ -162,18 +162,10 @@ def test_a_forced_reference_is_made_even_if_an_old_one_would_do() -> None:
 
 def test_a_chain_that_is_too_old_is_not_used_again() -> None:
     placing = Placing([50.0] * 20 + [200.0] * 20, cuts=(20,))
-    again: Any = {
-        "pictures": [picture(50)] * 20,
-        "keypoints": np.full((20, 1, 2), 50, np.float32),
-        "forced": [],
-        "cuts": [0],
-        "current": placing.stretches[-1].before,
-        "code": placing.code,
-        "preview": placing.preview,
-    }
-    placing.lookahead.place(oldest=8, **again)
+    current = placing.stretches[-1].before
+    placing.place([50.0] * 20, [], [0], current, 8)
     assert placing.coded == [0, 20]
-    placing.lookahead.place(oldest=9, **again)
+    placing.place([50.0] * 20, [], [0], current, 9)
     assert placing.coded == [0, 20, 0]
 
 
@@ -206,9 +198,9 @@ def test_the_same_frames_give_the_same_places() -> None:
 
 
 @pytest.mark.parametrize("gap", [1, 4, 5, 1000])
-def test_stretches_are_judged_evenly(gap: int) -> None:
+def test_stretches_are_looked_at_evenly(gap: int) -> None:
     """About every gap-th to second gap-th frame, at multiples of half a gap; the last if nothing follows."""
-    looker = Lookahead(FakeEngine(), judge, gap, 0.01, 0.2)  # type: ignore[arg-type]
+    looker = Lookahead(FakeEngine(), verdicts, gap, 0.01, 0.2)  # type: ignore[arg-type]
     place = Placed(0, 0, 0, FakeEngine().reference(picture(0)))
     unit = (gap + 1) // 2
     for start in range(0, 20):
@@ -225,17 +217,18 @@ def test_stretches_are_judged_evenly(gap: int) -> None:
             assert last == [*(k for k in looks if k != stop - 1), stop - 1]
 
 
-def test_parts_are_judged_in_one_call() -> None:
+def test_parts_are_looked_at_in_one_call() -> None:
     calls: list[int] = []
 
     def counting(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
         calls.append(len(originals))
-        return judge(renderings, originals)
+        return verdicts(renderings, originals)
 
     place, far = (Placed(0, 0, 0, FakeEngine().reference(picture(v))) for v in (50, 150))
     looker = Lookahead(FakeEngine(), counting, 3, 0.01, 0.0)  # type: ignore[arg-type]
-    looker._pictures = [picture(50)] * 60
-    looker._keypoints = np.full((60, 1, 2), 50, np.float32)
+    keypoints = np.full((60, 1, 2), 50, np.float32)
+    maker: Any = None
+    looker._block = BlockFrames([picture(50)] * 60, keypoints, [], [], None, 0, maker)
     parts = [Stretch(1, 9, place, far), Stretch(10, 60, far, None)]
     looker._look(parts)
     assert calls == [sum(len(p.errors) for p in parts)]
@@ -262,17 +255,17 @@ def test_what_cannot_pay_even_if_it_leaves_little_is_not_rendered(
 
     def counting(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
         looked.append(len(originals))
-        return judge(renderings, originals)
+        return verdicts(renderings, originals)
 
     values = [10.0 if k in (14, 29, 44, 59) else 100.0 for k in range(60)]
-    placing = Placing(values, price=0.07, current=50, forced=(), judge=counting)
+    placing = Placing(values, price=0.07, current=50, forced=(), feedback=counting)
     assert placing.coded == []
     assert len(looked) == calls
 
 
 def test_nearly_bad_counts_as_bad() -> None:
     """Few frames are looked at, and worse ones may lie between."""
-    looker = Lookahead(FakeEngine(), judge, 3, 0.01, 0.2)  # type: ignore[arg-type]
+    looker = Lookahead(FakeEngine(), verdicts, 3, 0.01, 0.2)  # type: ignore[arg-type]
     place = Placed(0, 0, 0, FakeEngine().reference(picture(0)))
     for worst, bad in ((0.85, True), (0.73, True), (0.71, False)):
         assert looker._bad(Stretch(1, 9, place, None, {2: 0.1, 5: worst})) is bad

@@ -1,0 +1,109 @@
+"""Framing: a video's pictures brought to the model's square and divided into blocks, beside its sound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from neurocodec.faces.region import FaceRegion
+from neurocodec.format.block import BLOCK_SECONDS, Region, SoundPacket
+from neurocodec.format.header import FINEST_TIME_BASE, Fit, content_rectangle
+from neurocodec.media.picture import VideoPicture
+from neurocodec.media.reader import MediaReader
+from neurocodec.media.square import cut, pad
+from neurocodec.media.types import AudioPacket
+from neurocodec.options import EncodeSettings
+from neurocodec.types import Picture
+
+_MOST_FRAMES = 600
+"""Frames of a block, which are held in memory."""
+
+
+@dataclass
+class Frame:
+    """A picture ready for the networks.
+
+    ``starts_block`` says that a block begins with it, ``moved`` that its region is not that of the frame
+    before.
+    """
+
+    pts: int
+    square: Picture
+    region: Region | None
+    starts_block: bool
+    moved: bool
+
+
+class Framing:
+    """Frames and sound packets of a video, in the order in which they come.
+
+    Args:
+        reader: the video.
+        side: of the model's square, in pixels.
+        settings: of the encode.
+    """
+
+    def __init__(self, reader: MediaReader, side: int, settings: EncodeSettings) -> None:
+        self._reader, self._side = reader, side
+        self._face = FaceRegion() if settings.region == "face" else None
+        whole = Fit.SQUASH if settings.profile == "original" else Fit.LETTERBOX
+        self.fit = Fit.REGION if self._face else whole
+        self.time_base = max(reader.video.time_base, Fraction(1, FINEST_TIME_BASE))
+        info = reader.audio
+        self.has_sound = info is not None and info.sample_rate > 0 and info.channels > 0
+
+    def frames(self) -> Iterator[Frame]:
+        """The pictures alone."""
+        return (item for item in self if isinstance(item, Frame))
+
+    def __iter__(self) -> Iterator[Frame | SoundPacket]:
+        last: int | None = None
+        begun, count = 0, 0
+        length = math.ceil(BLOCK_SECONDS / self.time_base)
+        region: Region | None = None
+        for item in self._reader:
+            if isinstance(item, AudioPacket):
+                if item.data and self.has_sound:
+                    yield SoundPacket(item.data, item.pts, item.duration)
+                continue
+            pts = self._pts(item, last)
+            starts = last is None or pts - begun >= length or count >= _MOST_FRAMES
+            if starts:
+                begun, count = pts, 0
+            last, count = pts, count + 1
+            before = region
+            if self._face:
+                picture = item.to_rgb()
+                region = self._face.update(picture) if starts or region is None else region
+                square = cut(picture, region, self._side)
+            else:
+                square = self._whole(item)
+            yield Frame(pts, square, region, starts, region != before)
+
+    def _pts(self, picture: VideoPicture, last: int | None) -> int:
+        """The timestamp in units of the file's time base, later than the last one."""
+        source = self._reader.video.time_base
+        pts = picture.pts if self.time_base == source else round(picture.pts * source / self.time_base)
+        return pts if last is None else max(pts, last + 1)
+
+    def _whole(self, picture: VideoPicture) -> Picture:
+        video = self._reader.video
+        place = content_rectangle(video.width, video.height, video.sar, self.fit, self._side)
+        return pad(picture.to_rgb(place.width, place.height), place, self._side)
+
+    @property
+    def notes(self) -> list[str]:
+        """What a user should know of the source, once it has been read."""
+        notes: list[str] = []
+        if self._reader.skipped:
+            notes.append(f"{self._reader.skipped} damaged pictures of the source were left out")
+        if self._face and self._face.most_faces > 1:
+            notes.append(f"up to {self._face.most_faces} faces were seen at once; the largest is coded")
+        if self._face and self._face.blocks_without_face:
+            notes.append(
+                f"no face was found at the start of {self._face.blocks_without_face} blocks; "
+                "the square stayed where it was (at first: the middle of the picture)"
+            )
+        return notes

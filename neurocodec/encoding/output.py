@@ -1,0 +1,91 @@
+"""Writes blocks with the sound that belongs to their time, and counts."""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import pairwise
+from typing import BinaryIO
+
+from neurocodec.encoding.block_builder import BlockBuilder
+from neurocodec.encoding.report import EncodeReport
+from neurocodec.errors import UnsupportedError
+from neurocodec.format.block import BLOCK_SECONDS, Block, Region, SoundPacket
+from neurocodec.format.header import Header
+from neurocodec.format.times import playing_time, rates
+from neurocodec.format.writer import NfcWriter
+from neurocodec.keypoints.packets import SymbolDigest
+
+_MOST_SOUND = 2000
+"""Sound packets in a block; those that are left have blocks of their own."""
+
+
+class Output:
+    """A file that is being written.
+
+    Args:
+        file: open for writing.
+        header: of the file.
+        name: of the source, for messages.
+
+    Raises:
+        UnsupportedError: the header goes beyond what the format can hold.
+    """
+
+    def __init__(self, file: BinaryIO, header: Header, name: str) -> None:
+        self.header, self._name = header, name
+        self._digest = SymbolDigest()
+        self.frames = self.references = 0
+        self._first, self._last, self._step = header.start, 0, 0
+        try:
+            self._writer = NfcWriter(file, header)
+        except ValueError as error:
+            raise self._beyond_the_format(error) from error
+
+    def _beyond_the_format(self, error: ValueError) -> UnsupportedError:
+        return UnsupportedError(f"{self._name} goes beyond what an .nfc file can hold: {error}")
+
+    def begin(self, pts: list[int], region: Region | None) -> BlockBuilder:
+        """The block that comes next, of frames with these timestamps."""
+        return BlockBuilder(self.header, self.frames, self.references, pts, region)
+
+    def write(self, builder: BlockBuilder, sound: deque[SoundPacket], last: bool) -> None:
+        """Write a block, and take from ``sound`` what belongs to its time (to the ``last`` one: all).
+
+        Raises:
+            UnsupportedError: the block goes beyond what the format can hold.
+        """
+        steps = [b - a for a, b in pairwise([self._last, *builder.pts])]
+        self.frames += len(builder.pts)
+        self.references = builder.next_number
+        self._step = steps[-1] if self.frames > 1 else 0
+        self._last = builder.pts[-1]
+        builder.add_to(self._digest)
+        self._put(builder.finish(self._sound_of(builder, sound, last)))
+        while len(sound) > (0 if last else _MOST_SOUND):
+            some = [sound.popleft() for _ in range(min(_MOST_SOUND, len(sound)))]
+            self._put(self.begin([], Region(0, 0, 1)).finish(some))
+
+    def _sound_of(self, builder: BlockBuilder, sound: deque[SoundPacket], last: bool) -> list[SoundPacket]:
+        end = None
+        if not last and self.header.audio:
+            seconds = builder.pts[0] * self.header.time_base + BLOCK_SECONDS
+            end = seconds / self.header.audio.time_base
+        found: list[SoundPacket] = []
+        while sound and (end is None or sound[0].pts < end) and len(found) < _MOST_SOUND:
+            found.append(sound.popleft())
+        return found
+
+    def _put(self, block: Block) -> None:
+        try:
+            self._writer.write_block(block)
+        except ValueError as error:
+            raise self._beyond_the_format(error) from error
+
+    def close(self, report: EncodeReport) -> None:
+        """Write the index, and put frames, references, duration, bytes, rates and digest in the report."""
+        self._writer.close()
+        report.frames, report.references = self.frames, self.references
+        report.duration = playing_time(self.header, self._first, self._last, self._step)
+        report.bytes = self._writer.bytes_by_kind
+        report.kbps = rates(report.bytes, report.duration)
+        report.symbols_sha256 = self._digest.hexdigest()

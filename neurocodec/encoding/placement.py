@@ -1,0 +1,175 @@
+"""Reference placement: how a block gets its references and symbols, looking ahead or on schedule."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurocodec.encoding.block_builder import BlockBuilder, Segment
+from neurocodec.encoding.framing import Frame
+from neurocodec.encoding.lookahead import BlockFrames, Lookahead, Placed
+from neurocodec.encoding.references import ReferenceSender
+from neurocodec.encoding.schedule import RefreshSchedule
+from neurocodec.faces.frontal import best_frame
+from neurocodec.format.block import MAX_BLOCK_REFERENCES
+from neurocodec.keypoints.quantization import dequantize, quantize, scaled
+from neurocodec.keypoints.smoothing import smooth
+from neurocodec.models.engine import Engine
+from neurocodec.models.feedback import FeedbackNetwork
+from neurocodec.models.landmark_engine import default_engine
+from neurocodec.options import EncodeSettings
+from neurocodec.types import Picture
+
+
+class Placement(Protocol):
+    """Places the references of one block after the other."""
+
+    def place(
+        self,
+        builder: BlockBuilder,
+        frames: list[Frame],
+        values: NDArray[np.float32],
+        forced: list[int],
+        cuts: list[int],
+    ) -> None:
+        """Give a block its references and symbols.
+
+        ``values`` (frames, M/2, 2) are what is coded of its frames.  At the offsets ``forced`` there has to
+        be a reference, at ``cuts`` another scene begins.
+        """
+
+
+class ScheduledPlacement:
+    """The original's way: frame by frame, a refresh when the last rendering has become bad."""
+
+    def __init__(
+        self, engine: Engine, feedback: FeedbackNetwork, sender: ReferenceSender, settings: EncodeSettings
+    ) -> None:
+        self._engine, self._feedback, self._sender = engine, feedback, sender
+        self._schedule = RefreshSchedule(settings.gap, settings.alpha)
+
+    def place(
+        self,
+        builder: BlockBuilder,
+        frames: list[Frame],
+        values: NDArray[np.float32],
+        forced: list[int],
+        cuts: list[int],
+    ) -> None:
+        """As :meth:`Placement.place` has it; a scene that begins is a refresh."""
+        header, sender, schedule = builder.header, self._sender, self._schedule
+        basis = self._engine.basis if header.transformed else None
+        rows: list[NDArray[np.int32]] = []
+
+        def end_segment() -> None:
+            if rows:
+                assert sender.current is not None
+                builder.segments.append(Segment(sender.current.number, None, np.stack(rows)))
+                rows.clear()
+
+        for k, frame in enumerate(frames):
+            number = builder.first_frame + k
+            wanted = k in forced or k in cuts or schedule.is_refresh(number)
+            full = header.version > 1 and len(builder.references) >= MAX_BLOCK_REFERENCES
+            if sender.current is None or (wanted and not full):
+                end_segment()
+                sender.current = sender.send(builder, frame, k)
+                schedule.refreshed()
+                continue
+            if k == 0:
+                builder.needed = (sender.current.number,)
+            reference = sender.current.reference
+            symbols = quantize(values[k], reference.coded, header.quantization, basis)
+            rows.append(symbols)
+            if schedule.wants_verdict(number):
+                decoded = dequantize(symbols, reference.coded, header.quantization, basis)
+                rendering = self._engine.render([reference], self._engine.points(decoded[None]))[0]
+                schedule.judged(float(self._feedback(rendering[None], [frame.square])[0]))
+        end_segment()
+
+
+class LookaheadPlacement:
+    """References wherever they pay in a block that is seen whole (:mod:`neurocodec.encoding.lookahead`)."""
+
+    def __init__(
+        self, engine: Engine, feedback: FeedbackNetwork, sender: ReferenceSender, settings: EncodeSettings
+    ) -> None:
+        self._engine, self._sender = engine, sender
+        self._smoothing = settings.smoothing
+        self._lookahead = Lookahead(engine, feedback, settings.gap, settings.price, settings.alpha)
+        best_first = settings.first_reference == "best"
+        self._landmarks = default_engine(device=settings.device) if best_first else None
+
+    def place(
+        self,
+        builder: BlockBuilder,
+        frames: list[Frame],
+        values: NDArray[np.float32],
+        forced: list[int],
+        cuts: list[int],
+    ) -> None:
+        """As :meth:`Placement.place` has it; where a scene begins, an earlier reference may serve again."""
+        sender = self._sender
+        newest = sender.newest_chain
+        current = None if 0 in forced else sender.current
+        maker = _BlockReferences(sender, builder, frames, cuts)
+        stretches = self._lookahead.place(
+            BlockFrames(
+                pictures=[f.square for f in frames],
+                keypoints=self._engine.points(values),
+                forced=self._with_best_first(frames, forced, cuts),
+                cuts=cuts,
+                current=current,
+                oldest=sender.oldest_chain(builder),
+                maker=maker,
+            )
+        )
+        befores = [p for p in (current, *(s.before for s in stretches)) if p is not None]
+        starts = [p.chain for p in befores if p.number < builder.first_reference]
+        if builder.references and builder.references[0].dependent:
+            starts.append(newest)
+        if starts:
+            builder.needed = tuple(range(min(starts), builder.first_reference))
+            builder.current = current.number if current else None
+        for s in stretches:
+            symbols = self._trajectory(builder, values[s.start : s.stop], s.before)
+            builder.segments.append(Segment(s.before.number, s.after.number if s.after else None, symbols))
+        ends_open = bool(stretches) and stretches[-1].stop == len(frames)
+        sender.current = stretches[-1].before if ends_open else max(maker.placed, key=lambda p: p.offset)
+
+    def _with_best_first(self, frames: list[Frame], forced: list[int], cuts: list[int]) -> list[int]:
+        """``forced``, with the first scene's best frame in place of its first one where that is asked for."""
+        if self._landmarks is None or 0 not in forced:
+            return forced
+        end = min((k for k in (*forced, *cuts) if k), default=len(frames))
+        best = best_frame(self._landmarks, [f.square for f in frames[:end]])
+        return [best, *(k for k in forced if k)]
+
+    def _trajectory(
+        self, builder: BlockBuilder, values: NDArray[np.float32], before: Placed
+    ) -> NDArray[np.int32]:
+        header = builder.header
+        basis = self._engine.basis if header.transformed else None
+        exact = scaled(values, before.reference.coded, header.quantization, basis)
+        return smooth(exact, self._smoothing)
+
+
+class _BlockReferences:
+    """What :class:`Lookahead` needs of a block to make references in it."""
+
+    def __init__(
+        self, sender: ReferenceSender, builder: BlockBuilder, frames: list[Frame], cuts: list[int]
+    ) -> None:
+        self._sender, self._builder, self._frames, self._cuts = sender, builder, frames, cuts
+        self.placed: list[Placed] = []
+
+    def code(self, offset: int, begins_scene: bool) -> Placed:
+        if begins_scene and offset in self._cuts:
+            self._sender.coder.restart()
+        self.placed.append(self._sender.send(self._builder, self._frames[offset], offset))
+        return self.placed[-1]
+
+    def preview(self, pictures: list[Picture], before: Picture) -> tuple[list[Picture], int]:
+        return self._sender.coder.preview(pictures, before)

@@ -9,6 +9,7 @@ import click
 from neurocodec.commands.shared import (
     EXIT_CODES,
     SIZE,
+    GroupedCommand,
     chunk_limit_option,
     device_option,
     emit,
@@ -19,55 +20,61 @@ from neurocodec.commands.shared import (
     listed,
     lost_lines,
     note,
+    option_group,
     output_of,
     progress,
     quiet_option,
     threads_option,
 )
 from neurocodec.errors import DecodedWithLosses
-from neurocodec.format.limits import PIXELS
-from neurocodec.options import DecodeOptions
+from neurocodec.options import SIZES, DecodeOptions
 
 if TYPE_CHECKING:
     from neurocodec.decoding.report import DecodeReport
 
 
-@click.command(epilog=EXIT_CODES)
+@click.command(cls=GroupedCommand, epilog=EXIT_CODES)
 @click.argument("source", metavar="IN.nfc")
 @click.argument("target", metavar="OUT.mp4")
-@click.option("--start", type=float, metavar="SECONDS", help="Begin here (seconds after the first frame).")
-@click.option("--duration", type=float, metavar="SECONDS", help="Decode this much.")
-@click.option(
-    "--size",
-    type=click.Choice(["model", "source"]),
-    default="source",
-    show_default=True,
-    help="Give back the source's size, or the model's.",
+@option_group(
+    "Basic options",
+    click.option(
+        "--start", type=float, metavar="SECONDS", help="Begin here (seconds after the first frame)."
+    ),
+    click.option("--duration", type=float, metavar="SECONDS", help="Decode this much."),
+    click.option(
+        "--size",
+        type=click.Choice(SIZES),
+        default=DecodeOptions.size,
+        show_default=True,
+        help="Give back the source's size, or the model's.",
+    ),
+    click.option(
+        "--crf",
+        type=float,
+        default=DecodeOptions.crf,
+        show_default=True,
+        help="Quality of the H.264 output; 16 is visually lossless.",
+    ),
+    click.option(
+        "--model", metavar="NAME|FILE", help="A further model to look at, when it is not installed."
+    ),
+    click.option("--strict", is_flag=True, help="Refuse a damaged file instead of decoding what is left."),
 )
-@click.option(
-    "--crf",
-    type=float,
-    default=16.0,
-    show_default=True,
-    help="Quality of the H.264 output; 16 is visually lossless.",
+@option_group(
+    "Limits",
+    click.option(
+        "--size-limit",
+        type=SIZE,
+        metavar="PIXELS",
+        default=DecodeOptions.size_limit,
+        show_default=True,
+        help="Refuse a file that asks for pictures of more pixels (k, M).",
+    ),
+    frame_limit_option,
+    chunk_limit_option,
 )
-@click.option("--model", metavar="NAME|FILE", help="A further model to look at, when it is not installed.")
-@click.option("--strict", is_flag=True, help="Refuse a damaged file instead of decoding what is left.")
-@click.option(
-    "--size-limit",
-    type=SIZE,
-    metavar="PIXELS",
-    default=PIXELS,
-    show_default=True,
-    help="Refuse a file that asks for pictures of more pixels (k, M).",
-)
-@frame_limit_option
-@chunk_limit_option(type=SIZE)
-@device_option
-@threads_option
-@force_option
-@quiet_option
-@json_option
+@option_group("Running", device_option, threads_option, force_option, quiet_option, json_option)
 def decode(source: str, target: str, force: bool, quiet: bool, as_json: bool, **settings: Any) -> None:
     """Decode IN.nfc (or - for a pipe) into the MP4 OUT.mp4 (or -), with picture and sound.
 

@@ -9,12 +9,14 @@ import click
 from neurocodec.commands.shared import (
     EXIT_CODES,
     SIZE,
+    GroupedCommand,
     device_option,
     emit,
     force_option,
     input_of,
     json_option,
     note,
+    option_group,
     output_of,
     progress,
     quiet_option,
@@ -22,139 +24,191 @@ from neurocodec.commands.shared import (
 )
 from neurocodec.options import (
     AUDIO_MODES,
+    DEFAULT_FEEDBACK,
+    DEFAULT_LANDMARKS,
+    DEFAULT_MOTION,
+    DEFAULT_QUALITY,
+    DEFAULT_SMOOTHING,
     FIRST_REFERENCES,
+    JPEG_QUALITY,
     LANDMARK_CODES,
     LANDMARKS,
+    ORIGINAL_FEEDBACK,
+    ORIGINAL_MOTION,
+    ORIGINAL_QUANTIZATION,
     PROFILES,
     REFERENCE_CODECS,
     REFRESHES,
     REGIONS,
     EncodeOptions,
+    quantization_at,
+    reference_quality_at,
 )
 
 if TYPE_CHECKING:
     from neurocodec.encoding.report import EncodeReport
 
+BASIC = option_group(
+    "Basic options",
+    click.option(
+        "--quality",
+        type=float,
+        metavar="0-100",
+        help="Sets quantization, reference quality and the price of references together.  "
+        f"[default: {DEFAULT_QUALITY:g}]",
+    ),
+    click.option("--target-kbps", type=float, metavar="RATE", help="Find the quality that gives this rate."),
+    click.option(
+        "--target-lpips",
+        type=float,
+        metavar="DISTANCE",
+        help="Find the quality that gives this mean distance (neurocodec's own estimate of LPIPS).",
+    ),
+    click.option("--max-size", type=SIZE, help="Find the best quality that fits in this many bytes (k, M)."),
+    click.option(
+        "--region",
+        type=click.Choice(REGIONS),
+        default=EncodeOptions.region,
+        show_default=True,
+        help="Code the full picture, or a square around the face.",
+    ),
+    click.option(
+        "--audio",
+        type=click.Choice(AUDIO_MODES),
+        default=EncodeOptions.audio,
+        show_default=True,
+        help="Code the sound with Opus, copy it as it is, or leave it out.",
+    ),
+    click.option(
+        "--audio-bitrate",
+        type=int,
+        default=EncodeOptions.audio_bitrate,
+        show_default=True,
+        help="Of Opus, in bit/s.",
+    ),
+)
+REFERENCES = option_group(
+    "References",
+    click.option(
+        "--refresh",
+        type=click.Choice(REFRESHES),
+        help="Place references by looking ahead, or by the original's schedule.  "
+        "[default: lookahead; original: schedule]",
+    ),
+    click.option(
+        "--gap",
+        type=int,
+        default=EncodeOptions.gap,
+        show_default=True,
+        help="Frames between verdicts and refresh decisions.",
+    ),
+    click.option(
+        "--alpha",
+        type=float,
+        default=EncodeOptions.alpha,
+        show_default=True,
+        help="Refresh when the verdict on a rendering (1 = perfect) is at most this.",
+    ),
+    click.option(
+        "--feedback",
+        metavar="NAME|FILE",
+        help="Network that gives the verdict on renderings.  "
+        f"[default: {DEFAULT_FEEDBACK}; original: {ORIGINAL_FEEDBACK}, where imported]",
+    ),
+    click.option(
+        "--reference-codec",
+        type=click.Choice(REFERENCE_CODECS),
+        help="Still codec of references.  [default: av1; original: jpeg]",
+    ),
+    click.option(
+        "--reference-quality",
+        type=float,
+        metavar="0-100",
+        help="Quality of references.  "
+        f"[default: by quality, {reference_quality_at(DEFAULT_QUALITY):g} at {DEFAULT_QUALITY:g}; "
+        f"jpeg: {JPEG_QUALITY:g}]",
+    ),
+    click.option(
+        "--reference-period",
+        type=float,
+        default=EncodeOptions.reference_period,
+        show_default=True,
+        metavar="SECONDS",
+        help="A new reference at least this often; bounds how far back random access must read.",
+    ),
+    click.option(
+        "--first-reference",
+        type=click.Choice(FIRST_REFERENCES),
+        default=EncodeOptions.first_reference,
+        show_default=True,
+        help="The first frame, or the one of its five seconds that looks ahead, eyes open, mouth closed.",
+    ),
+)
+KEYPOINTS = option_group(
+    "Keypoints",
+    click.option(
+        "--quantization",
+        type=int,
+        help="Factor of the keypoints (in [-1,1]) before rounding: more is finer.  "
+        f"[default: by quality, {quantization_at(DEFAULT_QUALITY)} at {DEFAULT_QUALITY:g}; "
+        f"original: {ORIGINAL_QUANTIZATION}]",
+    ),
+    click.option(
+        "--smoothing",
+        type=float,
+        help=f"Bits against accuracy in rounding; 0 only rounds.  [default: {DEFAULT_SMOOTHING:g}]",
+    ),
+    click.option(
+        "--landmark-code",
+        type=click.Choice(LANDMARK_CODES),
+        help="Code of the landmark packets; range falls back to golomb where that is smaller.  "
+        "[default: range; original: original]",
+    ),
+    click.option(
+        "--landmarks",
+        type=click.Choice(LANDMARKS),
+        default=EncodeOptions.landmarks,
+        show_default=True,
+        help="Code the model's own keypoints, or 68 facial landmarks that drive it.",
+    ),
+    click.option(
+        "--landmark-model", metavar="NAME|FILE", help=f"For --landmarks 68.  [default: {DEFAULT_LANDMARKS}]"
+    ),
+    click.option(
+        "--model",
+        metavar="NAME|FILE",
+        help=f"Motion model.  [default: {DEFAULT_MOTION}; original: {ORIGINAL_MOTION}]",
+    ),
+)
+ORIGINAL = option_group(
+    "The original codec",
+    click.option(
+        "--profile",
+        type=click.Choice(PROFILES),
+        default=EncodeOptions.profile,
+        show_default=True,
+        help="'original': the original codec's schedule, Golomb code, JPEG references and networks.",
+    ),
+)
+RUNNING = option_group(
+    "Running",
+    device_option,
+    threads_option,
+    click.option("--verify", is_flag=True, help="Read the written file again and compare."),
+    force_option,
+    quiet_option,
+    json_option,
+)
 
-@click.command(epilog=EXIT_CODES)
+
+@click.command(cls=GroupedCommand, epilog=EXIT_CODES)
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT.nfc")
-@click.option(
-    "--profile",
-    type=click.Choice(PROFILES),
-    default="default",
-    show_default=True,
-    help="'original': the original codec's schedule, Golomb code, JPEG references and networks.",
-)
-@click.option(
-    "--quality",
-    type=float,
-    metavar="0-100",
-    help="Sets quantization, reference quality and the price of references together.  [default: 50]",
-)
-@click.option("--target-kbps", type=float, metavar="RATE", help="Find the quality that gives this rate.")
-@click.option(
-    "--target-lpips",
-    type=float,
-    metavar="DISTANCE",
-    help="Find the quality that gives this mean distance (neurocodec's own estimate of LPIPS).",
-)
-@click.option("--max-size", type=SIZE, help="Find the best quality that fits in this many bytes (k, M).")
-@click.option(
-    "--quantization",
-    type=int,
-    help="Factor of the keypoints (in [-1,1]) before rounding: more is finer.  "
-    "[default: by quality, 100 at 50; original: 100]",
-)
-@click.option("--smoothing", type=float, help="Bits against accuracy in rounding; 0 only rounds.")
-@click.option(
-    "--refresh",
-    type=click.Choice(REFRESHES),
-    help="Place references by looking ahead, or by the original's schedule.  "
-    "[default: lookahead; original: schedule]",
-)
-@click.option(
-    "--gap",
-    type=int,
-    default=5,
-    show_default=True,
-    help="Frames between verdicts and refresh decisions.",
-)
-@click.option(
-    "--alpha",
-    type=float,
-    default=0.2,
-    show_default=True,
-    help="Refresh when the verdict on a rendering (1 = perfect) is at most this.",
-)
-@click.option("--model", metavar="NAME|FILE", help="Motion model.  [default: talk256; original: vox256]")
-@click.option(
-    "--feedback",
-    metavar="NAME|FILE",
-    help="Network that gives the verdict on renderings.  "
-    "[default: likeness; original: classic-feedback, where imported]",
-)
-@click.option(
-    "--audio",
-    type=click.Choice(AUDIO_MODES),
-    default="opus",
-    show_default=True,
-    help="Code the sound with Opus, copy it as it is, or leave it out.",
-)
-@click.option("--audio-bitrate", type=int, default=12000, show_default=True, help="Of Opus, in bit/s.")
-@click.option(
-    "--reference-codec",
-    type=click.Choice(REFERENCE_CODECS),
-    help="Still codec of references.  [default: av1; original: jpeg]",
-)
-@click.option(
-    "--reference-quality",
-    type=float,
-    metavar="0-100",
-    help="Quality of references.  [default: by quality, 22 at 50; jpeg: 95]",
-)
-@click.option(
-    "--reference-period",
-    type=float,
-    default=30.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="A new reference at least this often; bounds how far back random access must read.",
-)
-@click.option(
-    "--landmark-code",
-    type=click.Choice(LANDMARK_CODES),
-    help="Code of the landmark packets; range falls back to golomb where that is smaller.  "
-    "[default: range; original: original]",
-)
-@click.option(
-    "--first-reference",
-    type=click.Choice(FIRST_REFERENCES),
-    default="first",
-    show_default=True,
-    help="The first frame, or the one of its five seconds that looks ahead, eyes open, mouth closed.",
-)
-@click.option(
-    "--landmarks",
-    type=click.Choice(LANDMARKS),
-    default="learned",
-    show_default=True,
-    help="Code the model's own keypoints, or 68 facial landmarks that drive it.",
-)
-@click.option("--landmark-model", metavar="NAME|FILE", help="For --landmarks 68.  [default: face68]")
-@click.option(
-    "--region",
-    type=click.Choice(REGIONS),
-    default="full",
-    show_default=True,
-    help="Code the full picture, or a square around the face.",
-)
-@device_option
-@threads_option
-@click.option("--verify", is_flag=True, help="Read the written file again and compare.")
-@force_option
-@quiet_option
-@json_option
+@BASIC
+@REFERENCES
+@KEYPOINTS
+@ORIGINAL
+@RUNNING
 def encode(
     source: str, target: str, verify: bool, force: bool, quiet: bool, as_json: bool, **settings: Any
 ) -> None:

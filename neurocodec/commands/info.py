@@ -8,7 +8,6 @@ import click
 
 from neurocodec.commands.shared import (
     EXIT_CODES,
-    SIZE,
     chunk_limit_option,
     emit,
     frame_limit_option,
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="FILE.nfc")
 @click.option("--packets", is_flag=True, help="List every frame's packet (with --json: its symbols).")
 @frame_limit_option
-@chunk_limit_option(type=SIZE)
+@chunk_limit_option
 @json_option
 def info(source: str, packets: bool, frame_limit: int, chunk_limit: int, as_json: bool) -> None:
     """Say what is in FILE.nfc (or - for a pipe): geometry, model, refreshes, bits by kind.

@@ -9,7 +9,6 @@ import click
 
 from neurocodec.commands.shared import (
     EXIT_CODES,
-    SIZE,
     chunk_limit_option,
     emit,
     force_option,
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 @click.argument("source", metavar="FILE.nfc")
 @click.argument("target", metavar="[OUT.nfc]", required=False)
 @frame_limit_option
-@chunk_limit_option(type=SIZE)
+@chunk_limit_option
 @force_option
 @json_option
 def repair(

@@ -119,6 +119,7 @@ def _fail(message: str, code: int) -> None:
 
 
 def note(message: str) -> None:
+    """A line for the user beside the result, on stderr."""
     click.echo(f"neurocodec: {message}", err=True)
 
 
@@ -144,47 +145,32 @@ def progress(what: str, quiet: bool, unit: str = " frames") -> Iterator[Progress
         yield update
 
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
-force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing output.")
-device_option = click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
-    help="Where the networks run.",
-)  # fmt: skip
-threads_option = click.option(
-    "--threads", type=int, metavar="N", help="CPU threads, 1 to 256.  [default: all cores]"
-)
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-frame_limit_option = click.option(
-    "--frame-limit", type=int, default=FRAMES, show_default=True, help="Refuse a file of more frames."
-)
+class GroupedCommand(click.Command):
+    """A command whose help lists its options in groups (:func:`option_group`)."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record:
+                groups.setdefault(getattr(parameter, "group", "Running"), []).append(record)
+        for title, records in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
 
 
-def chunk_limit_option(**more: Any) -> Any:
-    return click.option(
-        "--chunk-limit", default=CHUNK, show_default=True,
-        help="Largest part of a file (five seconds) in bytes (k, M); about four times this is allocated.",
-        **more,
-    )  # fmt: skip
+def option_group(title: str, *options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A decorator that adds options under a title, in their order."""
 
+    def decorate(function: Any) -> Any:
+        before = len(getattr(function, "__click_params__", ()))
+        for option in reversed(options):
+            function = option(function)
+        for parameter in function.__click_params__[before:]:
+            parameter.group = title
+        return function
 
-def input_of(path: str) -> Any:
-    if path != "-":
-        return path
-    if sys.stdin is None:
-        raise InputError("standard input is closed")
-    from neurocodec.files.pipes import stoppable
-
-    return stoppable(sys.stdin.buffer)
-
-
-def output_of(path: str) -> Any:
-    if path != "-":
-        return path
-    if sys.stdout is None:
-        raise OutputError("standard output is closed")
-    if sys.stdout.isatty():
-        raise UsageError("refusing to write a binary file to a terminal; give a file or a pipe")
-    return sys.stdout.buffer
+    return decorate
 
 
 class Size(click.ParamType):
@@ -203,6 +189,61 @@ class Size(click.ParamType):
 
 
 SIZE = Size()
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing output.")
+device_option = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+    help="Where the networks run.",
+)  # fmt: skip
+threads_option = click.option(
+    "--threads", type=int, metavar="N", help="CPU threads, 1 to 256.  [default: all cores]"
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+frame_limit_option = click.option(
+    "--frame-limit", type=int, default=FRAMES, show_default=True, help="Refuse a file of more frames."
+)
+
+
+chunk_limit_option = click.option(
+    "--chunk-limit",
+    type=SIZE,
+    default=CHUNK,
+    show_default=True,
+    help="Largest part of a file (five seconds) in bytes (k, M); about four times this is allocated.",
+)
+
+
+def input_of(path: str) -> Any:
+    """The input that an argument names; ``-`` is standard input.
+
+    Raises:
+        InputError: standard input is closed.
+    """
+    if path != "-":
+        return path
+    if sys.stdin is None:
+        raise InputError("standard input is closed")
+    from neurocodec.files.pipes import stoppable
+
+    return stoppable(sys.stdin.buffer)
+
+
+def output_of(path: str) -> Any:
+    """The output that an argument names; ``-`` is standard output.
+
+    Raises:
+        OutputError: standard output is closed.
+        UsageError: standard output is a terminal.
+    """
+    if path != "-":
+        return path
+    if sys.stdout is None:
+        raise OutputError("standard output is closed")
+    if sys.stdout.isatty():
+        raise UsageError("refusing to write a binary file to a terminal; give a file or a pipe")
+    return sys.stdout.buffer
 
 
 def listed(lines: list[str], most: int = 8) -> list[str]:

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from neurocodec.decoding.decoder import Decoder
-from neurocodec.decoding.report import DecodeReport, _Losses, describe
+from neurocodec.decoding.losses import LossAccount
+from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span import Span, plan
 from neurocodec.errors import DamagedFileError, UsageError
-from neurocodec.format.block import SoundPacket
+from neurocodec.format.block import Block, SoundPacket
 from neurocodec.format.checksums import Part
-from neurocodec.format.header import Header
 from neurocodec.format.losses import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import Gap, Timeline, end_of, seconds_of
 from neurocodec.options import DecodeOptions
 from neurocodec.types import Picture
+
+Shown = tuple[int, Picture] | SoundPacket | Gap
+"""A timestamp with its picture, a sound packet, or what is missing."""
 
 
 def decode_pictures(
@@ -30,80 +33,107 @@ def decode_pictures(
     return (i for i in decode_items(reader, options, report) if not isinstance(i, Gap))
 
 
-def decode_items(
-    reader: NfcReader, options: DecodeOptions, report: DecodeReport
-) -> Iterator[tuple[int, Picture] | SoundPacket | Gap]:
+def decode_items(reader: NfcReader, options: DecodeOptions, report: DecodeReport) -> Iterator[Shown]:
     """As :func:`decode_pictures`, with a :class:`Gap` wherever pictures are lost."""
-    header = reader.header
-    span = Span.of(options, header)
-    decoder = Decoder(header, options)
-    losses = _Losses(reader, report, options.strict)
-    expected, blocks = plan(reader, span)
-    timeline = Timeline(header, expected, span.start, span.end)
-    shown_at: int | None = None
-    over = False
-    for item, following in blocks:
-        if not isinstance(item, Loss):
-            block = item[0]
-        elif item.left is None:
-            (losses.note if over else losses.say)(describe(item, report, header))
-            continue
-        else:
-            block = item.left
-        inside = span.shows(block, header, following)
-        over = span.end is not None and bool(block.pts) and end_of(block, -1, header) >= span.end
-        if isinstance(item, Loss):
-            tell = losses.say if block.lost and (inside or not block.pts) else losses.note
-            tell(describe(item, report, header))
-        if block.first_frame + len(block.pts) > timeline.expected:  # else it only lends references
-            for gap in timeline.until(block.first_frame, block.pts[0] if block.pts else None):
-                losses.sound(gap)
-                yield losses.gap(gap)
-        timeline.seen(block.first_frame, block.pts)
-        if inside:
-            stretch = Gap((), block.pts[inside[0]], end_of(block, inside[-1], header))
-            done = 0
-            if not decoder.can_decode(block):
-                decoder.learn(block)
-                losses.say(
-                    f"{len(block.pts)} frames from {seconds_of(block.pts[0], header):.2f} s on are lost: "
-                    "their reference is"
-                )
-            else:
-                shown = {r.offset for r in block.references}
-                try:
-                    for pts, picture in decoder.pictures(block, inside[0], inside[-1] + 1):
-                        report.frames += 1
-                        report.concealed += Part.LANDMARKS in block.lost and inside[done] not in shown
-                        done += 1
-                        at = max(pts, span.start or pts)
-                        if shown_at is None or at > shown_at:  # not the end of a block cut short by damage
-                            yield at, picture
-                        shown_at = at
-                except DamagedFileError as error:
-                    losses.say(f"frames from {seconds_of(block.pts[0], header):.2f} s on are lost: {error}")
-            if done and Part.LANDMARKS in block.lost:
-                losses.landmarks(stretch)
-            if done < len(inside):
-                times = [max(block.pts[k], span.start or block.pts[k]) for k in inside[done:]]
-                yield losses.gap(Gap(times, times[0], stretch.end))
-            if Part.SOUND in block.lost:
-                losses.sound(stretch)
-                yield stretch
-        else:
-            decoder.learn(block)
-        yield from (p for p in block.audio if _heard(p, span, header))
-    if reader.promised is not None:
-        for gap in timeline.until(reader.promised):
-            yield losses.gap(gap)
-    report.symbols_sha256 = decoder.digest.hexdigest()
+    span = Span.of(options, reader.header)
+    account = LossAccount(reader, report, options.strict)
+    yield from _PartDecoder(reader, options, report, span, account).items()
     if not report.frames:
         if report.losses:
             raise DamagedFileError(f"nothing of {reader.name} can be decoded: {report.losses[0]}")
         raise UsageError(f"{reader.name} has no frame in the chosen part")
 
 
-def _heard(packet: SoundPacket, span: Span, header: Header) -> bool:
-    assert header.audio is not None
-    place = (packet.pts + packet.duration // 2) * header.audio.time_base / header.time_base
-    return (span.start is None or place >= span.start) and (span.end is None or place < span.end)
+class _PartDecoder:
+    """Decodes the wanted part of a file: chooses blocks, has them rendered, accounts for what is lost."""
+
+    def __init__(
+        self,
+        reader: NfcReader,
+        options: DecodeOptions,
+        report: DecodeReport,
+        span: Span,
+        account: LossAccount,
+    ) -> None:
+        self._reader, self._header = reader, reader.header
+        self._report, self._span, self._account = report, span, account
+        self._decoder = Decoder(reader.header, options)
+        first, self._blocks = plan(reader, span)
+        self._timeline = Timeline(reader.header, first, span.start, span.end)
+        self._shown_at: int | None = None
+        self._over = False
+
+    def items(self) -> Iterator[Shown]:
+        """Everything that the part has, in order."""
+        for item, following in self._blocks:
+            block = item.left if isinstance(item, Loss) else item[0]
+            if block is None:
+                self._account.of_item(item, matters=not self._over)
+                continue
+            inside = self._span.shows(block, self._header, following)
+            self._over = self._is_over(block)
+            self._account.of_item(item, matters=bool(block.lost) and (bool(inside) or not block.pts))
+            yield from self._missing_before(block)
+            if inside:
+                yield from self._block(block, inside)
+            else:
+                self._decoder.learn(block)
+            yield from (p for p in block.audio if self._span.hears(p, self._header))
+        if self._reader.promised is not None:
+            for gap in self._timeline.until(self._reader.promised):
+                yield self._account.gap(gap)
+        self._report.symbols_sha256 = self._decoder.digest.hexdigest()
+
+    def _is_over(self, block: Block) -> bool:
+        """Whether the part ends with this block."""
+        end = self._span.end
+        return end is not None and bool(block.pts) and end_of(block, -1, self._header) >= end
+
+    def _missing_before(self, block: Block) -> Iterator[Gap]:
+        """What is missing between the blocks so far and this one."""
+        timeline = self._timeline
+        if block.first_frame + len(block.pts) > timeline.expected:  # else it only lends references
+            for gap in timeline.until(block.first_frame, block.pts[0] if block.pts else None):
+                self._account.sound(gap)
+                yield self._account.gap(gap)
+        timeline.seen(block.first_frame, block.pts)
+
+    def _block(self, block: Block, inside: list[int]) -> Iterator[Shown]:
+        """The frames ``inside`` the part of a block, and gaps for those that cannot be had."""
+        stretch = Gap((), block.pts[inside[0]], end_of(block, inside[-1], self._header))
+        before = self._report.frames
+        yield from self._rendered(block, inside)
+        done = self._report.frames - before
+        if done and Part.LANDMARKS in block.lost:
+            self._account.landmarks(stretch)
+        if done < len(inside):
+            times = [self._shown_from(block.pts[k]) for k in inside[done:]]
+            yield self._account.gap(Gap(times, times[0], stretch.end))
+        if Part.SOUND in block.lost:
+            self._account.sound(stretch)
+            yield stretch
+
+    def _rendered(self, block: Block, inside: list[int]) -> Iterator[tuple[int, Picture]]:
+        """Pictures as far as they can be had; what stops them is a loss."""
+        begins = f"{seconds_of(block.pts[0], self._header):.2f} s"
+        if not self._decoder.can_decode(block):
+            self._decoder.learn(block)
+            self._account.say(f"{len(block.pts)} frames from {begins} on are lost: their reference is")
+            return
+        shown = {r.offset for r in block.references}
+        guessed = Part.LANDMARKS in block.lost
+        try:
+            pictures = self._decoder.pictures(block, inside[0], inside[-1] + 1)
+            for (pts, picture), k in zip(pictures, inside, strict=False):
+                self._report.frames += 1
+                self._report.concealed += guessed and k not in shown
+                at = self._shown_from(pts)
+                if self._shown_at is None or at > self._shown_at:  # not the end of a block cut short
+                    yield at, picture
+                self._shown_at = at
+        except DamagedFileError as error:
+            self._account.say(f"frames from {begins} on are lost: {error}")
+
+    def _shown_from(self, pts: int) -> int:
+        """When a frame is shown: not before the part begins."""
+        return pts if self._span.start is None else max(pts, self._span.start)

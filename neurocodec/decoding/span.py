@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from neurocodec.errors import DamagedFileError
-from neurocodec.format.block import Block
+from neurocodec.format.block import Block, SoundPacket
 from neurocodec.format.chunks import IndexEntry
 from neurocodec.format.header import Header
 from neurocodec.format.losses import Loss, loss_of_parts
@@ -46,6 +46,12 @@ class Span:
             for k, (pts, end) in enumerate(zip(block.pts, ends, strict=True))
             if (self.start is None or end > self.start) and (self.end is None or pts < self.end)
         ]
+
+    def hears(self, packet: SoundPacket, header: Header) -> bool:
+        """Whether the middle of a sound packet lies in the span."""
+        assert header.audio is not None
+        place = (packet.pts + packet.duration // 2) * header.audio.time_base / header.time_base
+        return (self.start is None or place >= self.start) and (self.end is None or place < self.end)
 
 
 Item = tuple[Block, int] | Loss

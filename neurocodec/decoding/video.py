@@ -82,42 +82,82 @@ def decode_stream(
         raise DamagedFileError(f"{name} claims {float(header.fps):g} frames/s")
     report.width, report.height = output_size(header, options.size)
     options.limits.check_picture(report.width, report.height, name)
-    place = header.content()
-    square = options.size == "model" and header.fit is not Fit.LETTERBOX
-    sar = _output_sar(header, options.size)
-    c = header.colour
-    track = audio_info(header)
-    entries = reader.index() if options.start is None and options.duration is None else None
-    total = sum(e.frames for e in entries) if entries else None
-    options.limits.check_frames(total or 0, name)
+    c, track = header.colour, audio_info(header)
+    total = _frames_in_all(reader, options)
     items = fill(decode_items(reader, options, report), header, report)
     first = next(items, None)
     shift = _origin(first, Span.of(options, header), header)
-    audio_shift = int(shift * header.time_base / track.time_base) if track else 0
-    last_audio: int | None = None
-    written = 0
-    with MediaWriter(
-        destination, width=report.width, height=report.height, sar=sar, fps=header.fps,
-        time_base=header.time_base, color=ColorInfo(c.primaries, c.transfer, c.matrix, c.full_range),
-        crf=options.crf, threads=beside(options.threads), audio=track, force=True,
-        metadata={"comment": f"{COMMENT} Model: {header.model}."}, name=output_name,
-    ) as writer, Ahead(items, ahead(_AHEAD, options.threads)) as rest:  # fmt: skip
+    with (
+        MediaWriter(
+            destination,
+            width=report.width,
+            height=report.height,
+            sar=_output_sar(header, options.size),
+            fps=header.fps,
+            time_base=header.time_base,
+            color=ColorInfo(c.primaries, c.transfer, c.matrix, c.full_range),
+            crf=options.crf,
+            threads=beside(options.threads),
+            audio=track,
+            force=True,
+            metadata={"comment": f"{COMMENT} Model: {header.model}."},
+            name=output_name,
+        ) as writer,
+        Ahead(items, ahead(_AHEAD, options.threads)) as rest,
+    ):
+        output = _VideoOutput(writer, header, options.size, shift)
         for item in chain([] if first is None else [first], rest):
             if isinstance(item, SoundPacket):
-                at = item.pts - audio_shift
-                if last_audio is not None:  # the format lets packets share a time, MP4 does not
-                    at = max(at, last_audio + 1)
-                last_audio = at
-                writer.write_audio(AudioPacket(item.data, at, item.duration))
-            else:
-                pts, picture = item
-                shown = picture if square else crop(picture, place)
-                writer.write_video(resize(shown, report.width, report.height), pts - shift)
-                written += 1
-                if progress:
-                    progress(written, total)
+                output.write_sound(item)
+                continue
+            output.write_picture(*item)
+            if progress:
+                progress(output.pictures, total)
     report.seconds = time.perf_counter() - began
     return report
+
+
+def _frames_in_all(reader: NfcReader, options: DecodeOptions) -> int | None:
+    """How many frames a decode of the whole file gives, where its index says so.
+
+    Raises:
+        UnsupportedError: more than the limit.
+    """
+    if options.start is not None or options.duration is not None:
+        return None
+    entries = reader.index()
+    if not entries:
+        return None
+    total = sum(e.frames for e in entries)
+    options.limits.check_frames(total, reader.name)
+    return total
+
+
+class _VideoOutput:
+    """Writes pictures at the output's size, and sound, both moved to begin ``shift`` earlier."""
+
+    def __init__(self, writer: MediaWriter, header: Header, size: str, shift: int) -> None:
+        self._writer, self._shift = writer, shift
+        self._width, self._height = output_size(header, size)
+        self._content = None if size == "model" and header.fit is not Fit.LETTERBOX else header.content()
+        track = header.audio
+        self._sound_shift = int(shift * header.time_base / track.time_base) if track else 0
+        self._last_sound: int | None = None
+        self.pictures = 0
+
+    def write_picture(self, pts: int, square: Picture) -> None:
+        """A picture (S,S,3) as the model makes it."""
+        shown = square if self._content is None else crop(square, self._content)
+        self._writer.write_video(resize(shown, self._width, self._height), pts - self._shift)
+        self.pictures += 1
+
+    def write_sound(self, packet: SoundPacket) -> None:
+        """A packet, later than the last one: the format lets packets share a time, MP4 does not."""
+        at = packet.pts - self._sound_shift
+        if self._last_sound is not None:
+            at = max(at, self._last_sound + 1)
+        self._last_sound = at
+        self._writer.write_audio(AudioPacket(packet.data, at, packet.duration))
 
 
 def _origin(first: tuple[int, Picture] | SoundPacket | None, span: Span, header: Header) -> int:

@@ -1,0 +1,113 @@
+"""All documents against the repository: links, paths, commands, options."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from places import ROOT
+
+from neurocodec.commands.main import main
+
+DOCUMENTS = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").glob("*.md"),
+        *(ROOT / name / "README.md" for name in ("checkpoints", "samples", "attacks")),
+    ]
+)
+every_document = pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: str(p.relative_to(ROOT)))
+
+
+def anchors(path: Path) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
+
+
+@every_document
+def test_links_lead_somewhere(path: Path) -> None:
+    for link in re.findall(r"\]\(([^)\s]+)\)", path.read_text()):
+        if "://" in link:
+            continue
+        name, _, anchor = link.partition("#")
+        target = path.parent / name if name else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@every_document
+def test_named_files_exist(path: Path) -> None:
+    """Paths in code type with a folder in front: from the root, the package, or the document's own folder."""
+    places = (ROOT, ROOT / "neurocodec", path.parent)
+    for name in re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|md|toml|sh|mp4|nfc|png))`", path.read_text()):
+        if not name.startswith(("demo/", "graphs/", "run/")):
+            assert any((place / name).exists() for place in places), name
+
+
+def test_every_picture_is_shown() -> None:
+    shown = {
+        (path.parent / link).resolve()
+        for path in DOCUMENTS
+        for link in re.findall(r"!\[[^]]*\]\(([^)]+)\)", path.read_text())
+    }
+    assert set((ROOT / "docs").glob("*.png")) == shown
+
+
+def command_at(words: list[str]) -> tuple[click.Command, list[str]]:
+    """The command that some words call, and what they give it."""
+    command: click.Command = main
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        found = command.get_command(click.Context(command), words[0])
+        assert found is not None, words
+        command, words = found, words[1:]
+    return command, words
+
+
+def shown_commands(text: str) -> Iterator[list[str]]:
+    """The words after ``neurocodec`` of every command in a code block or in code type."""
+    text = text.replace("\\\n", " ")
+    blocks = re.findall(r"^(?: {4,}|\$ )(?:.*-m )?neurocodec +(.+)$", text, re.MULTILINE)
+    spans = re.findall(r"`neurocodec\s+([^`]+)`", text)
+    for line in [*blocks, *spans]:
+        line = re.split(r" \| | < | > |  +#", " ".join(line.split("\n")))[0]
+        yield [w for w in shlex.split(line) if not w.startswith("...")]
+
+
+@every_document
+def test_commands_and_their_options_exist(path: Path) -> None:
+    for words in shown_commands(path.read_text()):
+        if not re.match(r"[a-z]|--help", words[0]) or "|" in words[0]:
+            continue
+        command, rest = command_at(words)
+        known = {o for p in command.params for o in [*p.opts, *p.secondary_opts]} | {"--help", "--version"}
+        given = {w.split("=")[0] for w in rest if re.match(r"--?[a-z]", w)}
+        assert given <= known, (words, given - known)
+
+
+def tables(section: str) -> dict[str, str]:
+    """Options and defaults, as a section of the options' page has them."""
+    text = (ROOT / "docs" / "options.md").read_text()
+    part = text.split(f"\n## `{section}")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`-.+?) \| (.*?) ?\| .+ \|$", part, re.MULTILINE)
+    return {re.findall(r"--[\w-]+", names)[0]: default for names, default in rows}
+
+
+@pytest.mark.parametrize("name", ["encode", "decode"])
+def test_every_option_has_its_line(name: str) -> None:
+    command, _ = command_at([name])
+    listed, options = tables(name), {p.opts[-1]: p for p in command.params if isinstance(p, click.Option)}
+    shared = {"--help"} if name == "encode" else {o for o in tables("encode") if "verify" not in o}
+    assert set(listed) <= set(options)
+    assert set(options) <= set(listed) | shared
+    for option, stated in listed.items():
+        default = options[option].default
+        if isinstance(default, (int, float)) and not isinstance(default, bool):
+            assert stated == f"{default:.12g}", option
+        elif isinstance(default, str):
+            assert stated == default, option

@@ -90,24 +90,39 @@ def test_commands_and_their_options_exist(path: Path) -> None:
         assert given <= known, (words, given - known)
 
 
-def tables(section: str) -> dict[str, str]:
-    """Options and defaults, as a section of the options' page has them."""
+def stated(name: str) -> dict[str, dict[str, str]]:
+    """Options and defaults by group, as a command's section of the options' page has them."""
     text = (ROOT / "docs" / "options.md").read_text()
-    part = text.split(f"\n## `{section}")[1].split("\n## ")[0]
-    rows = re.findall(r"^\| (`-.+?) \| (.*?) ?\| .+ \|$", part, re.MULTILINE)
-    return {re.findall(r"--[\w-]+", names)[0]: default for names, default in rows}
+    part = text.split(f"\n## `{name} ")[1].split("\n## ")[0]
+    groups = {}
+    for group in part.split("\n### ")[1:]:
+        rows = re.findall(r"^\| (`-.+?) \| (.*?) ?\| .+ \|$", group, re.MULTILINE)
+        groups[group.split("\n")[0]] = {re.findall(r"--[\w-]+", names)[0]: default for names, default in rows}
+    return groups
 
 
 @pytest.mark.parametrize("name", ["encode", "decode"])
 def test_every_option_has_its_line(name: str) -> None:
+    """In the groups and the order of ``--help``, with its default."""
     command, _ = command_at([name])
-    listed, options = tables(name), {p.opts[-1]: p for p in command.params if isinstance(p, click.Option)}
-    shared = {"--help"} if name == "encode" else {o for o in tables("encode") if "verify" not in o}
-    assert set(listed) <= set(options)
-    assert set(options) <= set(listed) | shared
-    for option, stated in listed.items():
-        default = options[option].default
-        if isinstance(default, (int, float)) and not isinstance(default, bool):
-            assert stated == f"{default:.12g}", option
-        elif isinstance(default, str):
-            assert stated == default, option
+    groups = stated(name)
+    if name == "decode":
+        groups["Running"] = {o: d for o, d in stated("encode")["Running"].items() if o != "--verify"}
+    helped: dict[str, list[str]] = {}
+    for line in command.get_help(click.Context(command)).split("\n"):
+        if found := re.fullmatch(r"(\w.*):", line):
+            helped[found[1]] = []
+        elif (found := re.match(r"  (?:-\w, )?(--[\w-]+)", line)) and found[1] != "--help":
+            helped[list(helped)[-1]].append(found[1])
+    assert {group: list(options) for group, options in groups.items()} == {
+        group: options for group, options in helped.items() if group in groups
+    }
+    options = {p.opts[-1]: p for p in command.params if isinstance(p, click.Option)}
+    defaults = {option: default for group in groups.values() for option, default in group.items()}
+    assert set(options) - {"--help"} == set(defaults)
+    for option, default in defaults.items():
+        actual = options[option].default
+        if isinstance(actual, (int, float)) and not isinstance(actual, bool):
+            assert default == f"{actual:.12g}", option
+        elif isinstance(actual, str):
+            assert default == actual, option

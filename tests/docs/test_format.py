@@ -3,10 +3,12 @@
 import io
 import json
 import re
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -114,6 +116,20 @@ def decoded(reader: NfcReader) -> dict[str, Any]:
         "blocks": blocks,
         "index": [{n: getattr(e, n) for n in names} for e in reader.index() or []],
     }
+
+
+@pytest.mark.parametrize("data", EXAMPLES)
+def test_the_first_pages_program_lists_the_chunks(
+    data: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (program,) = fenced("python")
+    (tmp_path / "example.nfc").write_bytes(data)
+    monkeypatch.setattr(sys, "argv", ["chunks.py", str(tmp_path / "example.nfc")])
+    exec(compile(program, "format.md", "exec"), {})
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [kind for _, kind, *_ in lines] == ["F1", "F2", "F2", "F3"]
+    assert {state for *_, state in lines} == {"intact"}
+    assert int(lines[1][0]) == NfcReader(io.BytesIO(data)).header_bytes
 
 
 def test_there_is_an_example_of_each_version() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 PROGRAM = """
 import resource, sys
-from neurocodec.memory import keep_all_freed, keep_freed
+from neurocodec.models.allocator import keep_all_freed, keep_freed
 import numpy as np
 if sys.argv[1] != "given back":
     assert {"kept": keep_freed, "all kept": keep_all_freed}[sys.argv[1]]()

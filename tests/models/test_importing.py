@@ -9,7 +9,7 @@ import torch
 from clips import cut
 
 import neurocodec
-from neurocodec.models import files as models
+from neurocodec.models.importing import import_checkpoint
 from neurocodec.networks.classic_feedback import ClassicFeedback
 from neurocodec.networks.vox256 import Vox256
 
@@ -30,8 +30,8 @@ def test_original_profile_with_its_own_networks(
     folder: Path, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEUROCODEC_MODELS", str(tmp_path / "models"))
-    motion = models.import_checkpoint(folder / "vox.pth.tar")
-    feedback = models.import_checkpoint(folder / "checkpoints.model")
+    motion = import_checkpoint(folder / "vox.pth.tar")
+    feedback = import_checkpoint(folder / "checkpoints.model")
     assert (motion.name, motion.keypoints, motion.size) == ("vox256", 50, 256)
     assert feedback.kind == "feedback"
     (folder / "vox.pth.tar").unlink()

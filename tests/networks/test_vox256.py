@@ -126,9 +126,10 @@ def test_rendering(model: Vox256, pictures: tuple[Tensor, Tensor]) -> None:
     prediction = both["prediction"]
     assert prediction.shape == (2, 3, model.size, model.size)
     assert prediction.min() >= 0 and prediction.max() <= 1
-    # A batch gives what its frames give alone; the two steps give what the whole pass gives.
-    assert (prediction[1:] - alone).abs().max() < 1e-4
-    assert (prediction[:1] - whole).abs().max() < 1e-4
+    # A batch gives what its frames give alone; the two steps give what the whole pass gives.  Random weights
+    # enlarge the rounding of float32, which differs between processors, to about 1e-4.
+    assert (prediction[1:] - alone).abs().max() < 3e-4
+    assert (prediction[:1] - whole).abs().max() < 3e-4
     assert (prediction[0] - prediction[1]).abs().max() > 1e-3
     assert both["deformation"].shape == (2, 64, 64, 2)
     assert [tuple(mask.shape) for mask in both["occlusion"]] == [(2, 1, s, s) for s in (32, 64, 128, 256)]

@@ -1,15 +1,16 @@
-"""``NAME=VALUE`` texts to the options of encode and decode."""
+"""What a user writes in options: ``NAME=VALUE`` pairs, sizes, lists of names."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
 from neurocodec.errors import UsageError
 from neurocodec.options import DecodeOptions, EncodeOptions
 
 _POWERS = {"k": 10**3, "M": 10**6, "G": 10**9}
+T = TypeVar("T")
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -62,3 +63,18 @@ def _parsed(pairs: Iterable[str], options: type[EncodeOptions | DecodeOptions]) 
         except (ValueError, OverflowError):
             raise UsageError(f"{name} is a number, not {value!r}") from None
     return out
+
+
+def named(text: str, known: Mapping[str, T], kind: str) -> list[T]:
+    """What the names of a comma-separated list stand for, in its order, once each.
+
+    Raises:
+        UsageError: a name is not known, or there is none; lists those that are.
+    """
+    names = [name.strip().lower() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in known:
+            raise UsageError(f"unknown {kind} {name!r}; known: {', '.join(known)}")
+    if not names:
+        raise UsageError(f"no {kind} named; known: {', '.join(known)}")
+    return [known[name] for name in dict.fromkeys(names)]

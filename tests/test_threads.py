@@ -80,12 +80,12 @@ def test_jobs_divide_the_cores(there: int, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(workers, "cores", lambda: there)
     for jobs in (0, 1, 2, 5, 40):
         for tasks in (None, 0, 1, 3, 100):
-            each = workers.threads_for("processes", jobs, tasks)
+            each = workers.workers("processes", jobs, None).threads_each(tasks)
             at_once = min(jobs or there, 100 if tasks is None else max(tasks, 1))
             assert each >= 1
             assert at_once * each <= max(there, at_once)
             assert each == 1 or at_once * (each + 1) > there, "cores are left idle"
-    assert workers.threads_for("dask", 0) == 1
+    assert workers.DaskWorkers.threads_each() == 1
 
 
 def test_a_job_has_its_share_unless_the_user_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import neurocodec
 from neurocodec.batch.workers import Failure, Workers
 from neurocodec.errors import InputError, NeurocodecError, UsageError
-from neurocodec.files.atomic import AtomicFile, output_error
+from neurocodec.files.atomic import output_error, write_whole
 from neurocodec.options import DecodeOptions, EncodeOptions
 from neurocodec.types import Progress
 
@@ -53,16 +52,25 @@ class BatchReport:
         failed = [{"file": name, "reason": reason} for name, reason in self.failed]
         return {"done": self.done, "skipped": self.skipped, "failed": failed}
 
+    def lines(self) -> list[str]:
+        """For people."""
+        counts = f"{len(self.done)} done, {len(self.skipped)} done before, {len(self.failed)} failed"
+        return [counts, *(f"  {name}: {reason}" for name, reason in self.failed)]
+
+    def check(self) -> None:
+        """Raises NeurocodecError if any file failed."""
+        if self.failed:
+            total = len(self.done) + len(self.skipped) + len(self.failed)
+            raise NeurocodecError(f"{len(self.failed)} of {total} files failed")
+
 
 def run_job(job: Job) -> str | None:
     """Do one file; the reason where it failed.  What a worker does."""
     options = dataclasses.replace(job.options, threads=job.options.threads or job.threads)
     try:
-        if job.action == "encode":
-            assert isinstance(options, EncodeOptions)
+        if isinstance(options, EncodeOptions):
             neurocodec.encode(job.source, job.target, options, force=True)
         else:
-            assert isinstance(options, DecodeOptions)
             report = neurocodec.decode(job.source, job.target, options, force=True)
             if report.losses:
                 return f"decoded with losses: {'; '.join(report.losses)}"
@@ -87,7 +95,7 @@ def find_sources(folder: Path, action: str) -> list[Path]:
     return found
 
 
-def targets(sources: list[Path], in_dir: Path, action: str) -> dict[Path, Path]:
+def output_names(sources: list[Path], in_dir: Path, action: str) -> dict[Path, Path]:
     """The output of each source, relative to the output folder.
 
     Files that differ only in their ending (a.mp4, a.mkv) keep it: a.mp4.nfc, a.mkv.nfc.
@@ -111,15 +119,14 @@ class _Manifest:
         except (OSError, ValueError, TypeError):
             self._entries = {}
 
-    def state(self, target: str) -> Any:
+    def state(self, output: str) -> Any:
         """What an output was made of; None if it is not known."""
-        return self._entries.get(target)
+        return self._entries.get(output)
 
-    def note(self, target: str, made_of: dict[str, Any]) -> None:
+    def note(self, output: str, made_of: dict[str, Any]) -> None:
         """Remember an output at once, so that a broken batch can resume."""
-        self._entries[target] = made_of
-        with AtomicFile(self._path, force=True) as output:
-            output.file.write(json.dumps(self._entries, indent=1, sort_keys=True).encode())
+        self._entries[output] = made_of
+        write_whole(self._path, json.dumps(self._entries, indent=1, sort_keys=True).encode())
 
 
 def _made_of(source: Path, options: Options) -> dict[str, Any]:
@@ -128,22 +135,21 @@ def _made_of(source: Path, options: Options) -> dict[str, Any]:
     return {"bytes": status.st_size, "changed": status.st_mtime_ns, "options": settings}
 
 
+def _made_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+
+
 def run_batch(
-    action: str,
-    in_dir: Path,
-    out_dir: Path,
-    options: Options,
-    workers: Workers,
-    *,
-    threads: Callable[[int], int] = lambda tasks: 1,
-    force: bool = False,
-    progress: Progress | None = None,
-) -> BatchReport:
+    action: str, in_dir: Path, out_dir: Path, options: Options, workers: Workers, *, force: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> BatchReport:  # fmt: skip
     """Encode or decode a folder into another one, with its subfolders.
 
     Outputs that are there and were made of the same source with the same options are skipped.  An output
-    that is there but that no batch made is a failure, unless ``force``.  ``threads`` says how many each of so
-    many files may use.
+    that is there but that no batch made is a failure, unless ``force``.
 
     Raises:
         InputError: the input folder does not exist or holds nothing to do.
@@ -153,52 +159,37 @@ def run_batch(
     sources = find_sources(in_dir, action)
     if out_dir.exists() and out_dir.samefile(in_dir):
         raise UsageError("the input and the output folder are the same")
-    try:
-        out_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(out_dir, error) from error
+    _made_folder(out_dir)
     report, manifest = BatchReport(), _Manifest(out_dir)
-    jobs: list[tuple[str, str, str, dict[str, Any]]] = []
-    for source, relative in targets(sources, in_dir, action).items():
-        target, made_of = out_dir / relative, _made_of(source, options)
-        state = manifest.state(relative.as_posix())
-        if target.exists() and not force:
-            if state == made_of:
-                report.skipped.append(str(source))
-                continue
-            if state is None:
-                report.failed.append((str(source), f"{target} exists and is not of this batch (use -f)"))
-                continue
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            report.failed.append((str(source), str(output_error(target.parent, error))))
+    todo: list[tuple[Path, Path, str, dict[str, Any]]] = []
+    for source, relative in output_names(sources, in_dir, action).items():
+        target, name, made_of = out_dir / relative, relative.as_posix(), _made_of(source, options)
+        state = manifest.state(name)
+        if target.exists() and not force and state == made_of:
+            report.skipped.append(str(source))
             continue
-        paths = os.fspath(source.resolve()), os.fspath(target.resolve())
-        jobs.append((*paths, relative.as_posix(), made_of))
-    if progress:
-        progress(0, len(jobs))
-    each = threads(len(jobs))
-    results = workers.run(run_job, [Job(action, a, b, options, each) for a, b, _, _ in jobs])
-    for count, (index, result) in enumerate(results, 1):
-        done_source, done_target, relative_name, made_of = jobs[index]
+        try:
+            if target.exists() and not force and state is None:
+                raise NeurocodecError(f"{target} exists and is not of this batch (use -f)")
+            _made_folder(target.parent)
+        except NeurocodecError as error:
+            report.failed.append((str(source), str(error)))
+            continue
+        todo.append((source.resolve(), target.resolve(), name, made_of))
+    progress(0, len(todo))
+    threads = workers.threads_each(len(todo))
+    jobs = [Job(action, os.fspath(a), os.fspath(b), options, threads) for a, b, _, _ in todo]
+    for count, (index, result) in enumerate(workers.run(run_job, jobs), 1):
+        source, target, name, made_of = todo[index]
         reason = result.reason if isinstance(result, Failure) else result
         if reason:
-            report.failed.append((done_source, reason))
-            if Path(done_target).exists():
-                manifest.note(relative_name, {**made_of, "failed": reason})
+            report.failed.append((str(source), reason))
+            if target.exists():
+                manifest.note(name, {**made_of, "failed": reason})
         else:
-            report.done.append(done_source)
-            manifest.note(relative_name, made_of)
-        if progress:
-            progress(count, len(jobs))
+            report.done.append(str(source))
+            manifest.note(name, made_of)
+        progress(count, len(todo))
     report.done.sort()
     report.failed.sort()
     return report
-
-
-def check(report: BatchReport) -> None:
-    """Raise NeurocodecError if any file failed."""
-    total = len(report.done) + len(report.skipped) + len(report.failed)
-    if report.failed:
-        raise NeurocodecError(f"{len(report.failed)} of {total} files failed")

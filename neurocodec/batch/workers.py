@@ -1,8 +1,7 @@
 """Many independent tasks on this machine's cores, or on many machines through Dask.
 
-Dask, because ``client.submit`` is all that is needed: pure Python, worker processes started by one command on
-any machine (``dask worker ADDRESS``), a task whose worker dies goes to another one by itself.  (Ray does
-the same with daemons and an object store of its own, for ten times the installation.)
+Dask needs no more than ``client.submit``: it is pure Python, one command on any machine starts worker
+processes (``dask worker ADDRESS``), and a task whose worker dies goes to another one by itself.
 """
 
 from __future__ import annotations
@@ -40,21 +39,12 @@ class Workers(Protocol):
     ) -> Iterator[tuple[int, Any | Failure]]:
         """Index and result, or :class:`Failure`, of every task."""
 
-
-def threads_for(engine: str, jobs: int, tasks: int | None = None) -> int:
-    """Threads of each worker, so that all together fill the cores and no more.
-
-    ``jobs`` (0: one for each core) processes at most work at a time, and no more than there are ``tasks``, if
-    that is known.  Of Dask's workers nothing is known: each has one thread.
-    """
-    if engine != "processes":
-        return 1
-    at_once = jobs or cores()
-    return max(1, cores() // max(1, at_once if tasks is None else min(at_once, tasks)))
+    def threads_each(self, tasks: int | None = None) -> int:
+        """Threads that each of so many tasks (None: of many) may use."""
 
 
 def workers(engine: str, jobs: int, scheduler: str | None) -> Workers:
-    """The engine a user chose.
+    """The engine a user chose; ``jobs``: worker processes of this machine, 0: one for each core.
 
     Raises:
         UsageError: ``--scheduler`` without Dask, or a bad number.
@@ -96,6 +86,11 @@ class ProcessWorkers:
         self.jobs = max(1, jobs)
         self._spawn = multiprocessing.get_context("spawn")
 
+    def threads_each(self, tasks: int | None = None) -> int:
+        """So many that all processes together fill the cores and no more."""
+        at_once = self.jobs if tasks is None else min(self.jobs, tasks)
+        return max(1, cores() // max(1, at_once))
+
     def _pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(1, mp_context=self._spawn, initializer=_ignore_interrupts)
 
@@ -127,8 +122,8 @@ class ProcessWorkers:
                     yield index, result
         finally:
             if busy:
-                for child in set(multiprocessing.active_children()) - others:
-                    child.terminate()
+                for process in set(multiprocessing.active_children()) - others:
+                    process.terminate()
             for pool in pools:
                 pool.shutdown(wait=not busy, cancel_futures=True)
 
@@ -149,6 +144,11 @@ class DaskWorkers:
         """
         self._scheduler = scheduler
         self._connect().close()
+
+    @staticmethod
+    def threads_each(tasks: int | None = None) -> int:
+        """One, since nothing is known of the machines."""
+        return 1
 
     def _connect(self) -> Any:
         try:

@@ -132,7 +132,7 @@ def run_call(
     from neurocodec.call.sender import SenderOptions
     from neurocodec.call.simulate import ComputeTimes, measured_times, simulate
     from neurocodec.files.atomic import AtomicFile
-    from neurocodec.measure.figures import rendered
+    from neurocodec.files.figures import rendered
     from neurocodec.models import files as models
     from neurocodec.models.engine import Engine
     from neurocodec.models.feedback import MeasuredFeedback

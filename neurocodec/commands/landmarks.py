@@ -107,7 +107,7 @@ def run_landmarks(
     from neurocodec.faces import views
     from neurocodec.faces.tracker import FaceTracker, error_of
     from neurocodec.files.atomic import AtomicFile
-    from neurocodec.measure.figures import rendered
+    from neurocodec.files.figures import rendered
     from neurocodec.media.reader import MediaReader
     from neurocodec.media.types import AudioPacket
     from neurocodec.media.writer import MediaWriter

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -191,6 +192,7 @@ class Size(click.ParamType):
 SIZE = Size()
 
 
+PATH = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing output.")
 device_option = click.option(
@@ -204,8 +206,6 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar
 frame_limit_option = click.option(
     "--frame-limit", type=int, default=FRAMES, show_default=True, help="Refuse a file of more frames."
 )
-
-
 chunk_limit_option = click.option(
     "--chunk-limit",
     type=SIZE,
@@ -213,6 +213,22 @@ chunk_limit_option = click.option(
     show_default=True,
     help="Largest part of a file (five seconds) in bytes (k, M); about four times this is allocated.",
 )
+
+
+def worker_options(command: Any) -> Any:
+    """``--jobs``, ``--engine`` and ``--scheduler``, for :func:`neurocodec.batch.workers.workers`."""
+    for option in (
+        click.option("--scheduler", metavar="ADDRESS", help="Dask's scheduler, as tcp://HOST:PORT."),
+        click.option(
+            "--engine", type=click.Choice(["processes", "dask"]), default="processes", show_default=True,
+            help="Here, or on the workers of a Dask scheduler.",
+        ),
+        click.option(
+            "--jobs", type=int, default=0, show_default=True, help="Worker processes; 0: one for each core."
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
 
 
 def input_of(path: str) -> Any:

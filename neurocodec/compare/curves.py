@@ -51,9 +51,13 @@ class Answer:
     bound: float | None
 
 
+def _sign(better: Better) -> int:
+    return 1 if better == "higher" else -1
+
+
 def front(points: Sequence[RatePoint], better: Better) -> list[RatePoint]:
     """The points that no other one beats in both rate and quality, by increasing rate."""
-    sign = 1 if better == "higher" else -1
+    sign = _sign(better)
     best: list[RatePoint] = []
     for point in sorted(points, key=lambda p: (p.kbps, -sign * p.value)):
         if not best or sign * point.value > sign * best[-1].value:
@@ -64,13 +68,12 @@ def front(points: Sequence[RatePoint], better: Better) -> list[RatePoint]:
 def bd_rate(peer: Sequence[RatePoint], ours: Sequence[RatePoint], better: Better) -> BdRate:
     """The Bjøntegaard delta rate of our front against the peer's (package bjontegaard)."""
     fronts = [front(peer, better), front(ours, better)]
-    sign = 1 if better == "higher" else -1
     for points, whose in zip(fronts, ("the peer's", "our"), strict=True):
         if len(points) < LEAST_POINTS:
             why = f"{whose} curve has {len(points)} useful points, {LEAST_POINTS} are needed"
             return BdRate(None, None, 0.0, why)
     rates = [np.array([p.kbps for p in f]) for f in fronts]
-    values = [np.array([sign * p.value for p in f]) for f in fronts]
+    values = [np.array([_sign(better) * p.value for p in f]) for f in fronts]
     low, high = max(v[0] for v in values), min(v[-1] for v in values)
     overlap = max(0.0, high - low) / (values[1][-1] - values[1][0])
     if overlap <= 0:
@@ -94,8 +97,7 @@ def rate_at(points: Sequence[RatePoint], value: float, better: Better) -> Answer
     """The rate at which a curve has a quality: between coded points (PCHIP over log rate), or a bound."""
     from scipy.interpolate import PchipInterpolator
 
-    best = front(points, better)
-    sign = 1 if better == "higher" else -1
+    best, sign = front(points, better), _sign(better)
     if sign * value < sign * best[0].value:
         return Answer("cheaper", None, best[0].kbps)
     if sign * value > sign * best[-1].value:

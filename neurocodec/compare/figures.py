@@ -4,51 +4,51 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from math import exp, log
+from statistics import geometric_mean
 from typing import Any
 
 from neurocodec.compare.aggregate import Interval, mean_change, mean_of
 from neurocodec.compare.curves import bd_rate, rate_at
-from neurocodec.compare.points import Measured, View
+from neurocodec.compare.measured import MeasuredPoint, VideoAtSize
 from neurocodec.compare.run import Result
 from neurocodec.measure.metric import Metric
 from neurocodec.peers.codec import Codec
 
 
-def point_figures(view: View, measured: Measured) -> dict[str, Any]:
+def point_figures(video: VideoAtSize, measured: MeasuredPoint) -> dict[str, Any]:
     """Bits, rate, ratios, times and metric means of one point.
 
     The ratios are of the source file's video packets of the same frames, and of the raw frames (8-bit RGB
     at the compared size), to the coded bytes.
     """
-    count, bits = view.shape[0], 8 * measured.outcome.bytes
-    raw = count * view.width * view.height * 3
+    count, height, width, _ = video.clip.shape
+    size = measured.outcome.bytes
     return {
         "codec": measured.codec.name,
         "label": measured.codec.label(measured.point),
         "point": measured.point,
         "default": measured.default,
-        "bytes": measured.outcome.bytes,
-        "bits": bits,
-        "bits_per_frame": bits / count,
-        "kbps": view.kbps(measured),
-        "ratio_source": view.clip.source_bytes / measured.outcome.bytes,
-        "ratio_raw": raw / measured.outcome.bytes,
+        "bytes": size,
+        "bits": 8 * size,
+        "bits_per_frame": 8 * size / count,
+        "kbps": video.kbps(measured),
+        "ratio_source": video.clip.source_bytes / size,
+        "ratio_raw": count * width * height * 3 / size,
         "encode_seconds": round(measured.outcome.encode_seconds, 3),
         "decode_seconds": round(measured.outcome.decode_seconds, 3),
-        "means": {m.name: measured.mean(m) for m in view.metrics},
+        "means": {m.name: measured.mean(m) for m in video.metrics},
     }
 
 
-def against(view: View, peer: Codec, metric: Metric, ours: str) -> dict[str, Any] | None:
+def against(video: VideoAtSize, peer: Codec, metric: Metric, ours: Codec) -> dict[str, Any] | None:
     """BD-rate and the rate at our default's quality, for one video, peer and metric."""
-    default = view.default()
-    theirs, mine = view.curve(peer.name, metric), view.curve(ours, metric)
+    default = video.default()
+    theirs, mine = video.curve(peer, metric), video.curve(ours, metric)
     quality = default.mean(metric) if default else None
     if not theirs or not mine or default is None or quality is None:
         return None
     answer = rate_at(theirs, quality, metric.better)
-    rate = view.kbps(default)
+    rate = video.kbps(default)
     return {
         "bd": asdict(bd_rate(theirs, mine, metric.better)),
         "at_default": {
@@ -62,15 +62,6 @@ def against(view: View, peer: Codec, metric: Metric, ours: str) -> dict[str, Any
     }
 
 
-def peers_with_curves(result: Result) -> list[Codec]:
-    """The peers that have a rate-quality curve (all but the frozen reference)."""
-    return [p for p in result.peers if p is not result.frozen]
-
-
-def _geometric(values: Sequence[float]) -> float:
-    return exp(sum(map(log, values)) / len(values))
-
-
 def _interval(found: Interval | None) -> dict[str, Any] | None:
     return asdict(found) if found else None
 
@@ -80,7 +71,7 @@ def _best_case(answers: Sequence[dict[str, Any]]) -> float | None:
     if not {"cheaper"} <= {a["status"] for a in answers} <= {"cheaper", "inside"}:
         return None
     rates = [a["peer_kbps"] or a["bound_kbps"] for a in answers]
-    return 100 * (_geometric([a["ours_kbps"] for a in answers]) / _geometric(rates) - 1)
+    return 100 * (geometric_mean([a["ours_kbps"] for a in answers]) / geometric_mean(rates) - 1)
 
 
 def summary_against(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -91,80 +82,69 @@ def summary_against(found: Sequence[dict[str, Any]]) -> dict[str, Any]:
     reach on none, ``best_case_percent`` is the mean change over all of them with the peer's lowest coded
     rate in those places: the true one is no better for us.
     """
-    inside = [f["at_default"] for f in found if f["at_default"]["status"] == "inside"]
-    saved = mean_change([100 * (f["ours_kbps"] / f["peer_kbps"] - 1) for f in inside])
+    answers = [f["at_default"] for f in found]
+    inside = [a for a in answers if a["status"] == "inside"]
+    deltas = {
+        kind: _interval(mean_change([f["bd"][kind] for f in found if f["bd"][kind] is not None]))
+        for kind in ("pchip", "akima")
+    }
+    saved = mean_change([100 * (a["ours_kbps"] / a["peer_kbps"] - 1) for a in inside])
     return {
         "counts": {
-            status: sum(f["at_default"]["status"] == status for f in found)
+            status: sum(a["status"] == status for a in answers)
             for status in ("inside", "cheaper", "out of reach")
         },
-        "ours_kbps": _geometric([f["ours_kbps"] for f in inside]) if inside else None,
-        "peer_kbps": _geometric([f["peer_kbps"] for f in inside]) if inside else None,
+        "ours_kbps": geometric_mean([a["ours_kbps"] for a in inside]) if inside else None,
+        "peer_kbps": geometric_mean([a["peer_kbps"] for a in inside]) if inside else None,
         "rate_change_percent": _interval(saved),
-        "best_case_percent": _best_case([f["at_default"] for f in found]),
-        "bd_pchip": _interval(mean_change([f["bd"]["pchip"] for f in found if f["bd"]["pchip"] is not None])),
-        "bd_akima": _interval(mean_change([f["bd"]["akima"] for f in found if f["bd"]["akima"] is not None])),
+        "best_case_percent": _best_case(answers),
+        "bd_pchip": deltas["pchip"],
+        "bd_akima": deltas["akima"],
         "warnings": sorted({f["bd"]["warning"] for f in found if f["bd"]["warning"]}),
     }
 
 
-def frozen_scores(views: Sequence[View], result: Result, metric: Metric) -> dict[str, Any] | None:
+def frozen_scores(videos: Sequence[VideoAtSize], frozen: Codec, metric: Metric) -> dict[str, Any] | None:
     """How often, and by how much, our default beats the frozen reference of the same bytes."""
     pairs = []
-    for view in views:
-        default = view.default()
-        if default is None or metric not in view.metrics:
-            continue
-        held = next(
-            (m for m in view.of(result.frozen.name) if m.point["budget"] == default.outcome.bytes), None
-        )
-        ours, theirs = default.mean(metric), held.mean(metric) if held else None
-        if ours is not None and theirs is not None:
-            pairs.append((ours, theirs))
+    for video in videos:
+        default, held = video.default(), video.of_default_bytes(frozen)
+        if default and held and metric in video.metrics:
+            ours, theirs = default.mean(metric), held.mean(metric)
+            if ours is not None and theirs is not None:
+                pairs.append((ours, theirs))
     if not pairs:
         return None
-    sign = 1 if metric.better == "higher" else -1
     return {
         "ours": _interval(mean_of([a for a, _ in pairs])),
         "frozen": _interval(mean_of([b for _, b in pairs])),
         "difference": _interval(mean_of([a - b for a, b in pairs])),
-        "better_on": sum(sign * (a - b) > 0 for a, b in pairs),
+        "better_on": sum(metric.sign * (a - b) > 0 for a, b in pairs),
         "of": len(pairs),
     }
 
 
-def mean_rows(views: Sequence[View], result: Result) -> list[dict[str, Any]]:
+def mean_rows(videos: Sequence[VideoAtSize], result: Result) -> list[dict[str, Any]]:
     """Each rung's mean rate and metrics over the videos; rungs that not every video has are left out.
 
     The frozen reference's rungs go by the point of ours whose bytes they have.
     """
     rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for view in views:
-        twins = {m.outcome.bytes: m for m in view.of(result.ours.name)}
-        for measured in view.points:
-            figures = point_figures(view, measured)
+    for video in videos:
+        twins = {m.outcome.bytes: m for m in video.of(result.ours)}
+        for measured in video.points:
+            figures = point_figures(video, measured)
             if measured.codec is result.frozen:
                 twin = twins[measured.point["budget"]]
                 figures |= {"label": f"bytes of {result.ours.label(twin.point)}", "default": twin.default}
             rows.setdefault((measured.codec.name, figures["label"]), []).append(figures)
+    numbers = ("bytes", "bits", "bits_per_frame", "kbps", "ratio_source", "ratio_raw")
     out = []
     for (codec, label), found in rows.items():
-        if len(found) < len(views):
-            continue
-        means = {}
-        for metric in result.plan.metrics:
-            values = [f["means"].get(metric.name) for f in found]
-            known = [v for v in values if v is not None]
-            means[metric.name] = sum(known) / len(known) if len(known) == len(views) else None
-        numbers = ("bytes", "bits", "bits_per_frame", "kbps", "ratio_source", "ratio_raw")
-        out.append(
-            {
-                "codec": codec,
-                "label": label,
-                "default": found[0]["default"],
-                "videos": len(found),
-                **{n: sum(f[n] for f in found) / len(found) for n in numbers},
-                "means": means,
-            }
-        )
+        if len(found) == len(videos):
+            means = {m.name: [f["means"].get(m.name) for f in found] for m in result.plan.metrics}
+            row = {"codec": codec, "label": label, "default": found[0]["default"], "videos": len(found)}
+            row |= {n: sum(f[n] for f in found) / len(found) for n in numbers}
+            row["means"] = {n: None if None in v else sum(v) / len(v) for n, v in means.items()}
+            out.append(row)
     return sorted(out, key=lambda r: (r["codec"], r["kbps"]))

@@ -10,15 +10,15 @@ import numpy as np
 
 from neurocodec.compare import plots, terminal
 from neurocodec.compare.curves import RatePoint
-from neurocodec.compare.pictures import crop_uri, face_place, picture_uri, side_by_side, uri, worst_frames
-from neurocodec.compare.points import Measured, View
+from neurocodec.compare.measured import MeasuredPoint, VideoAtSize
+from neurocodec.compare.pictures import crop_uri, face_place, picture_uri, side_by_side, uri
 from neurocodec.compare.report import shown_points
-from neurocodec.compare.run import Result, Video
+from neurocodec.compare.run import Result
 from neurocodec.errors import NeurocodecError
 from neurocodec.files.atomic import output_error, write_whole
+from neurocodec.files.figures import rendered
 from neurocodec.measure.clips import Frames, load_clip
-from neurocodec.measure.figures import rendered
-from neurocodec.measure.metric import Metric
+from neurocodec.measure.metric import Metric, Values
 from neurocodec.peers.codec import unpack
 
 EVEN, WORST = 2, 2
@@ -33,9 +33,10 @@ class Column:
     """One codec of a side-by-side row; the source has no point."""
 
     title: str
+    label: str
     rate: str
     frames: Frames
-    measured: Measured | None
+    measured: MeasuredPoint | None = None
 
 
 def write_report(result: Result, report: dict[str, Any], out: Path) -> None:
@@ -47,7 +48,11 @@ def write_report(result: Result, report: dict[str, Any], out: Path) -> None:
     from jinja2 import Environment, PackageLoader
 
     sizes = [_size(result, report, size, out / "plots") for size in report["summary"]]
-    videos = [_video(result, video, view) for video in result.videos for view in video.views]
+    videos = [
+        {"name": video.name, "at_size": at_size, **_video(result, at_size)}
+        for video in result.videos
+        for at_size in video.at_sizes
+    ]
     environment = Environment(loader=PackageLoader("neurocodec.compare", ""), autoescape=True)
     page = environment.get_template("report.html.j2").render(report=report, sizes=sizes, videos=videos)
     write_whole(out / "report.html", page.encode())
@@ -68,10 +73,9 @@ def _save(figure: Any, folder: Path, name: str) -> str:
 def _size(result: Result, report: dict[str, Any], size: str, folder: Path) -> dict[str, Any]:
     """Headline, table and curves at one size."""
     summary = report["summary"][size]
+    metrics = [m for m in result.plan.metrics if m.name in summary["metrics"]]
     pictures = []
-    for metric in result.plan.metrics:
-        if metric.name not in summary["metrics"]:
-            continue
+    for metric in metrics:
         found: dict[str, list[RatePoint]] = {}
         default: RatePoint | None = None
         for row in summary["rows"]:
@@ -82,13 +86,12 @@ def _size(result: Result, report: dict[str, Any], size: str, folder: Path) -> di
             found.setdefault(row["codec"], []).append(point)
             if row["default"] and row["codec"] == result.ours.name:
                 default = point
-        frozen = found.pop(result.frozen.name, [])
-        names = [result.ours, *result.peers]
-        series = [(c.title, found[c.name]) for c in names if found.get(c.name)]
+        series = [(c.title, found[c.name]) for c in (result.ours, *result.peers) if c.name in found]
         if not series:
             continue
-        count = summary["videos"]
-        title = f"{metric.title}, {size} size, mean of {count} video{'s' if count > 1 else ''}"
+        many = "s" if summary["videos"] > 1 else ""
+        title = f"{metric.title}, {size} size, mean of {summary['videos']} video{many}"
+        frozen = found.get(result.frozen.name, [])
         figure = plots.curves(series, metric, default=default, frozen=frozen, title=title)
         pictures.append({"title": title, "image": _save(figure, folder, f"{size}_{metric.name}")})
     return {
@@ -96,48 +99,58 @@ def _size(result: Result, report: dict[str, Any], size: str, folder: Path) -> di
         "summary": summary,
         "answers": terminal.answers(report, summary),
         "deltas": terminal.deltas(report, summary),
-        "metrics": [m for m in result.plan.metrics if m.name in summary["metrics"]],
+        "metrics": metrics,
         "plots": pictures,
     }
 
 
-def _columns(result: Result, view: View) -> tuple[list[Column], str | None]:
-    """The source and the decoded shown points; None and why where one cannot be decoded."""
-    clip = load_clip(view.source)
-    out = [Column("source", "", clip.frames, None)]
-    for m in shown_points(result, view):
+def _columns(result: Result, video: VideoAtSize) -> tuple[list[Column], str | None]:
+    """The source and the decoded shown points, up to the first that cannot be decoded, and why."""
+    clip = load_clip(video.source)
+    out = [Column("source", "", "", clip.frames)]
+    for m in shown_points(result, video):
         try:
-            packets = unpack(m.outcome.stream)
-            frames = m.codec.decode(packets, clip.frames.shape, clip.fps, m.point)
+            frames = m.codec.decode(unpack(m.outcome.stream), clip.shape, clip.fps, m.point)
         except NeurocodecError as error:
             return out, f"{m.codec.title}: {error}"
-        rate = f"{m.codec.label(m.point)}: {view.kbps(m):.1f} kbit/s"
-        out.append(Column(m.codec.title, rate, frames, m))
-    return out, None
+        out.append(Column(m.codec.title, m.codec.label(m.point), f"{video.kbps(m):.1f} kbit/s", frames, m))
+    return out, None if len(out) > 1 else "our default point is missing"
 
 
-def _video(result: Result, video: Video, view: View) -> dict[str, Any]:
+def _video(result: Result, video: VideoAtSize) -> dict[str, Any]:
     """One video at one size: rows of frames and crops, plots, a short video."""
-    columns, problem = _columns(result, view)
-    facts: dict[str, Any] = {"name": video.name, "view": view, "problem": problem, "columns": columns}
+    columns, problem = _columns(result, video)
+    facts: dict[str, Any] = {"problem": problem, "columns": columns, "rows": [], "plots": []}
     if len(columns) < 2:
-        return {**facts, "problem": problem or "our default point is missing", "rows": [], "plots": []}
-    primary, ours = view.metrics[0], columns[1].measured
+        return facts
+    primary, ours, count = video.metrics[0], columns[1].measured, video.clip.shape[0]
     assert ours is not None
-    worst = worst_frames(ours.values(primary), primary, WORST, max(1, view.shape[0] // 10))
-    even = [int(k) for k in np.linspace(0, view.shape[0] - 1, EVEN + 2)[1:-1]]
-    picked = [(k, f"worst of ours in {primary.title}" if k in worst else "") for k in sorted({*even, *worst})]
-    rows = [_row(result, view, columns, k, note, primary) for k, note in picked]
-    labels = [f"{c.title} {c.rate.rsplit(': ', 1)[-1]}".strip() for c in columns]
-    movie = side_by_side(
-        [(text, c.frames) for text, c in zip(labels, columns, strict=True)], view.clip.fps, VIDEO_SECONDS
-    )
-    return {**facts, "rows": rows, "plots": _plots(result, view, columns), "movie": uri("video/mp4", movie)}
+    worst = worst_frames(ours.values(primary), primary, WORST, max(1, count // 10))
+    even = [int(k) for k in np.linspace(0, count - 1, EVEN + 2)[1:-1]]
+    titled = [(f"{c.title} {c.rate}".strip(), c.frames) for c in columns]
+    return {
+        **facts,
+        "rows": [
+            _row(result, video, columns, k, f"worst of ours in {primary.title}" if k in worst else "")
+            for k in sorted({*even, *worst})
+        ],
+        "plots": _plots(result, video, columns),
+        "movie": uri("video/mp4", side_by_side(titled, video.clip.fps, VIDEO_SECONDS)),
+    }
 
 
-def _row(
-    result: Result, view: View, columns: list[Column], k: int, note: str, primary: Metric
-) -> dict[str, Any]:
+def worst_frames(values: Values | None, metric: Metric, count: int, apart: int) -> list[int]:
+    """The frames of the worst values, at least ``apart`` frames from each other."""
+    known = [(v, k) for k, v in enumerate(values or []) if v is not None]
+    out: list[int] = []
+    for _, k in sorted(known, reverse=metric.better == "lower"):
+        if len(out) < count and all(abs(k - other) >= apart for other in out):
+            out.append(k)
+    return sorted(out)
+
+
+def _row(result: Result, video: VideoAtSize, columns: list[Column], k: int, note: str) -> dict[str, Any]:
+    primary = video.metrics[0]
     place = face_place(columns[0].frames[k], result.plan.detector)
     cells = []
     for c in columns:
@@ -151,28 +164,23 @@ def _row(
                 "value": "" if value is None else f"{primary.title} {value:.3f}",
             }
         )
-    return {
-        "frame": k,
-        "seconds": k / float(view.clip.fps),
-        "note": note,
-        "cells": cells,
-        "face": bool(place),
-    }
+    seconds = k / float(video.clip.fps)
+    return {"frame": k, "seconds": seconds, "note": note, "cells": cells, "face": bool(place)}
 
 
-def _plots(result: Result, view: View, columns: list[Column]) -> list[str]:
-    shown = [c.measured for c in columns if c.measured]
+def _plots(result: Result, video: VideoAtSize, columns: list[Column]) -> list[str]:
+    last_is_frozen = columns[-1].title == result.frozen.title
     out = []
-    for metric in view.metrics[:PLOTTED]:
+    for metric in video.metrics[:PLOTTED]:
         series = [
-            (f"{m.codec.title}, {view.kbps(m):.1f} kbit/s", values)
-            for m in shown
-            if (values := m.values(metric))
+            (f"{c.title}, {c.rate}", values)
+            for c in columns
+            if c.measured and (values := c.measured.values(metric))
         ]
         if series:
-            last = shown[-1].codec is result.frozen
+            title = f"{metric.title}, frame by frame"
             figure = plots.frame_by_frame(
-                series, metric, float(view.clip.fps), f"{metric.title}, frame by frame", frozen_last=last
+                series, metric, float(video.clip.fps), title, frozen_last=last_is_frozen
             )
             out.append(uri("image/svg+xml", rendered(figure, "svg")))
     return out

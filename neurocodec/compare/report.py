@@ -9,17 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import neurocodec
-from neurocodec.compare.figures import (
-    against,
-    frozen_scores,
-    mean_rows,
-    peers_with_curves,
-    point_figures,
-    summary_against,
-)
-from neurocodec.compare.points import Measured, View, shown
-from neurocodec.compare.run import Result
+from neurocodec.compare.figures import against, frozen_scores, mean_rows, point_figures, summary_against
+from neurocodec.compare.measured import MeasuredPoint, VideoAtSize
+from neurocodec.compare.run import Result, Video
 from neurocodec.files.atomic import write_whole
+from neurocodec.measure.metric import Values
 
 FORMAT, VERSION = "neurocodec-compare", 1
 
@@ -51,49 +45,42 @@ def build(result: Result) -> dict[str, Any]:
             for m in plan.metrics
         },
         "summary": {size: _summary(result, size) for size in plan.sizes if result.videos},
-        "videos": [_video(result, k) for k in range(len(result.videos))],
+        "videos": [_video(result, video) for video in result.videos],
         "skipped": [{"path": path, "reason": reason} for path, reason in result.skipped],
         "failures": result.failures,
     }
 
 
-def headline_views(result: Result, size: str) -> list[View]:
-    """The views that figures over all videos are made of: synthetic ones only where there are no others."""
-    views = [v for video in result.videos for v in video.views if v.name == size]
-    return [v for v in views if not v.clip.synthetic] or views
-
-
 def _summary(result: Result, size: str) -> dict[str, Any]:
-    views = headline_views(result, size)
+    """Over all videos at a size, of which synthetic ones only count where there are no others."""
+    every = [video for video in result.all_at_sizes() if video.size == size]
+    videos = [video for video in every if not video.clip.synthetic] or every
     metrics: dict[str, Any] = {}
     for metric in result.plan.metrics:
         peers = {}
-        for peer in peers_with_curves(result):
-            found = [against(v, peer, metric, result.ours.name) for v in views if metric in v.metrics]
+        for peer in result.peers:
+            found = [against(v, peer, metric, result.ours) for v in videos if metric in v.metrics]
             known = [f for f in found if f is not None]
             if known:
                 peers[peer.name] = summary_against(known)
-        frozen = frozen_scores(views, result, metric)
+        frozen = frozen_scores(videos, result.frozen, metric)
         if peers or frozen:
             metrics[metric.name] = {"peers": peers, "frozen": frozen}
     return {
-        "synthetic_only": all(v.clip.synthetic for v in views),
-        "videos": len(views),
-        "synthetic_left_out": sum(v.name == size for video in result.videos for v in video.views)
-        - len(views),
+        "synthetic_only": all(v.clip.synthetic for v in videos),
+        "videos": len(videos),
+        "synthetic_left_out": len(every) - len(videos),
         "metrics": metrics,
-        "rows": mean_rows(views, result),
+        "rows": mean_rows(videos, result),
     }
 
 
-def _video(result: Result, index: int) -> dict[str, Any]:
-    video = result.videos[index]
-    clip = video.views[0].clip
-    path = Path(video.path)
+def _video(result: Result, video: Video) -> dict[str, Any]:
+    clip, path = video.at_sizes[0].clip, Path(video.path)
     return {
         "name": video.name,
         "path": video.path,
-        "frames": video.views[0].shape[0],
+        "frames": clip.shape[0],
         "fps": float(clip.fps),
         "seconds": clip.seconds,
         "synthetic": clip.synthetic,
@@ -104,58 +91,49 @@ def _video(result: Result, index: int) -> dict[str, Any]:
             "video_bytes_of_these_frames": clip.source_bytes,
             "file_bytes": path.stat().st_size if path.is_file() else None,
         },
-        "sizes": {view.name: _view(result, view) for view in video.views},
+        "sizes": {at_size.size: _at_size(result, at_size) for at_size in video.at_sizes},
     }
 
 
-def _view(result: Result, view: View) -> dict[str, Any]:
-    ours = result.ours.name
+def _at_size(result: Result, video: VideoAtSize) -> dict[str, Any]:
+    clip = video.clip
+    ordered = sorted(video.points, key=lambda m: (m.codec.name, video.kbps(m)))
     return {
-        "width": view.width,
-        "height": view.height,
-        "digest": view.clip.digest,
+        "width": clip.width,
+        "height": clip.height,
+        "digest": clip.digest,
         "missing_metrics": {
-            m.name: m.missing(view.width, view.height) for m in result.plan.metrics if m not in view.metrics
+            m.name: m.missing(clip.width, clip.height) for m in result.plan.metrics if m not in video.metrics
         },
-        "points": [
-            point_figures(view, m) for m in sorted(view.points, key=lambda m: (m.codec.name, view.kbps(m)))
-        ],
+        "points": [point_figures(video, m) for m in ordered],
         "against": {
             metric.name: {
                 peer.name: found
-                for peer in peers_with_curves(result)
-                if (found := against(view, peer, metric, ours)) is not None
+                for peer in result.peers
+                if (found := against(video, peer, metric, result.ours)) is not None
             }
-            for metric in view.metrics
+            for metric in video.metrics
         },
         "shown": [
-            {"codec": m.codec.name, "label": m.codec.label(m.point), "frames": _frames(view, m)}
-            for m in shown_points(result, view)
+            {
+                "codec": m.codec.name,
+                "label": m.codec.label(m.point),
+                "frames": {metric.name: _rounded(m.values(metric)) for metric in video.metrics},
+            }
+            for m in shown_points(result, video)
         ],
     }
 
 
-def _frames(view: View, measured: Measured) -> dict[str, list[float | None] | None]:
-    """Per-frame values, six significant digits."""
-    out: dict[str, list[float | None] | None] = {}
-    for metric in view.metrics:
-        values = measured.values(metric)
-        out[metric.name] = values and [None if v is None else float(f"{v:.6g}") for v in values]
-    return out
+def _rounded(values: Values | None) -> Values | None:
+    """Six significant digits."""
+    return values and [None if v is None else float(f"{v:.6g}") for v in values]
 
 
-def shown_points(result: Result, view: View) -> list[Measured]:
+def shown_points(result: Result, video: VideoAtSize) -> list[MeasuredPoint]:
     """Our default, every peer's point at about its rate, and the frozen reference of its bytes."""
-    default = view.default()
-    if default is None:
-        return []
-    found: list[Measured | None] = [default]
-    for peer in result.peers:
-        if peer is result.frozen:
-            budget = default.outcome.bytes
-            found.append(next((m for m in view.of(peer.name) if m.point["budget"] == budget), None))
-        else:
-            found.append(shown(view, peer.name))
+    matches = [video.best_match(peer) for peer in result.peers]
+    found = (video.default(), *matches, video.of_default_bytes(result.frozen))
     return [m for m in found if m is not None]
 
 

@@ -1,24 +1,23 @@
-"""A whole comparison: plan the points, have them done or find them in the cache, hand them to the report."""
+"""A whole comparison: plan the points, have them done or find them in the cache."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from neurocodec.batch.workers import Failure, Workers
-from neurocodec.compare.points import Measured, View, matched_points, view_of
-from neurocodec.compare.store import Store
-from neurocodec.compare.task import Outcome, Task, run_task
+from neurocodec.compare.cache import PointCache
+from neurocodec.compare.coding_job import CodingJob, Outcome, run_job
+from neurocodec.compare.measured import MeasuredPoint, VideoAtSize
 from neurocodec.errors import InputError, NeurocodecError, UnsupportedError, UsageError
 from neurocodec.measure.clips import ClipSource, load_clip
 from neurocodec.measure.metric import Metric
 from neurocodec.peers.codec import Codec, Point
-from neurocodec.peers.ours import Frozen, Ours
+from neurocodec.peers.frozen import Frozen
+from neurocodec.peers.ours import Ours
 from neurocodec.types import Progress
-
-"""Called with points done and points known so far."""
 
 
 @dataclass
@@ -27,7 +26,8 @@ class Plan:
 
     ``sizes`` are those at which the codecs meet: ``model`` (the longer side is the model's) and ``source``.
     ``every``: single-picture metrics look at every n-th frame.  ``fixed``: encode options of
-    ours.  ``detector``: a face detector for the report's crops.
+    ours.  ``detector``: a face detector for the report's crops.  ``force``: do points again that are in the
+    cache.
     """
 
     peers: list[Codec]
@@ -55,10 +55,10 @@ class Plan:
 
 @dataclass
 class Video:
-    """A compared video and its views (one for each size)."""
+    """A compared video, at each of the plan's sizes."""
 
     path: str
-    views: list[View]
+    at_sizes: list[VideoAtSize]
 
     @property
     def name(self) -> str:
@@ -68,36 +68,39 @@ class Video:
 
 @dataclass
 class Result:
-    """Everything a report needs.  ``skipped``: videos and why; ``failures``: points and why."""
+    """Everything a report needs.
+
+    ``peers`` are those that run here; ``missing_peers``, ``missing_metrics`` (by name), ``skipped`` videos
+    and ``failures`` (points) say why.
+    """
 
     plan: Plan
     ours: Ours
     frozen: Frozen
+    peers: list[Codec] = field(default_factory=list)
     videos: list[Video] = field(default_factory=list)
     skipped: list[tuple[str, str]] = field(default_factory=list)
     missing_peers: list[tuple[Codec, str]] = field(default_factory=list)
     missing_metrics: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
-    @property
-    def peers(self) -> list[Codec]:
-        """The peers that run here, the frozen reference last."""
-        absent = {codec.name for codec, _ in self.missing_peers}
-        return [*(p for p in self.plan.peers if p.name not in absent), self.frozen]
+    def all_at_sizes(self) -> list[VideoAtSize]:
+        """Every video at every size."""
+        return [at_size for video in self.videos for at_size in video.at_sizes]
 
 
 def compare(
-    videos: Sequence[Path | str], plan: Plan, store: Store, workers: Workers, progress: Progress
+    videos: Sequence[Path | str], plan: Plan, cache: PointCache, workers: Workers, progress: Progress
 ) -> Result:
-    """Run a comparison; finished points are taken from the store.
+    """Run a comparison; finished points are taken from the cache.
 
     Videos that cannot be used, peers and metrics that are not here, and points that fail are noted in the
-    result.
+    result.  ``progress`` gets the points done and known so far.
 
     Raises:
         UsageError: the plan is impossible.
         UnsupportedError: our model, or every metric, is missing here.
-        OutputError: the store cannot be written.
+        OutputError: the cache cannot be written.
     """
     plan.check()
     ours = Ours(plan.fixed)
@@ -107,93 +110,101 @@ def compare(
         problem = peer.missing()
         if problem:
             result.missing_peers.append((peer, problem))
+        else:
+            result.peers.append(peer)
     for path in videos:
         try:
             result.videos.append(_open(str(path), plan, side))
         except NeurocodecError as error:
             result.skipped.append((str(path), str(error)))
-    views = [view for video in result.videos for view in video.views]
-    for metric in plan.metrics:
-        reasons = [metric.missing(v.width, v.height) for v in views]
-        found = [r for r in reasons if r]
-        if found and len(found) == len(reasons):
-            result.missing_metrics[metric.name] = found[0]
-    if views and len(result.missing_metrics) == len(plan.metrics):
-        reasons_text = "; ".join(f"{name}: {why}" for name, why in result.missing_metrics.items())
-        raise UnsupportedError(f"none of the metrics can be had here: {reasons_text}")
-    runner = _Runner(result, store, workers, progress)
-    real = [p for p in result.peers if p is not result.frozen]
+    _note_missing_metrics(result)
+    at_sizes = result.all_at_sizes()
+    runner = _Runner(result, cache, workers, progress)
     runner.do(
-        (view, codec, point)
-        for view in views
-        for codec in (ours, *real)
-        for point in codec.ladder(view.width, view.height)
+        (at_size, codec, point)
+        for at_size in at_sizes
+        for codec in (ours, *result.peers)
+        for point in codec.ladder(at_size.clip.width, at_size.clip.height)
     )
-    runner.do(
-        (view, codec, point) for view in views for codec in real for point in matched_points(view, codec)
-    )
-    runner.do(
-        (view, result.frozen, {"budget": m.outcome.bytes}) for view in views for m in view.of(ours.name)
-    )
+    runner.do((v, peer, point) for v in at_sizes for peer in result.peers for point in v.between_rungs(peer))
+    runner.do((v, result.frozen, {"budget": m.outcome.bytes}) for v in at_sizes for m in v.of(ours))
     return result
 
 
 def _open(path: str, plan: Plan, side: int) -> Video:
-    views = []
-    for name in plan.sizes:
-        source = ClipSource(path, plan.seconds, side if name == "model" else None)
-        view = view_of(name, source, load_clip(source), plan.metrics)
-        if not view.metrics:
-            raise InputError(f"{path}: none of the metrics can be had at {view.width}x{view.height}")
-        views.append(view)
-    return Video(path, views)
+    at_sizes = []
+    for size in plan.sizes:
+        source = ClipSource(path, plan.seconds, side if size == "model" else None)
+        clip = load_clip(source)
+        usable = [m for m in plan.metrics if m.missing(clip.width, clip.height) is None]
+        if not usable:
+            raise InputError(f"{path}: none of the metrics can be had at {clip.width}x{clip.height}")
+        at_sizes.append(VideoAtSize(size, source, replace(clip, frames=clip.frames[:0]), usable))
+    return Video(path, at_sizes)
+
+
+def _note_missing_metrics(result: Result) -> None:
+    """Metrics that no video can be measured with; raises UnsupportedError if that is all of them."""
+    at_sizes, metrics = result.all_at_sizes(), result.plan.metrics
+    for metric in metrics:
+        reasons = [metric.missing(v.clip.width, v.clip.height) for v in at_sizes]
+        if reasons and all(reasons):
+            result.missing_metrics[metric.name] = str(reasons[0])
+    if at_sizes and len(result.missing_metrics) == len(metrics):
+        reasons_text = "; ".join(f"{name}: {why}" for name, why in result.missing_metrics.items())
+        raise UnsupportedError(f"none of the metrics can be had here: {reasons_text}")
 
 
 class _Runner:
-    """Does points and puts them into their views."""
+    """Does points and puts them where they belong."""
 
-    def __init__(self, result: Result, store: Store, workers: Workers, progress: Progress) -> None:
-        self._result, self._store, self._workers, self._progress = result, store, workers, progress
+    def __init__(self, result: Result, cache: PointCache, workers: Workers, progress: Progress) -> None:
+        self._result, self._cache, self._workers, self._progress = result, cache, workers, progress
         self._done = self._total = 0
 
-    def do(self, wanted: Iterable[tuple[View, Codec, Point]]) -> None:
+    def do(self, wanted: Iterable[tuple[VideoAtSize, Codec, Point]]) -> None:
         plan = self._result.plan
-        entries: list[tuple[View, Codec, Point, Outcome, list[Metric]]] = []
-        for view, codec, point in wanted:
-            key = self._store.key(view.clip.digest, codec, point)
-            known = None if plan.force else self._store.load(key, plan.every)
-            outcome = known or Outcome()
-            lacking = [m for m in view.metrics if m.identity() not in outcome.values]
+        entries: list[tuple[VideoAtSize, Codec, Point, Outcome]] = []
+        jobs = []
+        for at_size, codec, point in wanted:
+            key = self._cache.key(at_size.clip.digest, codec, point)
+            known = None if plan.force else self._cache.load(key, plan.every)
+            before = known or Outcome()
+            lacking = tuple(m for m in at_size.metrics if m.identity() not in before.values)
             if known and not lacking:
-                self._accept(view, codec, point, outcome)
-            else:
-                entries.append((view, codec, point, outcome, lacking))
-        self._total += len(entries)
+                self._accept(at_size, codec, point, known)
+                continue
+            entries.append((at_size, codec, point, before))
+            jobs.append(
+                CodingJob(
+                    at_size.source, at_size.clip.digest, codec, point, lacking, plan.every, plan.threads,
+                    before.stream or None, codec.identity(point),
+                )
+            )  # fmt: skip
+        self._total += len(jobs)
         self._progress(self._done, self._total)
-        tasks = [
-            Task(
-                view.source, view.clip.digest, codec, point, tuple(lacking), plan.every, plan.threads,
-                outcome.stream or None, codec.identity(point),
-            )
-            for view, codec, point, outcome, lacking in entries
-        ]  # fmt: skip
-        for index, done in self._workers.run(run_task, tasks):
-            view, codec, point, before, _ = entries[index]
+        for index, found in self._workers.run(run_job, jobs):
             self._done += 1
             self._progress(self._done, self._total)
-            what = f"{Path(view.source.path).name}, {codec.title}, {codec.label(point)}"
-            if isinstance(done, Failure) or done.error:
-                reason = done.reason if isinstance(done, Failure) else done.error
-                self._result.failures.append(f"{what}: {reason}")
-                continue
-            self._result.failures += [f"{what}: {name}: {why}" for name, why in done.failed.items()]
-            if before.stream:
-                done.encode_seconds = before.encode_seconds
-            done.values = {**before.values, **done.values}
-            self._store.save(self._store.key(view.clip.digest, codec, point), done, plan.every)
-            self._accept(view, codec, point, done)
+            self._finish(*entries[index], found)
 
-    def _accept(self, view: View, codec: Codec, point: Point, outcome: Outcome) -> None:
+    def _finish(
+        self, at_size: VideoAtSize, codec: Codec, point: Point, before: Outcome, found: Outcome | Failure
+    ) -> None:
+        what = f"{Path(at_size.source.path).name}, {codec.title}, {codec.label(point)}"
+        if isinstance(found, Failure) or found.error:
+            reason = found.reason if isinstance(found, Failure) else found.error
+            self._result.failures.append(f"{what}: {reason}")
+            return
+        self._result.failures += [f"{what}: {name}: {why}" for name, why in found.failed.items()]
+        if before.stream:
+            found.encode_seconds = before.encode_seconds
+        found.values = {**before.values, **found.values}
+        key = self._cache.key(at_size.clip.digest, codec, point)
+        self._cache.save(key, found, self._result.plan.every)
+        self._accept(at_size, codec, point, found)
+
+    def _accept(self, at_size: VideoAtSize, codec: Codec, point: Point, outcome: Outcome) -> None:
         ours = self._result.ours
         default = codec is ours and point == ours.default()
-        view.points.append(Measured(codec, point, outcome, default))
+        at_size.points.append(MeasuredPoint(codec, point, outcome, default))

@@ -19,18 +19,24 @@ Detector = Callable[[NDArray[np.uint8]], list[Box]]
 _DETECTION_SIDE = 480
 
 
-def _haar() -> Detector:
-    """OpenCV's frontal-face cascade (Viola and Jones, CVPR 2001)."""
+@lru_cache(maxsize=1)
+def _cascade() -> cv2.CascadeClassifier:
     folder = Path(cv2.__file__).parent / "data"
-    cascade = cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_default.xml"))
+    return cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_default.xml"))
 
-    def detect(picture: NDArray[np.uint8]) -> list[Box]:
-        grey = cv2.equalizeHist(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
-        least = max(24, min(grey.shape) // 8)
-        found = cascade.detectMultiScale(grey, 1.1, 5, minSize=(least, least))
-        return [tuple(float(v) for v in box) for box in found]  # type: ignore[misc]
 
-    return detect
+def frontal_faces(grey: NDArray[np.uint8], least: int) -> list[Box]:
+    """Boxes of at least ``least`` pixels a side around the frontal faces of a grey picture (H,W).
+
+    By OpenCV's cascade (Viola and Jones, CVPR 2001).
+    """
+    found = _cascade().detectMultiScale(grey, 1.1, 5, minSize=(least, least))
+    return [tuple(float(v) for v in box) for box in found]  # type: ignore[misc]
+
+
+def _haar(picture: NDArray[np.uint8]) -> list[Box]:
+    grey = cv2.equalizeHist(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+    return frontal_faces(grey, max(24, min(grey.shape) // 8))
 
 
 def _face_alignment() -> Detector | None:
@@ -55,7 +61,7 @@ def _face_alignment() -> Detector | None:
 
 @lru_cache(maxsize=1)
 def _default_detector() -> Detector:
-    return _face_alignment() or _haar()
+    return _face_alignment() or _haar
 
 
 def find_faces(picture: NDArray[np.uint8], detector: Detector | None = None) -> list[Box]:

@@ -1,23 +1,24 @@
-"""Face metrics: do landmarks lie where they were, is it the same person?  With networks a user has."""
+"""Face metrics: do facial landmarks lie where they were, is it the same person?"""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from fractions import Fraction
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from neurocodec.errors import InputError
+from neurocodec.faces.tracker import FaceTracker, compared, error_of
+from neurocodec.faces.yunet import largest_face
 from neurocodec.measure.clips import Frames
 from neurocodec.measure.metric import Metric, Values, file_digest
 from neurocodec.models.files import DEFAULT_LANDMARKS, ModelDescription, installed
+from neurocodec.models.landmark_engine import LandmarkEngine, Points
 from neurocodec.types import Picture
 
-Points = NDArray[np.float32]
 CHIP = 150
 CHIP_POINTS = np.array([(47.3, 42.2), (102.7, 42.2), (75, 76.3), (51.1, 99.6), (98.9, 99.6)], np.float32)
 """Where eyes, nose and mouth corners lie in the identity network's chip."""
@@ -28,60 +29,38 @@ _BLOCKS, _DOWN = 14, {3, 7, 10, 13}
 _MEAN = (122.782, 117.001, 104.298)
 
 
-@lru_cache(maxsize=2)
-def _detector(path: str) -> Any:
-    try:
-        return cv2.FaceDetectorYN.create(path, "", (320, 320), 0.6)
-    except cv2.error:
-        raise InputError(f"{path} is not a YuNet face detector") from None
-
-
-def find_face(picture: Picture, detector: str) -> tuple[NDArray[np.float32], Points] | None:
-    """Box (x, y, w, h) and five points (5,2) (eyes, nose, mouth corners) of the largest face, in pixels."""
-    height, width = picture.shape[:2]
-    scale = min(1.0, 320 / max(height, width))
-    small = cv2.resize(picture, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
-    network = _detector(detector)
-    network.setInputSize((small.shape[1], small.shape[0]))
-    _, faces = network.detect(np.ascontiguousarray(small[..., ::-1]))
-    if faces is None:
-        return None
-    face = max(faces, key=lambda f: f[2] * f[3]).astype(np.float32) / scale
-    return face[:4], face[4:14].reshape(5, 2)
-
-
 class FaceMetric(Metric):
-    """A metric of the face; frames in whose source none is found have no value."""
+    """A metric of the face; frames in whose source none is found have no value.
 
-    @abstractmethod
-    def _network(self) -> str | None:
-        """The file of the network it needs, if there is one."""
+    It needs YuNet and a network of its own: the ``file`` of :class:`MetricFiles` that ``option`` names.
+    """
 
-    option = ""
+    option: ClassVar[str]
+    file: ClassVar[str]
+
+    @property
+    def network(self) -> str | None:
+        """The file of the metric's own network, if a user gave one."""
+        found: str | None = getattr(self.files, self.file)
+        return found
 
     def missing(self, width: int, height: int) -> str | None:
-        lacking = [
-            f"{option} FILE"
-            for option, file in (
-                (self.option, self._network()),
-                ("--face-detector", self.files.face_detector),
-            )
-            if file is None
-        ]
+        needed = {self.option: self.network, "--face-detector": self.files.face_detector}
+        lacking = [f"{option} FILE" for option, file in needed.items() if file is None]
         return f"no network: give {' and '.join(lacking)}" if lacking else None
 
     def identity(self) -> str:
-        return f"{self.name} {file_digest(self._network())} {file_digest(self.files.face_detector)}"
+        return f"{self.name} {file_digest(self.network)} {file_digest(self.files.face_detector)}"
 
     @abstractmethod
     def pair(self, source: Picture, decoded: Picture, box: NDArray[np.float32], points: Points) -> float:
         """The value of a frame whose source has a face in ``box`` with five ``points``."""
 
-    def measure(self, source: Frames, decoded: Frames, fps: Fraction, every: int) -> Values:
+    def measure(self, source: Frames, decoded: Frames, every: int) -> Values:
         assert self.files.face_detector
         out: Values = []
         for k, (a, b) in enumerate(zip(source, decoded, strict=True)):
-            face = find_face(a, self.files.face_detector) if k % every == 0 else None
+            face = largest_face(a, self.files.face_detector) if k % every == 0 else None
             out.append(self.pair(a, b, *face) if face else None)
         return out
 
@@ -95,21 +74,18 @@ def _landmark_network(path: str) -> Any:
 
 
 class LandmarkError(FaceMetric):
-    """Distance of face landmarks."""
+    """Distance of facial landmarks."""
 
     name, title, better = "landmarks", "landmark error (%)", "lower"
     explained = (
         "mean distance of the landmarks found in the decoded and in the source's frame (MediaPipe's 468 with "
         "--landmark-net, else neurocodec's own 68), in per cent of the distance of the outer eye corners"
     )
-    option = "--landmark-net"
-
-    def _network(self) -> str | None:
-        return self.files.landmarks
+    option, file = "--landmark-net", "landmarks"
 
     def _own(self) -> ModelDescription | None:
         """Our own landmark network, where no other one is named."""
-        if self.files.landmarks is not None:
+        if self.network is not None:
             return None
         return next((m for m in installed() if m.name == DEFAULT_LANDMARKS and m.kind == "landmarks"), None)
 
@@ -120,34 +96,17 @@ class LandmarkError(FaceMetric):
         own = self._own()
         return f"{self.name} {own.hash}" if own else super().identity()
 
-    def measure(self, source: Frames, decoded: Frames, fps: Fraction, every: int) -> Values:
+    def measure(self, source: Frames, decoded: Frames, every: int) -> Values:
         own = self._own()
         if own is None:
-            return super().measure(source, decoded, fps, every)
-        from neurocodec.faces.tracker import FaceTracker, compared, error_of
-        from neurocodec.models.landmark_engine import LandmarkEngine
-
-        engine, out = LandmarkEngine(own), Values()
+            return super().measure(source, decoded, every)
+        engine = LandmarkEngine(own)
         tracker = FaceTracker(engine)
-        for k in range(0, len(source)):
-            face = tracker.update(source[k]) if k % every == 0 else None
-            out.append(error_of(*compared(engine, decoded[k], source[k], face)) if face else None)
+        out: Values = []
+        for k, (a, b) in enumerate(zip(source, decoded, strict=True)):
+            face = tracker.update(a) if k % every == 0 else None
+            out.append(error_of(*compared(engine, b, a, face)) if face else None)
         return out
-
-    def _points(self, picture: Picture, corners: Points) -> Points:
-        assert self.files.landmarks
-        side = _LANDMARK_SIDE
-        target = np.array([(0, 0), (side, 0), (0, side)], np.float32)
-        crop = cv2.warpAffine(
-            picture, cv2.getAffineTransform(corners, target), (side, side), borderMode=cv2.BORDER_REPLICATE
-        )
-        network = _landmark_network(self.files.landmarks)
-        network.setInput(crop[None].transpose(0, 3, 1, 2).astype(np.float32) / 255)
-        outputs = network.forward(network.getUnconnectedOutLayersNames())
-        best = max(outputs, key=np.size)
-        if best.size != 3 * 468:
-            raise InputError(f"{self.files.landmarks} does not give 468 landmarks")
-        return np.asarray(best.reshape(468, 3)[:, :2], np.float32)
 
     def pair(self, source: Picture, decoded: Picture, box: NDArray[np.float32], points: Points) -> float:
         x, y, w, h = box
@@ -156,6 +115,22 @@ class LandmarkError(FaceMetric):
         a, b = (self._points(p, corners) for p in (source, decoded))
         eyes = float(np.linalg.norm(a[_OUTER_EYES[0]] - a[_OUTER_EYES[1]]))
         return 100 * float(np.linalg.norm(a - b, axis=1).mean()) / max(eyes, 1.0)
+
+    def _points(self, picture: Picture, corners: Points) -> Points:
+        """MediaPipe's landmarks (468,2) in the square of which three ``corners`` (3,2) are given."""
+        assert self.network
+        side = _LANDMARK_SIDE
+        target = np.array([(0, 0), (side, 0), (0, side)], np.float32)
+        crop = cv2.warpAffine(
+            picture, cv2.getAffineTransform(corners, target), (side, side), borderMode=cv2.BORDER_REPLICATE
+        )
+        network = _landmark_network(self.network)
+        network.setInput(crop[None].transpose(0, 3, 1, 2).astype(np.float32) / 255)
+        outputs = network.forward(network.getUnconnectedOutLayersNames())
+        best = max(outputs, key=np.size)
+        if best.size != 3 * 468:
+            raise InputError(f"{self.network} does not give 468 landmarks")
+        return np.asarray(best.reshape(468, 3)[:, :2], np.float32)
 
 
 @lru_cache(maxsize=2)
@@ -208,16 +183,13 @@ class Identity(FaceMetric):
         "Euclidean distance of dlib's face descriptors of the decoded and the source's frame, aligned by the "
         "source's five points; below 0.6 dlib calls two faces the same person"
     )
-    option = "--identity-net"
-
-    def _network(self) -> str | None:
-        return self.files.identity
+    option, file = "--identity-net", "identity"
 
     def pair(self, source: Picture, decoded: Picture, box: NDArray[np.float32], points: Points) -> float:
-        assert self.files.identity
+        assert self.network
         from skimage.transform import estimate_transform
 
         matrix = estimate_transform("similarity", points, CHIP_POINTS).params[:2]
         chips = np.stack([cv2.warpAffine(p, matrix, (CHIP, CHIP)) for p in (source, decoded)])
-        a, b = embed(chips, _identity_weights(self.files.identity))
+        a, b = embed(chips, _identity_weights(self.network))
         return float(np.linalg.norm(a - b))

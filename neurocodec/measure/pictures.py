@@ -1,65 +1,102 @@
-"""Distances between pictures: PSNR, SSIM, and LPIPS where a user has its weights."""
+"""Metrics of pictures that need no network of a user's: PSNR, SSIM, MS-SSIM, and flicker."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import ClassVar
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from neurocodec.errors import InputError
+from neurocodec.measure.clips import Frames
+from neurocodec.measure.metric import Metric, PictureMetric, Values
 from neurocodec.types import Picture
 
 
-def psnr(a: Picture, b: Picture) -> float:
-    """Peak signal-to-noise ratio of 8-bit RGB pictures in dB, at most 100."""
+def psnr(a: NDArray[np.generic], b: NDArray[np.generic]) -> float:
+    """Peak signal-to-noise ratio of all samples together (levels 0 to 255), in dB, at most 100."""
     mse = float(np.mean((a.astype(np.float32) - b.astype(np.float32)) ** 2))
     return 100.0 if mse < 1e-5 else float(10 * np.log10(255**2 / mse))
 
 
 def ssim(a: Picture, b: Picture) -> float:
     """Structural similarity of luma (Wang et al., IEEE TIP 2004; Gaussian window, sigma 1.5)."""
-    import cv2
     from skimage.metrics import structural_similarity
 
     grey = [cv2.cvtColor(x, cv2.COLOR_RGB2GRAY) for x in (a, b)]
     return float(structural_similarity(*grey, gaussian_weights=True, sigma=1.5, use_sample_covariance=False))
 
 
-class Lpips:
-    """LPIPS with AlexNet, v0.1 (Zhang et al., CVPR 2018).
+def luma(picture: Picture) -> NDArray[np.float32]:
+    """Y' of BT.601 in [0,255], not rounded."""
+    return np.asarray(cv2.cvtColor(picture.astype(np.float32), cv2.COLOR_RGB2GRAY))
 
-    Args:
-        weights: safetensors with ``conv1..5`` and ``lin0..4`` (weights and biases).
-    """
 
-    def __init__(self, weights: Path) -> None:
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
+class PsnrRgb(PictureMetric):
+    """PSNR over the three channels together."""
 
-        try:
-            self._w = load_file(weights)
-            self._w["lin4.weight"]
-        except (OSError, SafetensorError, KeyError):
-            raise InputError(f"{weights} does not hold LPIPS weights") from None
+    name, title, better = "psnr_rgb", "PSNR RGB (dB)", "higher"
+    explained = "10 log10(255^2 / mean squared error of R, G and B), mean of the frames' dB"
 
-    def __call__(self, a: Picture, b: Picture) -> float:
-        """Distance of two pictures (H,W,3), 0 = equal."""
+    def one(self, source: Picture, decoded: Picture) -> float:
+        return psnr(source, decoded)
+
+
+class PsnrY(PictureMetric):
+    """PSNR of luma."""
+
+    name, title, better = "psnr_y", "PSNR Y (dB)", "higher"
+    explained = "of BT.601 luma, at most 100 dB, mean of the frames' dB"
+
+    def one(self, source: Picture, decoded: Picture) -> float:
+        return psnr(luma(source), luma(decoded))
+
+
+class Ssim(PictureMetric):
+    """Structural similarity of luma."""
+
+    name, title, better = "ssim", "SSIM", "higher"
+    explained = "of luma, Gaussian window of sigma 1.5 (Wang et al., 2004), scikit-image"
+
+    def one(self, source: Picture, decoded: Picture) -> float:
+        return ssim(source, decoded)
+
+
+class MsSsim(PictureMetric):
+    """Multi-scale structural similarity of luma."""
+
+    name, title, better = "ms_ssim", "MS-SSIM", "higher"
+    explained = "of luma at five scales (Wang et al., 2003), pytorch-msssim"
+    SMALLEST: ClassVar[int] = 161
+
+    def missing(self, width: int, height: int) -> str | None:
+        if min(width, height) < self.SMALLEST:
+            return f"its five scales need at least {self.SMALLEST} pixels a side, this is {width}x{height}"
+        return None
+
+    def one(self, source: Picture, decoded: Picture) -> float:
         import torch
-        from torch.nn import functional as F
+        from pytorch_msssim import ms_ssim
 
-        w = self._w
-        shift = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
-        scale = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
+        pair = [torch.from_numpy(luma(x))[None, None] for x in (source, decoded)]
         with torch.inference_mode():
-            x = torch.from_numpy(np.stack([a, b])).permute(0, 3, 1, 2).float() / 127.5 - 1
-            x = (x - shift) / scale
-            total = 0.0
-            for k in range(1, 6):
-                if k in (2, 3):
-                    x = F.max_pool2d(x, 3, 2)
-                stride, padding = (4, 2) if k == 1 else (1, 2 if k == 2 else 1)
-                x = F.relu(F.conv2d(x, w[f"conv{k}.weight"], w[f"conv{k}.bias"], stride, padding))
-                n = x / (x.pow(2).sum(1, keepdim=True).sqrt() + 1e-10)
-                d = (n[:1] - n[1:]) ** 2 * w[f"lin{k - 1}.weight"].view(1, -1, 1, 1)
-                total += float(d.sum(1).mean())
-        return total
+            return float(ms_ssim(*pair, data_range=255))
+
+
+class Flicker(Metric):
+    """Change between frames that the source does not have, or has and is missing."""
+
+    name, title, better = "flicker", "flicker (levels)", "lower"
+    explained = (
+        "mean over pixels of |(y[t]-y[t-1]) - (s[t]-s[t-1])| in luma levels, decoded y against source s; "
+        "0 = changes exactly like the source"
+    )
+
+    def measure(self, source: Frames, decoded: Frames, every: int) -> Values:
+        out: Values = [None]
+        before = luma(source[0]) - luma(decoded[0])
+        for a, b in zip(source[1:], decoded[1:], strict=True):
+            now = luma(a) - luma(b)
+            out.append(float(np.abs(now - before).mean()))
+            before = now
+        return out

@@ -46,6 +46,11 @@ def listing(what: str) -> str:
     return run(f"-{what}").decode(errors="replace") if program() else ""
 
 
+def version() -> str:
+    """The program's name and version in a few words; empty without the program."""
+    return " ".join(listing("version").split()[:3])
+
+
 def lacks(kind: str, name: str) -> str | None:
     """Why an encoder or filter is not at hand; None when it is."""
     if program() is None:

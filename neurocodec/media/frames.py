@@ -1,15 +1,31 @@
-"""The upright pictures of a video, one after the other."""
+"""The upright pictures of a video, one after the other, without its sound."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from neurocodec.errors import InputError
+from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader
-from neurocodec.media.types import AudioPacket
-from neurocodec.types import Picture
+from neurocodec.media.types import VideoInfo
+from neurocodec.types import Picture, Pictures
+
+
+@contextmanager
+def open_video(source: Any, threads: int = 0) -> Iterator[tuple[VideoInfo, Iterator[VideoPicture]]]:
+    """The facts of a video and its decoded pictures; ``threads``: of the decoder, 0 for automatic.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with MediaReader(source, audio=False, threads=threads) as reader:
+        yield reader.video, (item for item in reader if isinstance(item, VideoPicture))
 
 
 def read_frames(source: Any, seconds: float | None = None) -> Iterator[tuple[float, Picture]]:
@@ -19,14 +35,22 @@ def read_frames(source: Any, seconds: float | None = None) -> Iterator[tuple[flo
         InputError: it cannot be read or has no picture.
     """
     first: int | None = None
-    with MediaReader(source, audio=False) as reader:
-        for item in reader:
-            if isinstance(item, AudioPacket):
-                continue
-            first = item.pts if first is None else first
-            time = float((item.pts - first) * reader.video.time_base)
+    with open_video(source) as (video, pictures):
+        for picture in pictures:
+            first = picture.pts if first is None else first
+            time = float((picture.pts - first) * video.time_base)
             if seconds is not None and time >= seconds:
                 break
-            yield time, item.to_rgb()
+            yield time, picture.to_rgb()
     if first is None:
         raise InputError(f"{Path(str(source)).name} has no picture that can be decoded")
+
+
+def read_squeezed(source: Any, side: int, count: int) -> Pictures:
+    """The first pictures of a video, at most ``count``, squeezed into squares (n,side,side,3).
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with open_video(source) as (_, pictures):
+        return np.stack([picture.to_rgb(side, side) for picture in islice(pictures, count)])

@@ -24,7 +24,7 @@ class Coded:
     @property
     def size(self) -> int:
         """Bytes that count."""
-        return sum(len(p) for p in self.packets)
+        return sum(map(len, self.packets))
 
 
 def finest(codec: Codec, frames: Frames, fps: Fraction, budget: int, rung: Point, coarsest: int) -> Coded:
@@ -40,11 +40,8 @@ def finest(codec: Codec, frames: Frames, fps: Fraction, budget: int, rung: Point
         point = {**rung, codec.varied: level}
         return Coded(point, codec.encode(frames, fps, point))
 
-    best, level = coded(coarsest), coarsest
-    if best.size > budget:
-        return best
-    too_fine = -1
-    while level - too_fine > 1:
+    best, level, too_fine = coded(coarsest), coarsest, -1
+    while best.size <= budget and level - too_fine > 1:
         tried = max(level - _STRIDE, too_fine + 1) if too_fine < 0 else (level + too_fine) // 2
         found = coded(tried)
         if found.size <= budget:
@@ -66,18 +63,13 @@ def within(codec: Codec, frames: Frames, fps: Fraction, budget: int) -> list[Cod
     reason = codec.missing()
     if reason or not codec.varied:
         raise UnsupportedError(f"{codec.title}: {reason or 'its rate cannot be chosen'}")
-    ladder = codec.ladder(frames.shape[2], frames.shape[1])
-    rungs = {p["scale"]: p for p in ladder}
-    coarsest = {s: max(p[codec.varied] for p in ladder if p["scale"] == s) for s in rungs}
+    coarsest: dict[int, Point] = {}
+    for point in sorted(codec.ladder(frames.shape[2], frames.shape[1]), key=lambda p: p[codec.varied]):
+        coarsest[point["scale"]] = point
 
-    def search(scale: int) -> Coded:
-        return finest(codec, frames, fps, budget, rungs[scale], coarsest[scale])
+    def search(rung: Point) -> Coded:
+        return finest(codec, frames, fps, budget, rung, rung[codec.varied])
 
-    with ThreadPoolExecutor(min(threads.cores(), len(rungs))) as pool:
-        found = list(pool.map(search, rungs))
+    with ThreadPoolExecutor(min(threads.cores(), len(coarsest))) as pool:
+        found = list(pool.map(search, coarsest.values()))
     return [c for c in found if c.size <= budget] or [min(found, key=lambda c: c.size)]
-
-
-def decoded(codec: Codec, coded: Coded, frames: Frames, fps: Fraction) -> Frames:
-    """Its frames (N,H,W,3), at the size of ``frames``."""
-    return codec.decode(coded.packets, frames.shape, fps, coded.point)

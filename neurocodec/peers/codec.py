@@ -9,25 +9,15 @@ from abc import ABC, abstractmethod
 from fractions import Fraction
 from typing import Any, ClassVar
 
-import cv2
-import numpy as np
-
 from neurocodec.errors import DamagedFileError
 from neurocodec.measure.clips import Frames
 
 Point = dict[str, Any]
 """One rung of a codec's ladder: what it varies, as JSON values.  ``scale`` divides both sides."""
 
-SMALLEST_SIDE = 128
-"""Peers are also tried at 1/2, 1/4... of the size while the longer side keeps at least this many pixels."""
-
 
 class Codec(ABC):
-    """One codec of a comparison.
-
-    ``name`` is what ``--against`` takes, ``title`` what a reader sees, ``settings`` every setting that is
-    not the class's default, as a documented string each.
-    """
+    """One codec of a comparison: ``name`` is what ``--against`` takes, ``title`` what a reader sees."""
 
     name: ClassVar[str]
     title: ClassVar[str]
@@ -44,7 +34,7 @@ class Codec(ABC):
 
     @abstractmethod
     def settings(self) -> dict[str, str]:
-        """Every setting, with its value and reason."""
+        """Every setting that is not the encoder's default, as text, and what is counted."""
 
     @abstractmethod
     def ladder(self, width: int, height: int) -> list[Point]:
@@ -60,7 +50,7 @@ class Codec(ABC):
 
     @abstractmethod
     def decode(self, packets: list[bytes], shape: tuple[int, ...], fps: Fraction, point: Point) -> Frames:
-        """The frames (N,H,W,3) of coded packets.
+        """The frames, of shape (N,H,W,3), of coded packets.
 
         Raises:
             NeurocodecError: they cannot be decoded.
@@ -77,28 +67,10 @@ class Codec(ABC):
         text = json.dumps([self.name, self.version(), self.settings(), point], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
-
-def scales(width: int, height: int) -> list[int]:
-    """The divisors of the size at which a peer is tried."""
-    out = [1]
-    while max(width, height) // (2 * out[-1]) >= SMALLEST_SIDE:
-        out.append(2 * out[-1])
-    return out
-
-
-def shrink(frames: Frames, scale: int) -> Frames:
-    """Frames at 1/scale of their size (even sides), by area averaging."""
-    if scale == 1:
-        return frames
-    width, height = (max(2, 2 * round(side / scale / 2)) for side in (frames.shape[2], frames.shape[1]))
-    return np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in frames])
-
-
-def enlarge(frames: Frames, width: int, height: int) -> Frames:
-    """Frames at a larger size, by Lanczos interpolation (8x8)."""
-    if frames.shape[1:3] == (height, width):
-        return frames
-    return np.stack([cv2.resize(f, (width, height), interpolation=cv2.INTER_LANCZOS4) for f in frames])
+    def check_count(self, found: int, expected: int) -> None:
+        """Raises DamagedFileError where decoding gave another number of frames than was coded."""
+        if found != expected:
+            raise DamagedFileError(f"{self.title} gave {found} frames for {expected}")
 
 
 def pack(packets: list[bytes]) -> bytes:
@@ -114,11 +86,9 @@ def unpack(data: bytes) -> list[bytes]:
     """
     out, at = [], 0
     while at < len(data):
-        if at + 4 > len(data):
-            raise DamagedFileError("a stored stream is cut off")
-        (length,) = struct.unpack_from("<I", data, at)
+        length = int.from_bytes(data[at : at + 4], "little")
         out.append(data[at + 4 : at + 4 + length])
         at += 4 + length
-        if len(out[-1]) != length:
-            raise DamagedFileError("a stored stream is cut off")
+    if at > len(data):
+        raise DamagedFileError("a stored stream is cut off")
     return out

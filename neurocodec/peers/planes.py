@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from neurocodec.measure.clips import Frames
 from neurocodec.references.ycbcr import planes_to_rgb, rgb_to_planes
@@ -12,16 +15,10 @@ from neurocodec.types import Picture
 
 def from_frame(frame: av.VideoFrame) -> Picture:
     """The RGB picture of a decoded frame, 8 or 10 bits a sample, 4:2:0."""
-    planes = []
-    deep = frame.format.name.startswith("yuv420p10")
-    for plane in frame.planes:
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)  # type: ignore[call-overload]
-        if deep:
-            words = np.minimum(rows.view("<u2")[: plane.height, : plane.width], 1021)
-            planes.append(((words + 2) >> 2).astype(np.uint8))
-        else:
-            planes.append(rows[: plane.height, : plane.width])
-    return planes_to_rgb(planes[0], planes[1], planes[2])
+    samples: Any = frame.to_ndarray()
+    if samples.dtype == np.uint16:
+        samples = ((np.minimum(samples, 1021) + 2) >> 2).astype(np.uint8)
+    return _to_rgb(samples.ravel(), frame.width, frame.height)
 
 
 def to_raw(frames: Frames) -> bytes:
@@ -30,14 +27,14 @@ def to_raw(frames: Frames) -> bytes:
 
 
 def from_raw(data: bytes, width: int, height: int) -> Frames:
-    """Inverse of :func:`to_raw`."""
-    size, quarter = width * height, width * height // 4
-    out = []
-    for at in range(0, len(data) - size - 2 * quarter + 1, size + 2 * quarter):
-        y, cb, cr = (
-            np.frombuffer(data, np.uint8, n, at + o)
-            for n, o in ((size, 0), (quarter, size), (quarter, size + quarter))
-        )
-        half = height // 2, width // 2
-        out.append(planes_to_rgb(y.reshape(height, width), cb.reshape(half), cr.reshape(half)))
-    return np.stack(out) if out else np.zeros((0, height, width, 3), np.uint8)
+    """Inverse of :func:`to_raw`; what is left of a frame that is cut off is ignored."""
+    size = width * height * 3 // 2
+    samples = np.frombuffer(data, np.uint8, len(data) // size * size).reshape(-1, size)
+    return np.array([_to_rgb(s, width, height) for s in samples], np.uint8).reshape(-1, height, width, 3)
+
+
+def _to_rgb(samples: NDArray[np.uint8], width: int, height: int) -> Picture:
+    """The picture of the samples of Y, Cb and Cr, one plane after the other."""
+    y, cb, cr = np.split(samples, (width * height, width * height * 5 // 4))
+    half = height // 2, width // 2
+    return planes_to_rgb(y.reshape(height, width), cb.reshape(half), cr.reshape(half))

@@ -13,7 +13,7 @@ from clips import cut
 from command_line import run
 from places import SAMPLES
 
-from neurocodec.batch.folder import check, find_sources, run_batch, targets
+from neurocodec.batch.folder import find_sources, output_names, run_batch
 from neurocodec.errors import InputError, NeurocodecError, UsageError
 from neurocodec.option_text import decode_settings, encode_settings
 from neurocodec.options import DecodeOptions, EncodeOptions
@@ -29,6 +29,9 @@ class Here:
         for index, task in enumerate(tasks):
             self.tasks += 1
             yield index, function(task)
+
+    def threads_each(self, tasks: int | None = None) -> int:
+        return 1
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +58,7 @@ def test_there_and_back_with_resume(folder: Path, tmp_path: Path) -> None:
     assert [Path(p).name for p, _ in first.failed] == ["broken.mkv"]
     assert "not a media file" in first.failed[0][1]
     with pytest.raises(NeurocodecError, match="1 of 3 files failed"):
-        check(first)
+        first.check()
     assert (coded / "a.nfc").is_file() and (coded / "sub" / "b.nfc").is_file()
 
     second_workers = Here()
@@ -66,7 +69,7 @@ def test_there_and_back_with_resume(folder: Path, tmp_path: Path) -> None:
     assert (coded / "a.nfc").stat().st_mtime_ns == before
 
     decoded = run_batch("decode", coded, back, DecodeOptions(size="model"), Here())
-    check(decoded)
+    decoded.check()
     assert (back / "a.mp4").is_file() and (back / "sub" / "b.mp4").is_file()
 
 
@@ -113,7 +116,7 @@ def test_a_truncated_file_is_a_failure_every_time(folder: Path, tmp_path: Path) 
 
 def test_names(tmp_path: Path) -> None:
     sources = [tmp_path / n for n in ("a.mp4", "a.mkv", "b.mp4", "sub/a.mp4")]
-    named = [str(t) for t in targets(sources, tmp_path, "encode").values()]
+    named = [str(t) for t in output_names(sources, tmp_path, "encode").values()]
     assert named == ["a.mp4.nfc", "a.mkv.nfc", "b.nfc", "sub/a.nfc"]
 
 

@@ -89,7 +89,8 @@ def test_a_deadly_task_ends_as_a_failure_on_dask(cluster: Any) -> None:
 
 
 def test_a_folder_on_dask(cluster: Any, tmp_path: Path) -> None:
-    from conftest import SAMPLES, cut
+    from clips import cut
+    from places import SAMPLES
 
     from neurocodec.batch.folder import run_batch
     from neurocodec.options import EncodeOptions

@@ -13,14 +13,15 @@ from clips import cut
 from places import SAMPLES
 
 from neurocodec.compare import report, terminal
+from neurocodec.compare.cache import PointCache
+from neurocodec.compare.coding_job import CodingJob, run_job
 from neurocodec.compare.figures import against, summary_against
 from neurocodec.compare.html import write_report
-from neurocodec.compare.points import matched_points, shown
 from neurocodec.compare.run import Plan, Result, compare
-from neurocodec.compare.store import Store
 from neurocodec.errors import UsageError
 from neurocodec.measure.clips import ClipSource, load_clip
 from neurocodec.measure.metric import MetricFiles
+from neurocodec.measure.registry import METRICS as KNOWN_METRICS
 from neurocodec.peers import registry
 from neurocodec.peers.codec import Codec, Point
 from neurocodec.peers.ours import LADDERS
@@ -39,14 +40,17 @@ class Here:
             self.tasks.append(task)
             yield index, function(task)
 
+    def threads_each(self, tasks: int | None = None) -> int:
+        return 1
+
 
 def plan(*peers: str, metrics: Sequence[str] = METRICS, **options: Any) -> Plan:
     codecs: list[Codec] = [registry.CODECS[name]() for name in peers or ("h264",)]
-    return Plan(codecs, [registry.METRICS[m](MetricFiles()) for m in metrics], **options)
+    return Plan(codecs, [KNOWN_METRICS[m](MetricFiles()) for m in metrics], **options)
 
 
 def go(videos: Sequence[Path], folder: Path, made: Plan, workers: Here | None = None) -> Result:
-    return compare(videos, made, Store(folder / "cache"), workers or Here(), lambda done, total: None)
+    return compare(videos, made, PointCache(folder / "cache"), workers or Here(), lambda done, total: None)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -54,7 +58,7 @@ def few_points() -> Iterator[None]:
     """Short ladders: two points of ours, four of H.264."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(LADDERS, "default", ("quality", (20,)))
-        patch.setattr(registry.CODECS["h264"], "crfs", {1: (30, 40, 50), 2: (40,)})
+        patch.setattr(registry.CODECS["h264"], "levels", (30, 40))
         yield
 
 
@@ -158,7 +162,7 @@ def test_the_video_in_the_page_plays(compared: tuple[Result, Path, Here]) -> Non
 
 def test_finished_points_are_found_again(compared: tuple[Result, Path, Here], short: Path) -> None:
     result, folder, workers = compared
-    assert len(workers.tasks) == len(result.videos[0].views[0].points)
+    assert len(workers.tasks) == len(result.videos[0].at_sizes[0].points)
     nothing = Here()
     again = go([short], folder, plan(), nothing)
     assert not nothing.tasks
@@ -185,26 +189,26 @@ def test_a_broken_off_comparison_goes_on(short: Path, tmp_path: Path) -> None:
     damaged.write_bytes(b"cut off")
     rest = Here()
     result = go([short], tmp_path, plan(), rest)
-    assert len(rest.tasks) == len(result.videos[0].views[0].points) - 2
+    assert len(rest.tasks) == len(result.videos[0].at_sizes[0].points) - 2
     forced = Here()
     go([short], tmp_path, plan(force=True, metrics=("psnr_rgb",)), forced)
-    assert len(forced.tasks) == len(result.videos[0].views[0].points)
+    assert len(forced.tasks) == len(result.videos[0].at_sizes[0].points)
 
 
 def test_matched_points_come_close(compared: tuple[Result, Path, Here]) -> None:
     result = compared[0]
-    view = result.videos[0].views[0]
-    default = view.default()
+    at_size = result.videos[0].at_sizes[0]
+    default = at_size.default()
     assert default is not None
     codec = registry.CODECS["h264"]()
-    ratios = [max(r, 1 / r) for r in (view.kbps(m) / view.kbps(default) for m in view.of("h264"))]
-    chosen = shown(view, "h264")
+    ratios = [max(r, 1 / r) for r in (at_size.kbps(m) / at_size.kbps(default) for m in at_size.of(codec))]
+    chosen = at_size.best_match(codec)
     assert chosen is not None
-    ratio = view.kbps(chosen) / view.kbps(default)
+    ratio = at_size.kbps(chosen) / at_size.kbps(default)
     assert max(ratio, 1 / ratio) <= max(1.15, min(ratios))
     # with every integer between two rungs already there, nothing is left to add
-    assert matched_points(view, codec) == [] or all(
-        p["crf"] not in (30, 34) for p in matched_points(view, codec)
+    assert at_size.between_rungs(codec) == [] or all(
+        p["crf"] not in (30, 34) for p in at_size.between_rungs(codec)
     )
 
 
@@ -292,14 +296,14 @@ def test_summary_counts_what_is_outside() -> None:
 
 def test_figures_agree_with_the_points(compared: tuple[Result, Path, Here]) -> None:
     result = compared[0]
-    view = result.videos[0].views[0]
-    default = view.default()
+    at_size = result.videos[0].at_sizes[0]
+    default = at_size.default()
     assert default is not None
     codec, metric = registry.CODECS["h264"](), result.plan.metrics[0]
-    found = against(view, codec, metric, "ours")
+    found = against(at_size, codec, metric, result.ours)
     assert found is not None
     assert found["at_default"]["ours_kbps"] == pytest.approx(
-        8 * default.outcome.bytes / view.clip.seconds / 1000
+        8 * default.outcome.bytes / at_size.clip.seconds / 1000
     )
     assert found["at_default"]["quality"] == pytest.approx(default.mean(metric))
 
@@ -312,28 +316,29 @@ def test_plans_that_cannot_be(short: Path, tmp_path: Path) -> None:
 
 
 def test_a_worker_that_differs_is_noticed(short: Path) -> None:
-    from neurocodec.compare.task import Task, run_task
-
     source = ClipSource(str(short), 0.1, 64)
     codec, point = registry.CODECS["h264"](), {"crf": 30, "scale": 1}
-    outcome = run_task(Task(source, "0" * 64, codec, point, (), 1))
+    outcome = run_job(CodingJob(source, "0" * 64, codec, point, (), 1))
     assert "other frames here" in str(outcome.error)
     digest = load_clip(source).digest
-    outcome = run_task(Task(source, digest, codec, point, (), 1, identity="another"))
+    outcome = run_job(CodingJob(source, digest, codec, point, (), 1, identity="another"))
     assert "another version here" in str(outcome.error)
-    assert run_task(Task(source, digest, codec, point, (), 1, identity=codec.identity(point))).error is None
+    assert (
+        run_job(CodingJob(source, digest, codec, point, (), 1, identity=codec.identity(point))).error is None
+    )
 
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
     """The command line in this process (so that ladders stay short): exit code, stdout, stderr."""
-    from neurocodec.commands import main as cli
+    from neurocodec.commands.main import main
+    from neurocodec.commands.signals import signals
 
-    monkeypatch.setattr(cli._signals, "install", lambda: None)
+    monkeypatch.setattr(signals, "install", lambda: None)
 
     def call(*arguments: object) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as stop:
-            cli.main(["compare", "-q", *map(str, arguments)])
+            main(["compare", "-q", *map(str, arguments)])
         out = capsys.readouterr()
         return int(stop.value.code or 0), out.out, out.err
 

@@ -15,14 +15,18 @@ from neurocodec.errors import DamagedFileError, InputError, UnsupportedError, Us
 from neurocodec.inspect.info import probe
 from neurocodec.measure.clips import Clip, ClipSource, fitted_size, load_clip
 from neurocodec.measure.pictures import psnr
+from neurocodec.measure.registry import METRICS
+from neurocodec.media import ffmpeg_program
 from neurocodec.models import files as models
-from neurocodec.peers import program as external
-from neurocodec.peers.budget import decoded, finest, within
-from neurocodec.peers.codec import Codec, enlarge, pack, scales, shrink, unpack
-from neurocodec.peers.ours import Frozen, Ours
+from neurocodec.option_text import named
+from neurocodec.peers.budget import finest, within
+from neurocodec.peers.codec import Codec, pack, unpack
+from neurocodec.peers.frozen import Frozen
+from neurocodec.peers.ours import Ours
 from neurocodec.peers.planes import from_raw, to_raw
 from neurocodec.peers.program import temporal_units
-from neurocodec.peers.registry import CODECS, METRICS, chosen
+from neurocodec.peers.registry import CODECS
+from neurocodec.peers.scaled import enlarge, scales, shrink
 
 FINE = {
     "hevc": 20, "h264": 20, "av1": 30, "av1-slow": 30, "av1-sharp": 30, "vp9": 20, "vvc": 27, "libaom": 25,
@@ -99,18 +103,18 @@ def test_a_missing_encoder_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     hevc = CODECS["hevc"]
     monkeypatch.setattr(hevc, "encoder", "libnothing")
     assert "no libnothing" in str(hevc().missing())
-    monkeypatch.setattr(external, "program", lambda: None)
+    monkeypatch.setattr(ffmpeg_program, "program", lambda: None)
     assert "imageio-ffmpeg" in str(CODECS["vvc"]().missing())
     with pytest.raises(UnsupportedError, match="imageio-ffmpeg"):
-        external.run("-version")
+        ffmpeg_program.run("-version")
 
 
 def test_unknown_names_list_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"unknown codec 'divx'; known: hevc, av1, .*libaom"):
-        chosen("hevc,divx", CODECS, "codec")
+        named("hevc,divx", CODECS, "codec")
     with pytest.raises(UsageError, match=r"unknown metric 'ssmi'; known: lpips, ssim"):
-        chosen("ssmi", METRICS, "metric")
-    assert chosen(" AV1 , hevc,av1", CODECS, "codec") == [CODECS["av1"], CODECS["hevc"]]
+        named("ssmi", METRICS, "metric")
+    assert named(" AV1 , hevc,av1", CODECS, "codec") == [CODECS["av1"], CODECS["hevc"]]
 
 
 def test_temporal_units() -> None:
@@ -221,7 +225,8 @@ def test_a_peer_within_a_budget(small: Clip) -> None:
     assert len(coded) == 1
     assert coded[0].point["crf"] == 50
     assert coded[0].size > 10
-    assert decoded(codec, coded[0], small.frames, small.fps).shape == small.frames.shape
+    decoded = codec.decode(coded[0].packets, small.shape, small.fps, coded[0].point)
+    assert decoded.shape == small.shape
     with pytest.raises(UnsupportedError, match="rate cannot be chosen"):
         within(Frozen(64), small.frames, small.fps, 10)
 

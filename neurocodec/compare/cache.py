@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from neurocodec.compare.task import Outcome
+from neurocodec.compare.coding_job import Outcome
 from neurocodec.files.atomic import output_error, write_whole
+from neurocodec.measure.metric import Values
 from neurocodec.peers.codec import Codec, Point
 
 
-class Store:
+class PointCache:
     """A folder of points: ``KEY.bin`` with the coded packets, ``KEY.json`` with what was measured.
 
     A key is the SHA-256 of the clip's frames and of everything that decides the coded bytes.  Metrics
@@ -55,13 +57,11 @@ class Store:
             OutputError: the folder cannot be written.
         """
         facts, stream = self._paths(key)
-        values: dict[str, Any] = {}
-        try:
+        values: dict[str, dict[str, Values]] = {}
+        with suppress(OSError, ValueError, KeyError, TypeError):
             values = json.loads(facts.read_text())["values"]
-        except (OSError, ValueError, KeyError, TypeError):
-            values = {}
         values[str(every)] = {**values.get(str(every), {}), **outcome.values}
-        found = {
+        found: dict[str, Any] = {
             "bytes": outcome.bytes,
             "sha256": hashlib.sha256(outcome.stream).hexdigest(),
             "encode_seconds": outcome.encode_seconds,

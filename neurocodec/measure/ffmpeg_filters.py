@@ -6,46 +6,44 @@ import json
 import re
 import tempfile
 from abc import abstractmethod
-from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar
 
 from neurocodec.errors import UnsupportedError
 from neurocodec.measure.clips import Frames
 from neurocodec.measure.metric import Metric, Values
-from neurocodec.media.ffmpeg_program import lacks, listing, run
+from neurocodec.media.ffmpeg_program import lacks, run, version
 
 
 class FilterMetric(Metric):
-    """A filter that compares two videos and writes one figure a frame into a log."""
+    """A filter that compares two videos and writes one figure a frame into the file ``log``.
+
+    ``graph`` is the filter with its inputs ``decoded`` and ``source`` and its arguments.
+    """
 
     filter: ClassVar[str]
-    arguments: ClassVar[str]
-    distorted_first: ClassVar[bool]
+    graph: ClassVar[str]
 
     def missing(self, width: int, height: int) -> str | None:
         return lacks("filters", self.filter)
 
     def identity(self) -> str:
-        return f"{self.name} {' '.join(listing('version').split()[:3])}"
+        return f"{self.name} {version()}"
 
     @abstractmethod
     def read(self, log: str) -> list[float]:
         """The figures in the filter's log."""
 
-    def measure(self, source: Frames, decoded: Frames, fps: Fraction, every: int) -> Values:
+    def measure(self, source: Frames, decoded: Frames, every: int) -> Values:
         size = f"{source.shape[2]}x{source.shape[1]}"
-        inputs = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", "25", "-i")
+        raw = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size, "-r", "25", "-i")
+        same = "settb=1/25,setpts=N,format=yuv420p"
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
-            pair = {"source": source, "decoded": decoded}
-            order = ("decoded", "source") if self.distorted_first else ("source", "decoded")
-            for one in order:
-                (folder / one).write_bytes(pair[one].tobytes())
-            same = "settb=1/25,setpts=N,format=yuv420p"
-            graph = f"[0:v]{same}[a];[1:v]{same}[b];[a][b]{self.filter}={self.arguments}"
-            sources = [word for one in order for word in (*inputs, one)]
-            run(*sources, "-lavfi", graph, "-f", "null", "-", folder=folder)
+            for file, frames in (("decoded", decoded), ("source", source)):
+                (folder / file).write_bytes(frames.tobytes())
+            graph = f"[0:v]{same}[decoded];[1:v]{same}[source];{self.graph}"
+            run(*raw, "decoded", *raw, "source", "-lavfi", graph, "-f", "null", "-", folder=folder)
             values = self.read((folder / "log").read_text())
         if len(values) != len(source):
             raise UnsupportedError(f"{self.title} gave {len(values)} figures for {len(source)} frames")
@@ -57,8 +55,7 @@ class Vmaf(FilterMetric):
 
     name, title, better = "vmaf", "VMAF", "higher"
     explained = "libvmaf's built-in model vmaf_v0.6.1, which was made for 1080p; 4:2:0 BT.601, mean of frames"
-    filter, distorted_first = "libvmaf", True
-    arguments = "log_fmt=json:log_path=log"
+    filter, graph = "libvmaf", "[decoded][source]libvmaf=log_fmt=json:log_path=log"
 
     def read(self, log: str) -> list[float]:
         return [float(f["metrics"]["vmaf"]) for f in json.loads(log)["frames"]]
@@ -69,9 +66,7 @@ class Xpsnr(FilterMetric):
 
     name, title, better = "xpsnr", "XPSNR Y (dB)", "higher"
     explained = "luma, FFmpeg's filter, mean of the frames' dB, at most 100"
-    filter, distorted_first = "xpsnr", False
-    arguments = "stats_file=log"
+    filter, graph = "xpsnr", "[source][decoded]xpsnr=stats_file=log"
 
     def read(self, log: str) -> list[float]:
-        found = re.findall(r"XPSNR y:\s*(\S+)", log)
-        return [min(100.0, float(v)) for v in found]
+        return [min(100.0, float(v)) for v in re.findall(r"XPSNR y:\s*(\S+)", log)]

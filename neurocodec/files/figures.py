@@ -1,4 +1,4 @@
-"""Figures as pictures, the same bytes for the same figure."""
+"""Figures of matplotlib as pictures, the same bytes for the same figure."""
 
 from __future__ import annotations
 

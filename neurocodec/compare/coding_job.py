@@ -1,4 +1,4 @@
-"""One point of a comparison: encode, decode, measure.  What a worker does, on any machine."""
+"""One point of one clip: encode, decode, measure.  What a worker does, on any machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from neurocodec.peers.codec import Codec, Point, pack, unpack
 
 
 @dataclass(frozen=True)
-class Task:
+class CodingJob:
     """A point to be done.
 
     ``stream`` is what was coded before, ``digest`` that of the clip's frames; ``identity`` is the codec's
@@ -44,36 +44,36 @@ class Outcome:
     error: str | None = None
 
 
-def run_task(task: Task) -> Outcome:
+def run_job(job: CodingJob) -> Outcome:
     """Do one point.  A failing codec or metric is told in the outcome, not raised."""
     import torch
 
-    torch.set_num_threads(task.threads)
+    torch.set_num_threads(job.threads)
     out = Outcome()
     try:
-        clip = load_clip(task.source)
-        if clip.digest != task.digest:
-            raise NeurocodecError(f"{task.source.path} has other frames here than where the comparison began")
-        if task.identity not in (None, task.codec.identity(task.point)):
+        clip = load_clip(job.source)
+        if clip.digest != job.digest:
+            raise NeurocodecError(f"{job.source.path} has other frames here than where the comparison began")
+        if job.identity not in (None, job.codec.identity(job.point)):
             raise NeurocodecError(
-                f"{task.codec.title} is another version here than where the comparison began"
+                f"{job.codec.title} is another version here than where the comparison began"
             )
-        if task.stream is None:
+        if job.stream is None:
             begun = time.perf_counter()
-            packets = task.codec.encode(clip.frames, clip.fps, task.point)
+            packets = job.codec.encode(clip.frames, clip.fps, job.point)
             out.encode_seconds = time.perf_counter() - begun
         else:
-            packets = unpack(task.stream)
+            packets = unpack(job.stream)
         out.stream, out.bytes = pack(packets), sum(map(len, packets))
         begun = time.perf_counter()
-        decoded = task.codec.decode(packets, clip.frames.shape, clip.fps, task.point)
+        decoded = job.codec.decode(packets, clip.shape, clip.fps, job.point)
         out.decode_seconds = time.perf_counter() - begun
     except NeurocodecError as error:
         out.error = str(error)
         return out
-    for metric in task.metrics:
+    for metric in job.metrics:
         try:
-            out.values[metric.identity()] = metric.measure(clip.frames, decoded, clip.fps, task.every)
+            out.values[metric.identity()] = metric.measure(clip.frames, decoded, job.every)
         except NeurocodecError as error:
             out.failed[metric.name] = str(error)
     return out

@@ -20,7 +20,9 @@ from neurocodec.format.block import Region
 from neurocodec.format.reader import NfcReader
 from neurocodec.keypoints.quantization import quantize
 from neurocodec.measure.pictures import psnr
-from neurocodec.media import AudioPacket, MediaReader, VideoPicture
+from neurocodec.media.picture import VideoPicture
+from neurocodec.media.reader import MediaReader
+from neurocodec.media.types import AudioPacket
 from neurocodec.models.engine import Engine
 from neurocodec.models.files import find
 from neurocodec.options import DecodeOptions
@@ -148,7 +150,7 @@ def test_refreshes_follow_the_verdict(clip: Path, tmp_path: Path) -> None:
 
 
 def test_a_cut_is_a_refresh_at_once(clip: Path, tmp_path: Path) -> None:
-    from neurocodec.media import MediaWriter
+    from neurocodec.media.writer import MediaWriter
 
     source, out = tmp_path / "in.mp4", tmp_path / "o.nfc"
     pictures = [p for _, p in frames_of(clip)][:20]
@@ -169,8 +171,8 @@ def test_a_cut_is_a_refresh_at_once(clip: Path, tmp_path: Path) -> None:
 
 
 def test_a_cut_at_the_start_of_a_block(tmp_path: Path) -> None:
-    from neurocodec.media import MediaWriter
     from neurocodec.media.color import ColorInfo
+    from neurocodec.media.writer import MediaWriter
 
     source, out = tmp_path / "in.mp4", tmp_path / "o.nfc"
     rng = np.random.default_rng(0)
@@ -281,7 +283,7 @@ def long(sound_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     slow = folder / "slow.mp4"
     with MediaReader(sound_clip, audio=False) as reader:
         pictures = [i.to_rgb() for i in reader if isinstance(i, VideoPicture)]
-    from neurocodec.media import MediaWriter
+    from neurocodec.media.writer import MediaWriter
 
     v = reader.video
     with MediaWriter(
@@ -466,7 +468,7 @@ def test_output_is_tagged_as_generated(coded: Path, tmp_path: Path) -> None:
 
 def test_face_region(sound_clip: Path, tmp_path: Path) -> None:
     """A wide picture with the face at one side: the square is around the face, and is what comes back."""
-    from neurocodec.media import MediaWriter
+    from neurocodec.media.writer import MediaWriter
 
     wide = tmp_path / "wide.mp4"
     with MediaReader(sound_clip, audio=False) as reader:

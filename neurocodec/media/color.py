@@ -12,11 +12,13 @@ from typing import Any, cast
 import av
 import numpy as np
 import numpy.typing as npt
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorRange, VideoReformatter
 
 from neurocodec.errors import UnsupportedError
 
 UNSPECIFIED = 2
+SAYING_NOTHING = (0, UNSPECIFIED, 3)
+"""Code points that are unspecified or reserved."""
 PQ = 16
 HLG = 18
 
@@ -26,8 +28,6 @@ _AREA = 0x20
 _FULL_CHROMA_INT = 0x2000
 _FULL_CHROMA_IN = 0x4000
 _ACCURATE_ROUNDING = 0x40000
-
-_LIMITED, _FULL = 1, 2
 
 # H.273 matrix -> libswscale coefficient table.
 _SWS_TABLE = {0: 1, 1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9}
@@ -58,6 +58,11 @@ class ColorInfo:
         """Whether the transfer function is PQ (16) or HLG (18)."""
         return self.transfer in (PQ, HLG)
 
+    @property
+    def sample_range(self) -> ColorRange:
+        """The sample range as FFmpeg has it."""
+        return ColorRange.JPEG if self.full_range else ColorRange.MPEG
+
 
 BT709 = ColorInfo(1, 1, 1, False)
 
@@ -77,16 +82,10 @@ def normalize_color(color: ColorInfo, width: int, height: int, *, rgb: bool = Fa
 
     Raises UnsupportedError for a matrix that cannot be converted (ICtCp, YCgCo, constant luminance...).
     """
-
-    def missing(code: int) -> bool:
-        return code in (0, 2, 3)
-
     primaries, transfer, matrix = color.primaries, color.transfer, color.matrix
     if rgb or matrix == 0:
-        return ColorInfo(
-            1 if missing(primaries) else primaries, 1 if missing(transfer) else transfer, 1, False
-        )
-    if missing(matrix):
+        return ColorInfo(specified(primaries, 1), specified(transfer, 1), 1, False)
+    if matrix in SAYING_NOTHING:
         if transfer in (PQ, HLG) or primaries == 9:
             matrix = 9
         elif primaries == 1:
@@ -98,11 +97,15 @@ def normalize_color(color: ColorInfo, width: int, height: int, *, rgb: bool = Fa
     if matrix not in _SWS_TABLE:
         name = _MATRIX_NAMES.get(matrix, "unknown")
         raise UnsupportedError(f"colour matrix {matrix} ({name}) is not supported")
-    if missing(primaries):
+    if primaries in SAYING_NOTHING:
         primaries = 9 if transfer in (PQ, HLG) else {1: 1, 5: 5, 9: 9}.get(matrix, 6)
-    if missing(transfer):
-        transfer = {1: 1, 9: 14}.get(matrix, 6)
+    transfer = specified(transfer, {1: 1, 9: 14}.get(matrix, 6))
     return replace(color, primaries=primaries, transfer=transfer, matrix=matrix)
+
+
+def specified(code: int, other: int) -> int:
+    """A code point, or ``other`` where it says nothing."""
+    return other if code in SAYING_NOTHING else code
 
 
 def frame_to_rgb(
@@ -125,7 +128,7 @@ def frame_to_rgb(
     shrinks = width <= size[0] and height <= size[1] and (width, height) != size
     flags = (_AREA if shrinks else _BICUBIC) | _ACCURATE_ROUNDING | _FULL_CHROMA_INT
     table = _SWS_TABLE[color.matrix]
-    source_range = _FULL if rgb or color.full_range else _LIMITED
+    source_range = ColorRange.JPEG if rgb else color.sample_range
     if not rgb:
         frame.colorspace, frame.color_range = color.matrix, source_range
     out = (reformatter or VideoReformatter()).reformat(
@@ -137,7 +140,7 @@ def frame_to_rgb(
         dst_colorspace=table,
         interpolation=flags,
         src_color_range=source_range,
-        dst_color_range=_FULL,
+        dst_color_range=ColorRange.JPEG,
     )
     return cast("npt.NDArray[Any]", out.to_ndarray())
 
@@ -155,9 +158,9 @@ def rgb_to_frame(
         src_colorspace=table,
         dst_colorspace=table,
         interpolation=_BICUBIC | _ACCURATE_ROUNDING | _FULL_CHROMA_INT | _FULL_CHROMA_IN,
-        src_color_range=_FULL,
-        dst_color_range=_FULL if color.full_range else _LIMITED,
+        src_color_range=ColorRange.JPEG,
+        dst_color_range=color.sample_range,
     )
     frame.colorspace = color.matrix
-    frame.color_range = _FULL if color.full_range else _LIMITED
+    frame.color_range = color.sample_range
     return frame

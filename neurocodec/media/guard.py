@@ -7,25 +7,37 @@ hand the exception out through ``check`` once control is back in Python.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from neurocodec.files.pipes import is_seekable, stoppable
 
 
-class GuardedReader:
+class _Guard:
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._seekable = is_seekable(file)
+        self.error: BaseException | None = None
+
+    def seekable(self) -> bool:
+        return self._seekable
+
+    def check(self) -> None:
+        """Raise the exception that a callback met, if any."""
+        if self.error is not None:
+            raise self.error
+
+
+class GuardedReader(_Guard):
     """Reading side. The name of the file is withheld, so that formats are recognised by content alone."""
 
     def __init__(self, file: Any) -> None:
+        super().__init__(file)
         self._file = stoppable(file)
-        self._seekable = is_seekable(file)
-        self.error: BaseException | None = None
         self.bytes_read = 0
 
     def readable(self) -> bool:
         return True
-
-    def seekable(self) -> bool:
-        return self._seekable
 
     def read(self, size: int = -1) -> bytes:
         if self.error is not None:
@@ -48,48 +60,27 @@ class GuardedReader:
     def tell(self) -> int:
         return int(self._file.tell())
 
-    def check(self) -> None:
-        """Raise the exception that a callback met, if any."""
-        if self.error is not None:
-            raise self.error
 
-
-class GuardedWriter:
+class GuardedWriter(_Guard):
     """Writing side. After the first error, or once ``dead``, everything written is dropped."""
 
     def __init__(self, file: Any) -> None:
-        self._file = file
-        self._seekable = is_seekable(file)
+        super().__init__(file)
         self._position = 0
-        self.error: BaseException | None = None
         self.dead = False
 
     def writable(self) -> bool:
         return True
 
-    def seekable(self) -> bool:
-        return self._seekable
-
     def write(self, data: bytes) -> int:
-        if self.error is None and not self.dead:
-            try:
-                view = memoryview(data)
-                while len(view):
-                    count = self._file.write(view)
-                    view = view[len(view) if count is None else count :]
-            except BaseException as error:
-                self.error = error
+        self._attempt(lambda: self._write_all(data))
         self._position += len(data)
         return len(data)
 
     def seek(self, offset: int, whence: int = 0) -> int:
-        if self.error is None and not self.dead:
-            try:
-                self._position = int(self._file.seek(offset, whence))
-                return self._position
-            except BaseException as error:
-                self.error = error
-        self._position = offset if whence == 0 else self._position + offset
+        reached = self._attempt(lambda: int(self._file.seek(offset, whence)))
+        pretended = offset if whence == 0 else self._position + offset
+        self._position = pretended if reached is None else reached
         return self._position
 
     def tell(self) -> int:
@@ -97,14 +88,20 @@ class GuardedWriter:
 
     def flush(self) -> None:
         """Flush the wrapped file; an error is kept for ``check``."""
-        flush = getattr(self._file, "flush", None)
-        if self.error is None and not self.dead and flush is not None:
+        if hasattr(self._file, "flush"):
+            self._attempt(self._file.flush)
+
+    def _write_all(self, data: bytes) -> None:
+        view = memoryview(data)
+        while len(view):
+            count = self._file.write(view)
+            view = view[len(view) if count is None else count :]
+
+    def _attempt(self, call: Callable[[], Any]) -> Any:
+        """What a call returns; None if it fails, one has failed before, or the writer is dead."""
+        if self.error is None and not self.dead:
             try:
-                flush()
+                return call()
             except BaseException as error:
                 self.error = error
-
-    def check(self) -> None:
-        """Raise the exception that a callback met, if any."""
-        if self.error is not None:
-            raise self.error
+        return None

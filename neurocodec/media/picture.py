@@ -1,98 +1,38 @@
-"""Decoded pictures: orientation, colour and scaling on the way to RGB."""
+"""Decoded pictures on their way to upright RGB: colour, scaling and orientation."""
 
 from __future__ import annotations
 
-import struct
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorRange, VideoReformatter
 
 from neurocodec.errors import InputError, NeurocodecError, UnsupportedError
-from neurocodec.media.color import BT709, UNSPECIFIED, ColorInfo, frame_to_rgb, normalize_color
+from neurocodec.media.color import (
+    BT709,
+    SAYING_NOTHING,
+    UNSPECIFIED,
+    ColorInfo,
+    frame_to_rgb,
+    normalize_color,
+    specified,
+)
 from neurocodec.media.hdr import tone_map
-
-_FULL_RANGE_TAG = 2
-_OPEN_CODES = (0, UNSPECIFIED, 3)
-
-
-@dataclass(frozen=True)
-class Orientation:
-    """How to turn a coded picture upright: first transpose, then flip left-right, then flip up-down."""
-
-    transpose: bool = False
-    fliplr: bool = False
-    flipud: bool = False
-
-    @property
-    def rotation(self) -> int:
-        """Degrees clockwise (0, 90, 180, 270), to be followed by a left-right flip if ``mirrored``."""
-        if self.transpose:
-            return 270 if self.flipud else 90
-        return 180 if self.flipud else 0
-
-    @property
-    def mirrored(self) -> bool:
-        """Whether the picture is also flipped."""
-        flips = self.fliplr + self.flipud
-        return flips != 1 if self.transpose else flips == 1
-
-    def apply(self, picture: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Turn an ``H x W x C`` array; returns a contiguous array."""
-        if self.transpose:
-            picture = picture.swapaxes(0, 1)
-        if self.fliplr:
-            picture = picture[:, ::-1]
-        if self.flipud:
-            picture = picture[::-1]
-        return np.ascontiguousarray(picture)
-
-
-def orientation_of(frame: av.VideoFrame) -> Orientation:
-    """The orientation a frame's display matrix asks for, to the nearest quarter turn."""
-    items = _side_data(frame)
-    if items is None:
-        turn = round(-frame.rotation / 90) % 4
-        return Orientation(turn % 2 == 1, turn in (1, 2), turn in (2, 3))
-    for item in items:
-        if getattr(item.type, "name", "") == "DISPLAYMATRIX":
-            data = bytes(item)
-            if len(data) >= 20:
-                a, b, _, c, d = struct.unpack("=5i", data[:20])
-                if abs(a) + abs(d) >= abs(b) + abs(c):
-                    return Orientation(False, a < 0, d < 0)
-                return Orientation(True, c < 0, b < 0)
-    return Orientation()
+from neurocodec.media.orientation import orientation_of, side_data
 
 
 def has_dolby_vision(frame: av.VideoFrame) -> bool:
     """Whether the frame carries Dolby Vision metadata."""
-    names = {getattr(item.type, "name", "") for item in _side_data(frame) or ()}
-    return bool(names & {"DOVI_METADATA", "DOVI_RPU_BUFFER"})
-
-
-def _side_data(frame: av.VideoFrame) -> list[Any] | None:
-    """All side data of a frame; None where PyAV trips over a kind it does not know (Exif)."""
-    try:
-        container: Any = frame.side_data
-    except ValueError:
-        return None
-    return [container[index] for index in range(len(container))]
+    return not {"DOVI_METADATA", "DOVI_RPU_BUFFER"}.isdisjoint(side_data(frame) or ())
 
 
 def is_rgb(frame: av.VideoFrame) -> bool:
     """Whether the samples are RGB (or palette entries) rather than luma and chroma."""
     name = frame.format.name
     return frame.format.is_rgb or name.startswith(("gbr", "pal8", "mono"))
-
-
-def _pick(value: int, other: int) -> int:
-    """``value``, or ``other`` where it says nothing."""
-    return other if value in _OPEN_CODES else value
 
 
 class PictureConverter:
@@ -111,8 +51,8 @@ class PictureConverter:
         self.width, self.height = size[::-1] if self.orientation.transpose else size
         source = self.source_color(first)
         self.hdr = source.hdr
-        transfer = _pick(int(first.color_trc), fallback.transfer)
-        if (dolby_vision or has_dolby_vision(first)) and transfer in _OPEN_CODES:
+        transfer = specified(int(first.color_trc), fallback.transfer)
+        if (dolby_vision or has_dolby_vision(first)) and transfer in SAYING_NOTHING:
             raise UnsupportedError("Dolby Vision without an HDR10 or HLG base layer is not supported")
         if self.hdr:
             tone_map(np.zeros((1, 1, 3), np.uint16), source)
@@ -121,17 +61,13 @@ class PictureConverter:
     def source_color(self, frame: av.VideoFrame) -> ColorInfo:
         """The normalised colour of a frame's samples."""
         rgb = is_rgb(frame)
-        matrix = int(frame.colorspace)
         tagged = int(frame.color_range)
-        if tagged == 0 and not frame.format.name.startswith("yuvj"):
-            full = self._fallback.full_range
-        else:
-            full = tagged == _FULL_RANGE_TAG or frame.format.name.startswith("yuvj")
+        full = tagged == ColorRange.JPEG if tagged else self._fallback.full_range
         color = ColorInfo(
-            _pick(int(frame.color_primaries), self._fallback.primaries),
-            _pick(int(frame.color_trc), self._fallback.transfer),
-            UNSPECIFIED if rgb else _pick(matrix, self._fallback.matrix),
-            full,
+            specified(int(frame.color_primaries), self._fallback.primaries),
+            specified(int(frame.color_trc), self._fallback.transfer),
+            UNSPECIFIED if rgb else specified(int(frame.colorspace), self._fallback.matrix),
+            full or frame.format.name.startswith("yuvj"),
         )
         return normalize_color(color, frame.width, frame.height, rgb=rgb)
 

@@ -6,7 +6,6 @@ import os
 import stat
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -15,13 +14,11 @@ from typing import Any, Literal
 import av
 
 from neurocodec.errors import InputError, NeurocodecError, UsageError
-from neurocodec.media.aac import adts_config, is_adts, strip_adts
-from neurocodec.media.audio import AudioEncoder, layout_name, opus_encoder, opus_pre_skip
-from neurocodec.media.color import ColorInfo
 from neurocodec.media.guard import GuardedReader
 from neurocodec.media.picture import PictureConverter, VideoPicture
-from neurocodec.media.sound import check_copied
-from neurocodec.media.timestamps import TimestampChoice, TimestampRepair
+from neurocodec.media.sound_source import CopiedSound, ReencodedSound, needs_first_packet
+from neurocodec.media.timestamps import JUMP_SECONDS, TimestampChoice, TimestampRepair
+from neurocodec.media.tracks import best_audio, best_video, frame_rate, is_dolby_vision, tagged_color
 from neurocodec.media.types import AudioInfo, AudioPacket, VideoInfo
 
 AudioMode = Literal["opus", "copy", "none"]
@@ -34,9 +31,6 @@ _REORDERED = 16  # pictures that a decoder may hold back for their order, beside
 _REFUSED_FORMATS = frozenset(
     ("tty", "hls", "concat", "dash", "ffmetadata", "imf", "xbin", "bin", "adf", "idf")
 )
-_JUMP_SECONDS = 1
-_DOLBY_TAGS = ("dvh1", "dvhe", "dva1", "dvav", "dav1")
-_FRAME_SIZES = {"aac": 1024, "mp3": 1152, "ac3": 1536, "eac3": 1536}
 
 
 class MediaReader:
@@ -76,28 +70,27 @@ class MediaReader:
     ) -> None:
         if audio_mode not in ("opus", "copy", "none"):
             raise UsageError(f"unknown audio mode {audio_mode!r}")
+        mode = audio_mode if audio else "none"
         self.skipped = 0
-        self.skipped_audio = 0
-        self.audio = None
-        self._mode: AudioMode = audio_mode if audio else "none"
         self._container: Any = None
         self._own_file: Any = None
         self._early: deque[tuple[str, Any]] = deque()
-        self._encoder: AudioEncoder | None = None
+        self._sound: CopiedSound | ReencodedSound | None = None
         self._shift = Fraction(0)
         self.name, file = self._open_source(source)
         self._guard = GuardedReader(file)
         try:
             self._open_container()
-            self._video_stream = self._choose_video()
+            self._video_stream = best_video(self._container, self.name)
             self._video_index = int(self._video_stream.index)
-            self._audio_stream = self._choose_audio() if self._mode != "none" else None
-            self._prepare(threads, audio_bitrate)
+            self._audio_stream = best_audio(self._container) if mode != "none" else None
+            self._prepare(threads, mode, audio_bitrate)
         except BaseException as error:
             self.close()
             if isinstance(error, (av.FFmpegError, OSError, ValueError)):
                 raise self._input_error(error) from error
             raise
+        self.audio = self._sound.info if self._sound else None
         self._items = self._run()
 
     def __enter__(self) -> MediaReader:
@@ -110,6 +103,11 @@ class MediaReader:
 
     def __iter__(self) -> Iterator[VideoPicture | AudioPacket]:
         return self._items
+
+    @property
+    def skipped_audio(self) -> int:
+        """Damaged sound packets so far."""
+        return self._sound.skipped if self._sound else 0
 
     def close(self) -> None:
         """Release decoders, and the file if the reader opened it."""
@@ -164,65 +162,31 @@ class MediaReader:
         if set(self._container.format.name.split(",")) & _REFUSED_FORMATS:
             raise InputError(f"{self.name} is not a media file")
 
-    def _choose_video(self) -> Any:
-        best, best_score = None, (-1, -1)
-        undecodable = False
-        for stream in self._container.streams.video:
-            disposition = stream.disposition.value
-            if disposition & (_ATTACHED_PICTURE | _TIMED_THUMBNAILS):
-                continue
-            if stream.codec_context is None:
-                undecodable = True
-                continue
-            score = (disposition & _DEFAULT, stream.codec_context.width * stream.codec_context.height)
-            if score > best_score:
-                best, best_score = stream, score
-        if best is None:
-            problem = "a video track of unknown codec only" if undecodable else "no video track"
-            raise InputError(f"{self.name} has {problem}")
-        return best
-
-    def _choose_audio(self) -> Any:
-        best, best_score = None, (-1, -1)
-        for stream in self._container.streams.audio:
-            context = stream.codec_context
-            if context is None:
-                continue
-            score = (stream.disposition.value & _DEFAULT, int(context.channels))
-            if score > best_score:
-                best, best_score = stream, score
-        return best
-
-    def _prepare(self, threads: int, audio_bitrate: int) -> None:
-        """Decode the first picture (packets in between are kept); fill in ``video`` and ``audio``."""
-        stream = self._video_stream
+    def _prepare(self, threads: int, mode: AudioMode, audio_bitrate: int) -> None:
+        """Decode the first picture (packets in between are kept); fill in ``video`` and the sound."""
+        stream, sound = self._video_stream, self._audio_stream
         stream.codec_context.thread_count = max(0, threads)
         stream.codec_context.thread_type = "AUTO"
-        self._fps = _frame_rate(stream)
+        self._fps = frame_rate(stream)
         self._tick = Fraction(stream.time_base or Fraction(1, 90000))
         self._step = max(1, round(1 / (self._fps * self._tick)))
-        self._video_clock = TimestampRepair(self._step, round(_JUMP_SECONDS / self._tick))
+        self._video_clock = TimestampRepair(self._step, round(JUMP_SECONDS / self._tick))
         self._choose_pts = TimestampChoice()
         self._packets = self._demux()
-        first, first_sound = self._read_start(self._wants_first_sound())
-        dolby = str(stream.codec_tag)[:4].lower() in _DOLBY_TAGS
-        self._converter = PictureConverter(first, _stream_color(stream.codec_context), dolby_vision=dolby)
+        want_sound = sound is not None and mode == "copy" and needs_first_packet(sound)
+        first, first_sound = self._read_start(want_sound)
+        self._converter = PictureConverter(first, tagged_color(stream), dolby_vision=is_dolby_vision(stream))
         first_pts = first.pts if first.pts is not None else first.dts
         if first_pts is not None and first_pts < 0:
             self._shift = -first_pts * self._tick
         self.video = self._video_info()
-        self._setup_audio(audio_bitrate, first_sound)
-
-    def _wants_first_sound(self) -> bool:
-        stream = self._audio_stream
-        return (
-            stream is not None
-            and self._mode == "copy"
-            and stream.codec_context.codec.canonical_name == "aac"
-            and not stream.codec_context.extradata
-        )
+        if sound is not None and mode == "opus":
+            self._sound = ReencodedSound(sound, audio_bitrate, self._shift)
+        elif sound is not None and (first_sound is not None or not want_sound):
+            self._sound = CopiedSound(sound, first_sound, self._shift, self.name)
 
     def _read_start(self, want_sound: bool) -> tuple[av.VideoFrame, bytes | None]:
+        """The first picture, and where wanted the first sound packet; what else is read is kept."""
         first: av.VideoFrame | None = None
         sound: bytes | None = None
         kept = swallowed = largest = 0
@@ -286,40 +250,6 @@ class MediaReader:
             frames=frames or None,
         )
 
-    def _setup_audio(self, bit_rate: int, first_packet: bytes | None) -> None:
-        stream = self._audio_stream
-        if stream is None:
-            return
-        context = stream.codec_context
-        self._sound_tick = Fraction(stream.time_base or Fraction(1, 1000))
-        if self._mode == "opus":
-            self._encoder = opus_encoder(int(context.channels) or 1, bit_rate)
-            self._sound_clock = TimestampRepair(1, round(_JUMP_SECONDS / self._sound_tick))
-            self.audio = self._encoder.info
-            return
-        rate = int(context.sample_rate or 0)
-        extradata = bytes(context.extradata or b"")
-        if self._wants_first_sound():
-            if first_packet is None:
-                self._audio_stream = None
-                return
-            extradata = adts_config(first_packet) if is_adts(first_packet) else b""
-        out_tick = Fraction(1, rate) if rate > 0 else self._sound_tick
-        nominal = _FRAME_SIZES.get(context.codec.canonical_name, 0)
-        self._copy_clock = _CopyClock(self._sound_tick, out_tick, int(context.frame_size or 0) or nominal)
-        self.audio = AudioInfo(
-            codec=context.codec.canonical_name,
-            sample_rate=rate,
-            channels=int(context.channels),
-            layout=layout_name(context.layout.name, int(context.channels)),
-            time_base=out_tick,
-            extradata=extradata,
-            bit_rate=int(context.bit_rate or 0),
-            initial_padding=opus_pre_skip(extradata),
-        )
-        if rate > 0 and self.audio.channels > 0:
-            check_copied(self.audio, self.name)
-
     # Reading
 
     def _demux(self) -> Iterator[Any]:
@@ -355,23 +285,19 @@ class MediaReader:
         try:
             while self._early:
                 kind, content = self._early.popleft()
-                if kind == "frames":
-                    yield from self._pictures(content)
-                elif kind == "video":
-                    yield from self._pictures(self._decode(content))
+                if kind == "sound":
+                    yield from self._sound_packets(content)
                 else:
-                    yield from self._sound(content)
+                    yield from self._pictures(content if kind == "frames" else self._decode(content))
             for packet in self._packets:
                 if packet.stream_index == self._video_index:
                     yield from self._pictures(self._decode(packet))
                 else:
-                    yield from self._sound(packet)
+                    yield from self._sound_packets(packet)
             if self._container is None:  # closed meanwhile
                 return
             yield from self._pictures(self._decode(None))
-            if self._encoder is not None:
-                yield from self._sound(None)
-                yield from self._encoder.finish()
+            yield from self._sound_packets(None)
         except NeurocodecError:
             raise
         except (av.FFmpegError, OSError, ValueError) as error:
@@ -385,87 +311,9 @@ class MediaReader:
             duration = int(getattr(frame, "duration", 0) or 0)
             yield VideoPicture(frame, pts, duration if duration > 0 else self._step, self._converter)
 
-    def _sound(self, packet: Any) -> Iterator[AudioPacket]:
-        if self._audio_stream is None:
-            return
-        if self._encoder is None:
-            if packet is None:
-                return
-            pts = packet.pts if packet.pts is not None else packet.dts
-            shift = round(self._shift / self._sound_tick)
-            pts = None if pts is None else pts + shift
-            start, duration = self._copy_clock(pts, int(packet.duration or 0))
-            data = bytes(packet)
-            assert self.audio is not None
-            if self.audio.codec == "aac":
-                data = strip_adts(data)
-            yield AudioPacket(data, start, duration, bool(packet.is_keyframe))
-            return
-        try:
-            frames = self._audio_stream.codec_context.decode(packet)
-        except EOFError:
-            return
-        except (av.FFmpegError, ValueError):
-            self.skipped_audio += 1
-            return
-        for frame in frames:
-            start_time: Fraction | None = None
-            if frame.pts is not None:
-                tick = Fraction(frame.time_base or self._sound_tick)
-                start_time = self._sound_clock(frame.pts) * tick + self._shift
-            yield from self._encoder.push(frame, start_time)
+    def _sound_packets(self, packet: Any) -> Iterator[AudioPacket]:
+        return self._sound.packets(packet) if self._sound else iter(())
 
     def _input_error(self, error: BaseException) -> InputError:
         reason = str(getattr(error, "strerror", None) or error).splitlines()[:1]
         return InputError(f"cannot read {self.name}: {reason[0] if reason else type(error).__name__}")
-
-
-# Disposition bits (libavformat's public values).
-_DEFAULT = 0x1
-_ATTACHED_PICTURE = 0x400
-_TIMED_THUMBNAILS = 0x800
-
-
-class _CopyClock:
-    """Timestamps of copied packets in a finer time base, freed of the container's rounding.
-
-    A timestamp within one container tick of where the previous packet ended is taken to be exactly there,
-    and a duration within one tick of the codec's frame size to be exactly that.
-    """
-
-    def __init__(self, source: Fraction, target: Fraction, frame_size: int) -> None:
-        self._scale = source / target
-        self._slack = max(1, int(self._scale) + 1)
-        self._frame_size = frame_size
-        self._repair = TimestampRepair(frame_size or 1, max(1, round(_JUMP_SECONDS / target)))
-        self._expected: int | None = None
-
-    def __call__(self, pts: int | None, duration: int) -> tuple[int, int]:
-        length = round(duration * self._scale)
-        size = self._frame_size
-        if size and (length <= 0 or (self._scale > 1 and abs(length - size) <= self._slack)):
-            length = size
-        start = self._expected if pts is None else round(pts * self._scale)
-        expected = self._expected
-        if start is not None and expected is not None and abs(start - expected) <= self._slack:
-            start = expected
-        fixed = self._repair(start)
-        self._expected = fixed + length if length > 0 else None
-        return fixed, length
-
-
-def _frame_rate(stream: Any) -> Fraction:
-    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
-        if rate and 0 < rate <= 1000:
-            return Fraction(rate)
-    return Fraction(25)
-
-
-def _stream_color(context: Any) -> ColorInfo:
-    color = ColorInfo(
-        int(context.color_primaries or 0),
-        int(context.color_trc or 0),
-        int(context.colorspace if context.colorspace is not None else 2),
-        int(context.color_range or 0) == 2,
-    )
-    return color if color.matrix != 0 else replace(color, matrix=2)

@@ -1,4 +1,4 @@
-"""Whether sound can be played from what an ``.nfc`` file keeps of its description.
+"""What is known of a sound stream, and whether it can be played from what an ``.nfc`` file keeps of that.
 
 The reader asks before it hands out packets for copying, the writer when it opens its output.
 """
@@ -11,8 +11,22 @@ from typing import Any
 import av
 
 from neurocodec.errors import UnsupportedError
-from neurocodec.media.audio import layout_name
 from neurocodec.media.types import AudioInfo
+
+LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""FFmpeg's name of the usual layout of speakers for a number of channels."""
+
+
+def layout_name(name: str, channels: int) -> str:
+    """``name``, or the usual layout for the number of channels where it only repeats that number."""
+    return LAYOUTS.get(channels, name) if name.endswith("channels") else name
+
+
+def opus_pre_skip(extradata: bytes) -> int:
+    """The pre-skip (48 kHz samples) of an OpusHead (RFC 7845), 0 if there is none."""
+    if extradata[:8] == b"OpusHead" and len(extradata) >= 12:
+        return int.from_bytes(extradata[10:12], "little")
+    return 0
 
 
 def as_kept(info: AudioInfo) -> AudioInfo:
@@ -21,10 +35,9 @@ def as_kept(info: AudioInfo) -> AudioInfo:
     Raises:
         UnsupportedError: there is no layout for so many channels.
     """
-    layout = layout_name("channels", info.channels)
-    if layout == "channels":
+    if info.channels not in LAYOUTS:
         raise UnsupportedError(f"sound with {info.channels} channels cannot be written")
-    return replace(info, layout=layout, bit_rate=0)
+    return replace(info, layout=LAYOUTS[info.channels], bit_rate=0)
 
 
 def sound_decoder(info: AudioInfo) -> Any:

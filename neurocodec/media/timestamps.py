@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+JUMP_SECONDS = 1
+"""Timestamps that fall by more than this are a break in the clock."""
+
 
 class TimestampChoice:
     """Chooses between the presentation and the decoding timestamp of decoded frames.
@@ -63,3 +68,33 @@ class TimestampRepair:
                     fixed = last + max(1, self._step // 2)
         self._last = fixed
         return fixed
+
+
+class CopyClock:
+    """Timestamps of copied packets in a finer time base, freed of the container's rounding.
+
+    A timestamp within one container tick of where the previous packet ended is taken to be exactly there,
+    and a duration within one tick of the codec's frame size to be exactly that.
+    """
+
+    def __init__(self, source: Fraction, target: Fraction, frame_size: int) -> None:
+        """``source``, ``target``: seconds a tick. ``frame_size``: target ticks a packet, 0 if unknown."""
+        self._scale = source / target
+        self._slack = max(1, int(self._scale) + 1)
+        self._frame_size = frame_size
+        self._repair = TimestampRepair(frame_size or 1, max(1, round(JUMP_SECONDS / target)))
+        self._expected: int | None = None
+
+    def __call__(self, pts: int | None, duration: int) -> tuple[int, int]:
+        """Start and duration of the next packet in target ticks, from those in source ticks."""
+        length = round(duration * self._scale)
+        size = self._frame_size
+        if size and (length <= 0 or (self._scale > 1 and abs(length - size) <= self._slack)):
+            length = size
+        expected = self._expected
+        start = expected if pts is None else round(pts * self._scale)
+        if start is not None and expected is not None and abs(start - expected) <= self._slack:
+            start = expected
+        fixed = self._repair(start)
+        self._expected = fixed + length if length > 0 else None
+        return fixed, length

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from math import lcm
 from types import TracebackType
@@ -13,16 +13,15 @@ from typing import Any
 import av
 import numpy as np
 import numpy.typing as npt
+from av.codec.context import Flags
 from av.video.reformatter import VideoReformatter
 
-from neurocodec.errors import NeurocodecError, OutputError, UnsupportedError, UsageError
+from neurocodec.errors import OutputError, UnsupportedError, UsageError
 from neurocodec.files.atomic import AtomicFile, output_error
-from neurocodec.media.audio import AudioEncoder, aac_encoder
 from neurocodec.media.color import ColorInfo, normalize_color, rgb_to_frame
 from neurocodec.media.faststart import move_index_to_front
 from neurocodec.media.guard import GuardedWriter
-from neurocodec.media.sound import sound_decoder
-from neurocodec.media.stream_template import REMUXED, add_audio_stream
+from neurocodec.media.sound_track import SoundTrack
 from neurocodec.media.types import AudioInfo, AudioPacket
 
 PRESETS = (
@@ -38,7 +37,6 @@ PRESETS = (
     "placebo",
 )
 
-_FLAG_FRAME_DURATION = 1 << 8  # AV_CODEC_FLAG_FRAME_DURATION
 _LARGEST_PICTURE = 139_264  # macroblocks: level 6.2, the highest of H.264
 _LARGEST_TIMESCALE = 1_000_000
 _LARGEST_MOVIE_TIMESCALE = 100_000_000
@@ -122,26 +120,24 @@ class MediaWriter:
         self._container: Any = None
         self._closed = False
         self._atomic: AtomicFile | None = None
-        self._audio_info = audio
-        self._audio_stream: Any = None
-        self._audio_decoder: Any = None
-        self._audio_encoder: AudioEncoder | None = None
-        file = destination
+        self._sound: SoundTrack | None = None
+        self._file: Any = destination
         own_name = getattr(destination, "name", None)
         self.name = name or (own_name if isinstance(own_name, str) else "the output stream")
         if isinstance(destination, (str, os.PathLike)):
             self._atomic = AtomicFile(destination, force)
             self._atomic.open()
-            file = self._atomic.file
+            self._file = self._atomic.file
             self.name = os.fspath(destination)
-        self._file: Any = file
-        self._guard = GuardedWriter(file)
-        try:
-            self._open(Fraction(fps), Fraction(sar), crf, preset, threads, dict(metadata or {}))
-        except BaseException as error:
-            self.abort()
-            self._translate(error)
-            raise
+        self._guard = GuardedWriter(self._file)
+        with self._translated():
+            self._container = self._opened_container(metadata or {}, audio)
+            self._container.metadata.update(metadata or {})
+            self._add_video(Fraction(fps), Fraction(sar), crf, preset, threads)
+            if audio is not None:
+                self._sound = SoundTrack(self._container, audio)
+            self._container.start_encoding()
+            self._guard.check()
 
     def __enter__(self) -> MediaWriter:
         return self
@@ -156,68 +152,40 @@ class MediaWriter:
 
     # Setting up
 
-    def _open(
-        self, fps: Fraction, sar: Fraction, crf: float, preset: str, threads: int, metadata: dict[str, str]
-    ) -> None:
-        height, width = self._size
+    def _opened_container(self, metadata: dict[str, str], audio: AudioInfo | None) -> Any:
+        timescale = min(self._time_base.denominator, _LARGEST_TIMESCALE)
+        self._encoder_time_base = Fraction(1, timescale)
+        # the start of both tracks is a whole number in the movie's timescale, where there is such a one
+        movie_timescale = lcm(timescale, 1000, (audio.sample_rate if audio else 1) or 1)
+        if movie_timescale > _LARGEST_MOVIE_TIMESCALE:
+            movie_timescale = timescale
+        options = {"video_track_timescale": str(timescale), "movie_timescale": str(movie_timescale)}
         movflags = [] if self._guard.seekable() else [_FRAGMENTED]
         if set(metadata) - _STANDARD_KEYS:
             movflags.append("use_metadata_tags")
-        timescale = self._timescale()
-        options = {
-            "video_track_timescale": str(timescale),
-            "movie_timescale": str(self._movie_timescale(timescale)),
-        }
         if movflags:
             options["movflags"] = "+".join(movflags)
-        container: Any = av.open(
-            self._guard, "w", format="mp4", container_options=options, buffer_size=1 << 16
-        )
-        self._container = container
-        container.metadata.update(metadata)
-        stream: Any = container.add_stream("libx264", rate=fps.limit_denominator(1_000_000))
+        return av.open(self._guard, "w", format="mp4", container_options=options, buffer_size=1 << 16)
+
+    def _add_video(self, fps: Fraction, sar: Fraction, crf: float, preset: str, threads: int) -> None:
+        height, width = self._size
+        stream: Any = self._container.add_stream("libx264", rate=fps.limit_denominator(1_000_000))
         self._video_stream = stream
         context = stream.codec_context
         context.width = width + width % 2
         context.height = height + height % 2
         context.pix_fmt = "yuv420p"
-        context.time_base = self._encoder_time_base = Fraction(1, timescale)
-        stream.time_base = self._encoder_time_base
+        context.time_base = stream.time_base = self._encoder_time_base
         context.sample_aspect_ratio = sar.limit_denominator(65535) if sar > 0 else Fraction(1)
         context.color_primaries = self._color.primaries
         context.color_trc = self._color.transfer
         context.colorspace = self._color.matrix
-        context.color_range = 2 if self._color.full_range else 1
+        context.color_range = self._color.sample_range
         context.thread_count = max(0, threads)
         context.gop_size = min(250, max(1, round(5 * fps)))
-        context.flags = int(context.flags) | _FLAG_FRAME_DURATION
-        context.options = {"crf": f"{crf:g}", "preset": preset}
-        if crf > 0:
-            context.options = {**context.options, "profile": "high"}
+        context.flags = int(context.flags) | Flags.frame_duration
+        context.options = {"crf": f"{crf:g}", "preset": preset, **({"profile": "high"} if crf > 0 else {})}
         context.open()
-        if self._audio_info is not None:
-            self._open_audio(self._audio_info)
-        container.start_encoding()
-        self._guard.check()
-
-    def _timescale(self) -> int:
-        return min(self._time_base.denominator, _LARGEST_TIMESCALE)
-
-    def _movie_timescale(self, timescale: int) -> int:
-        """A timescale in which the start of both tracks is a whole number, where there is one."""
-        scale = lcm(timescale, 1000)
-        if self._audio_info is not None:
-            scale = lcm(scale, self._audio_info.sample_rate or 1)
-        return scale if scale <= _LARGEST_MOVIE_TIMESCALE else timescale
-
-    def _open_audio(self, info: AudioInfo) -> None:
-        decoder = sound_decoder(info)
-        if _can_remux(info):
-            self._audio_stream = add_audio_stream(self._container, info)
-            return
-        self._audio_decoder = decoder
-        self._audio_encoder = aac_encoder(info)
-        self._audio_stream = add_audio_stream(self._container, self._audio_encoder.info)
 
     # Writing
 
@@ -254,7 +222,7 @@ class MediaWriter:
         Raises ValueError if there is none, or if its pts does not increase.
         """
         self._require_open()
-        if self._audio_info is None:
+        if self._sound is None:
             raise ValueError("the writer was opened without an audio stream")
         if self._last_audio_pts is not None and packet.pts <= self._last_audio_pts:
             raise ValueError(f"audio pts {packet.pts} is not after {self._last_audio_pts}")
@@ -262,18 +230,15 @@ class MediaWriter:
         if not packet.data:
             return
         with self._translated():
-            if self._audio_decoder is None:
-                self._mux([self._audio_packet(packet, self._audio_info.time_base)])
-            else:
-                self._transcode(packet)
+            self._mux(self._sound.packets(packet))
 
     def close(self) -> None:
         """Complete the file. On failure it is removed and OutputError is raised."""
         if self._closed:
             return
         with self._translated():
-            if self._audio_encoder is not None:
-                self._transcode(None)
+            if self._sound is not None:
+                self._mux(self._sound.packets(None))
             self._mux(self._video_stream.encode(None))
             self._container.close()
             self._guard.flush()
@@ -301,36 +266,7 @@ class MediaWriter:
     def _ticks(self, pts: int) -> int:
         return round(pts * self._time_base / self._encoder_time_base)
 
-    def _audio_packet(self, packet: AudioPacket, time_base: Fraction) -> Any:
-        out = _new_packet(packet.data)
-        out.stream = self._audio_stream
-        out.time_base = time_base
-        out.pts = out.dts = packet.pts
-        out.duration = packet.duration
-        out.is_keyframe = packet.is_keyframe
-        return out
-
-    def _transcode(self, packet: AudioPacket | None) -> None:
-        encoder, info = self._audio_encoder, self._audio_info
-        assert encoder is not None and info is not None
-        source: Any = None
-        if packet is not None:
-            source = _new_packet(packet.data)
-            source.time_base = info.time_base
-            source.pts = source.dts = packet.pts
-            source.duration = packet.duration
-        frames = []
-        with contextlib.suppress(av.FFmpegError):  # a damaged packet is a gap
-            frames = self._audio_decoder.decode(source)
-        for frame in frames:
-            start = None if frame.pts is None else frame.pts * Fraction(frame.time_base or info.time_base)
-            for out in encoder.push(frame, start):
-                self._mux([self._audio_packet(out, encoder.info.time_base)])
-        if packet is None:
-            for out in encoder.finish():
-                self._mux([self._audio_packet(out, encoder.info.time_base)])
-
-    def _mux(self, packets: list[Any]) -> None:
+    def _mux(self, packets: Iterable[Any]) -> None:
         for packet in packets:
             self._container.mux(packet)
             self._guard.check()
@@ -343,46 +279,25 @@ class MediaWriter:
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
+        """What fails inside ends the writing, and becomes an OutputError where it stands for one."""
         try:
             yield
         except BaseException as error:
             self.abort()
-            self._translate(error)
+            cause = self._guard.error or error
+            if cause is not error and not isinstance(cause, Exception):
+                raise cause from error  # an interruption
+            if isinstance(cause, OSError) and not isinstance(cause, av.FFmpegError):
+                raise output_error(self.name, cause) from error
+            if isinstance(cause, (av.FFmpegError, ValueError)):
+                reason = getattr(cause, "strerror", None) or cause
+                raise OutputError(f"cannot write {self.name}: {reason}") from error
             raise
-
-    def _translate(self, error: BaseException) -> None:
-        """Raise the OutputError that stands for ``error``; return if it should go out as it is."""
-        cause = self._guard.error or error
-        if cause is not error and not isinstance(cause, Exception):
-            raise cause
-        if isinstance(cause, NeurocodecError):
-            return
-        if isinstance(cause, av.FFmpegError):
-            raise OutputError(f"cannot write {self.name}: {cause.strerror or cause}") from error
-        if isinstance(cause, OSError):
-            raise output_error(self.name, cause) from error
-        if isinstance(cause, ValueError):
-            raise OutputError(f"cannot write {self.name}: {cause}") from error
-
-
-def _new_packet(data: bytes) -> Any:
-    """A packet with its own, padded copy of ``data`` (decoders may read past the end)."""
-    packet: Any = av.Packet(len(data))
-    packet.update(data)
-    return packet
 
 
 def _readable(file: Any) -> bool:
     readable = getattr(file, "readable", None)
     return bool(readable and readable() and hasattr(file, "read"))
-
-
-def _can_remux(info: AudioInfo) -> bool:
-    if info.codec not in REMUXED or info.sample_rate <= 0 or info.channels <= 0:
-        return False
-    if info.codec == "mp3":
-        return info.sample_rate >= 16000  # MP4 has no lower rates for MP3
-    return bool(info.extradata) or info.codec == "ac3"
 
 
 def _check_options(

@@ -15,7 +15,9 @@ import pytest
 from command_line import refused, run
 from media_factory import make_clip
 
-from neurocodec.media import AudioPacket, MediaReader, VideoPicture
+from neurocodec.media.picture import VideoPicture
+from neurocodec.media.reader import MediaReader
+from neurocodec.media.types import AudioPacket
 
 
 def test_encode_info_decode(clip: Path, tmp_path: Path) -> None:

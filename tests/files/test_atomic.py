@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from neurocodec.errors import OutputError
-from neurocodec.media import AtomicFile
+from neurocodec.files.atomic import AtomicFile
 
 
 def test_writes_and_leaves_nothing_else(tmp_path: Path) -> None:

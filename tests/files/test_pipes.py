@@ -15,7 +15,8 @@ import pytest
 from media_factory import make_clip, read_all
 
 from neurocodec.files.pipes import stoppable
-from neurocodec.media import MediaReader, VideoPicture
+from neurocodec.media.picture import VideoPicture
+from neurocodec.media.reader import MediaReader
 from neurocodec.prefetch import Ahead
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pipes cannot be waited for there")

@@ -25,7 +25,9 @@ from media_factory import (
 )
 
 from neurocodec.errors import InputError, UnsupportedError, UsageError
-from neurocodec.media import ColorInfo, MediaReader, VideoPicture
+from neurocodec.media.color import ColorInfo
+from neurocodec.media.picture import VideoPicture
+from neurocodec.media.reader import MediaReader
 from neurocodec.media.timestamps import TimestampRepair
 
 

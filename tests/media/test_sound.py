@@ -14,7 +14,9 @@ from clips import copy_clip
 from media_factory import click_at, decode_sound, make_clip, read_all
 
 from neurocodec.errors import UnsupportedError
-from neurocodec.media import AudioPacket, MediaReader, VideoPicture
+from neurocodec.media.picture import VideoPicture
+from neurocodec.media.reader import MediaReader
+from neurocodec.media.types import AudioPacket
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,12 @@ from clips import copy_clip
 from media_factory import Pipe, decode_sound, gray_steps, make_clip, quadrants, read_all
 
 from neurocodec.errors import OutputError, UnsupportedError, UsageError
-from neurocodec.media import BT709, AtomicFile, AudioInfo, AudioPacket, ColorInfo, MediaReader, MediaWriter
+from neurocodec.files.atomic import AtomicFile
+from neurocodec.media.color import BT709, ColorInfo
 from neurocodec.media.faststart import move_index_to_front
+from neurocodec.media.reader import MediaReader
+from neurocodec.media.types import AudioInfo, AudioPacket
+from neurocodec.media.writer import MediaWriter
 
 BASE: dict[str, Any] = {
     "width": 64,

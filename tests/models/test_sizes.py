@@ -15,7 +15,8 @@ from small_models import small
 import neurocodec
 from neurocodec.bench import untrained
 from neurocodec.errors import UnsupportedError
-from neurocodec.media import MediaReader, VideoPicture
+from neurocodec.media.picture import VideoPicture
+from neurocodec.media.reader import MediaReader
 from neurocodec.models import files as models
 from neurocodec.models.device import fold_batch_norms
 from neurocodec.models.engine import Engine

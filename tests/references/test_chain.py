@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from neurocodec.errors import DamagedFileError
 from neurocodec.format.block import MAX_CHAIN, MAX_FRAMES, ReferenceFrame, StillCodec
 from neurocodec.measure.pictures import psnr
-from neurocodec.media import MediaReader, VideoPicture
+from neurocodec.media.picture import VideoPicture
+from neurocodec.media.reader import MediaReader
 from neurocodec.references.chain import ChainDecoder, ChainEncoder
 from neurocodec.references.coder import ReferenceCoder
 from neurocodec.references.still import av1_crf, decode_still, encode_still

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from neurocodec.media import AudioPacket, MediaReader, MediaWriter
+from neurocodec.media.reader import MediaReader
+from neurocodec.media.types import AudioPacket
+from neurocodec.media.writer import MediaWriter
 
 
 def cut(source: Path, target: Path, frames: int) -> Path:
     """The first frames of a clip with the sound of that time, recoded almost losslessly."""
-    from neurocodec.media import AudioPacket, MediaReader, MediaWriter
-
     with MediaReader(source, audio_mode="copy") as reader:
         v = reader.video
         with MediaWriter(

@@ -12,7 +12,10 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from neurocodec.media import AudioPacket, ColorInfo, MediaReader, VideoPicture
+from neurocodec.media.color import ColorInfo
+from neurocodec.media.picture import VideoPicture
+from neurocodec.media.reader import MediaReader
+from neurocodec.media.types import AudioPacket
 
 Rgb = npt.NDArray[np.uint8]
 

@@ -1,4 +1,4 @@
-"""Audio re-encoding on an unbroken time line."""
+"""Encoding decoded sound to Opus or AAC, on an unbroken time line."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from neurocodec.media.sound import LAYOUTS, layout_name, opus_pre_skip
 from neurocodec.media.types import AudioInfo, AudioPacket
 
-# A source may be off its own time line by this much (seconds) before samples are dropped or inserted.
 _TOLERANCE = Fraction(15, 1000)
-# A gap longer than this (seconds) is taken for a broken timestamp and closed instead of filled.
+"""Seconds that a source may be off its own time line before samples are dropped or inserted."""
 _LONGEST_GAP = 3600
-
-_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+"""Seconds from which on a gap is taken for a broken timestamp, and closed instead of filled."""
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
-class AudioEncoder:
+class SoundEncoder:
     """Decoded frames in, packets of one continuous stream out.
 
     Frames are resampled and mixed to the encoder's format and laid on a time line of ``1/rate`` seconds by
@@ -43,7 +42,7 @@ class AudioEncoder:
         """Open encoder ``codec`` (``libopus``, ``aac``); raises av errors and ValueError."""
         context: Any = av.CodecContext.create(codec, "w")
         context.sample_rate = rate
-        context.layout = _LAYOUTS[channels]
+        context.layout = LAYOUTS[channels]
         context.format = sample_format
         context.bit_rate = bit_rate
         context.time_base = Fraction(1, rate)
@@ -65,7 +64,7 @@ class AudioEncoder:
             codec=name,
             sample_rate=rate,
             channels=channels,
-            layout=_LAYOUTS[channels],
+            layout=LAYOUTS[channels],
             time_base=Fraction(1, rate),
             extradata=extradata,
             bit_rate=bit_rate,
@@ -82,7 +81,7 @@ class AudioEncoder:
         if source != self._source:
             yield from self._flush_resampler()
             self._source = source
-            self._resampler = av.AudioResampler(self._format, _LAYOUTS[self._channels], self._rate)
+            self._resampler = av.AudioResampler(self._format, LAYOUTS[self._channels], self._rate)
         if start is None:
             frame.pts = None
         else:
@@ -108,10 +107,7 @@ class AudioEncoder:
 
     def _place(self, frame: av.AudioFrame, timed: bool) -> Iterator[AudioPacket]:
         samples = frame.to_ndarray().astype(np.float32, copy=False)
-        if frame.format.is_packed:
-            samples = samples.reshape(-1, self._channels)
-        else:
-            samples = samples.T
+        samples = samples.reshape(-1, self._channels) if frame.format.is_packed else samples.T
         start: int | None = None
         if timed and frame.pts is not None and frame.time_base:
             start = round(frame.pts * frame.time_base * self._rate)
@@ -148,7 +144,7 @@ class AudioEncoder:
         assert self._position is not None
         packed = self._format == "flt"
         array = np.ascontiguousarray(samples.reshape(1, -1) if packed else samples.T)
-        frame = av.AudioFrame.from_ndarray(array, format=self._format, layout=_LAYOUTS[self._channels])
+        frame = av.AudioFrame.from_ndarray(array, format=self._format, layout=LAYOUTS[self._channels])
         frame.sample_rate = self._rate
         frame.time_base = Fraction(1, self._rate)
         frame.pts = self._position
@@ -160,7 +156,7 @@ class AudioEncoder:
             yield AudioPacket(bytes(packet), int(packet.pts), int(packet.duration or self._chunk), True)
 
 
-def opus_encoder(channels: int, bit_rate: int) -> AudioEncoder:
+def opus_encoder(channels: int, bit_rate: int) -> SoundEncoder:
     """An Opus encoder at 48 kHz for a source with ``channels`` channels.
 
     ``bit_rate`` (bit/s) is held to what Opus can do (6000 up to 256000 per channel). Below 32 kbit/s the
@@ -169,7 +165,7 @@ def opus_encoder(channels: int, bit_rate: int) -> AudioEncoder:
     """
     low = bit_rate < 32000
     count = 1 if low or channels == 1 else 2
-    return AudioEncoder(
+    return SoundEncoder(
         "libopus",
         rate=48000,
         channels=count,
@@ -183,27 +179,15 @@ def opus_encoder(channels: int, bit_rate: int) -> AudioEncoder:
     )
 
 
-def aac_encoder(source: AudioInfo, bit_rate: int = 128000) -> AudioEncoder:
+def aac_encoder(source: AudioInfo, bit_rate: int = 128000) -> SoundEncoder:
     """An AAC encoder for a decoded ``source``: its rate where AAC has it, else 48 kHz; at most stereo."""
-    return AudioEncoder(
+    return SoundEncoder(
         "aac",
         rate=source.sample_rate if source.sample_rate in _AAC_RATES else 48000,
         channels=1 if source.channels == 1 else 2,
         bit_rate=bit_rate,
         sample_format="fltp",
     )
-
-
-def opus_pre_skip(extradata: bytes) -> int:
-    """The pre-skip (48 kHz samples) of an OpusHead, 0 if there is none."""
-    if extradata[:8] == b"OpusHead" and len(extradata) >= 12:
-        return int.from_bytes(extradata[10:12], "little")
-    return 0
-
-
-def layout_name(name: str, channels: int) -> str:
-    """``name``, or the usual layout for the number of channels where it only repeats that number."""
-    return _LAYOUTS.get(channels, name) if name.endswith("channels") else name
 
 
 def _with_known_layout(frame: av.AudioFrame) -> av.AudioFrame:

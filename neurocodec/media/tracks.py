@@ -1,0 +1,65 @@
+"""Which tracks of a media file are read, and what they say of themselves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+from av.stream import Disposition
+from av.video.reformatter import ColorRange
+
+from neurocodec.errors import InputError
+from neurocodec.media.color import UNSPECIFIED, ColorInfo
+
+_NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
+_DOLBY_TAGS = ("dvh1", "dvhe", "dva1", "dvav", "dav1")
+
+
+def best_video(container: Any, name: str) -> Any:
+    """The video track to read: the default flag counts first, then the size; cover art is skipped.
+
+    Raises:
+        InputError: the file, called ``name``, has none.
+    """
+    tracks = [s for s in container.streams.video if not s.disposition & _NO_VIDEO]
+    known = [s for s in tracks if s.codec_context is not None]
+    if not known:
+        problem = "a video track of unknown codec only" if tracks else "no video track"
+        raise InputError(f"{name} has {problem}")
+    return max(known, key=lambda s: (_is_default(s), s.codec_context.width * s.codec_context.height))
+
+
+def best_audio(container: Any) -> Any:
+    """The audio track to read, if any: the default flag counts first, then the number of channels."""
+    known = [s for s in container.streams.audio if s.codec_context is not None]
+    return max(known, key=lambda s: (_is_default(s), int(s.codec_context.channels)), default=None)
+
+
+def _is_default(stream: Any) -> bool:
+    return Disposition.default in stream.disposition
+
+
+def frame_rate(stream: Any) -> Fraction:
+    """Pictures a second of a video track; 25 if it does not say."""
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 0 < rate <= 1000:
+            return Fraction(rate)
+    return Fraction(25)
+
+
+def tagged_color(stream: Any) -> ColorInfo:
+    """The colour tags of a video track, as they are."""
+    context = stream.codec_context
+    color = ColorInfo(
+        int(context.color_primaries or 0),
+        int(context.color_trc or 0),
+        int(context.colorspace if context.colorspace is not None else UNSPECIFIED),
+        int(context.color_range or 0) == ColorRange.JPEG,
+    )
+    return color if color.matrix != 0 else replace(color, matrix=UNSPECIFIED)
+
+
+def is_dolby_vision(stream: Any) -> bool:
+    """Whether the container says so of a video track."""
+    return str(stream.codec_tag)[:4].lower() in _DOLBY_TAGS

@@ -24,7 +24,7 @@ from neurocodec.models.device import BATCH
 from neurocodec.models.engine import Engine
 from neurocodec.models.feedback import CountedFeedback, find_feedback, open_feedback
 from neurocodec.models.files import find
-from neurocodec.models.landmark_driven import DrivenEngine
+from neurocodec.models.latent_engine import LatentEngine
 from neurocodec.options import EncodeOptions, EncodeSettings
 from neurocodec.prefetch import Ahead
 from neurocodec.threads import ahead, beside
@@ -57,7 +57,7 @@ class Encoder:
         if settings.landmarks == "learned":
             return Engine(motion, settings.device, settings.threads)
         landmarks = find(settings.landmark_model, "landmarks")
-        engine = DrivenEngine(motion, landmarks, settings.device, settings.threads)
+        engine = LatentEngine(motion, landmarks, settings.device, settings.threads)
         if not engine.fitted:
             self.report.notes.append(
                 f"{landmarks.name} was fitted to other weights than those of {motion.name}; "

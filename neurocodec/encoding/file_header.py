@@ -6,7 +6,7 @@ from neurocodec.encoding.framing import Frame, Framing
 from neurocodec.format.header import HASH_BYTES, AudioTrack, Colour, Header, LandmarkCode
 from neurocodec.media.reader import MediaReader
 from neurocodec.models.engine import Engine
-from neurocodec.models.landmark_driven import DrivenEngine
+from neurocodec.models.latent_engine import LatentEngine
 from neurocodec.options import EncodeSettings
 
 _LARGEST_TERM = 1 << 20
@@ -28,7 +28,7 @@ def file_header(
     video, model, color = reader.video, engine.description, reader.video.color
     width, height = (video.width, video.height) if first.region is None else (first.region.side,) * 2
     code = LandmarkCode[settings.landmark_code.upper()]
-    latent = engine.latent_model if isinstance(engine, DrivenEngine) else None
+    latent = engine.latent_model if isinstance(engine, LatentEngine) else None
     # version 1 has all that the original's schedule with an old landmark code needs
     old = settings.refresh == "schedule" and code is not LandmarkCode.RANGE and not latent
     return Header(

@@ -40,7 +40,7 @@ REMEMBERED = 8
 _GOOD_ENOUGH = 0.5
 """Error (1 - verdict) below which a remembered reference spares a new one at a cut."""
 _ENOUGH_LOOKS = 2
-"""Frames of a stretch that are judged at least, if the gap allows."""
+"""Frames of a stretch that get a verdict at least, if the gap allows."""
 MOST_REFERENCES = 48
 """References put in one block."""
 Verdicts = Callable[[Pictures, Sequence[Picture]], NDArray[np.float64]]
@@ -162,7 +162,7 @@ class Lookahead:
         return known[best] if 1 - verdicts[best] < _GOOD_ENOUGH else None
 
     def _looked_at(self, stretch: Stretch) -> list[int]:
-        """Offsets of frames spread evenly over a stretch, whose renderings are judged.
+        """Offsets of frames spread evenly over a stretch, whose renderings get a verdict.
 
         Every ``gap``-th frame of a short one, every other of these where there are many, each moved to the
         nearest multiple of half a gap: then the same originals come again, and what is known of them serves

@@ -18,7 +18,7 @@ from neurocodec.keypoints.quantization import dequantize, quantize, scaled
 from neurocodec.keypoints.smoothing import smooth
 from neurocodec.models.engine import Engine
 from neurocodec.models.feedback import FeedbackNetwork
-from neurocodec.models.landmark_engine import default_engine
+from neurocodec.models.landmark_engine import open_landmark_engine
 from neurocodec.options import EncodeSettings
 from neurocodec.types import Picture
 
@@ -86,7 +86,7 @@ class ScheduledPlacement:
             if schedule.wants_verdict(number):
                 decoded = dequantize(symbols, reference.coded, header.quantization, basis)
                 rendering = self._engine.render([reference], self._engine.points(decoded[None]))[0]
-                schedule.judged(float(self._feedback(rendering[None], [frame.square])[0]))
+                schedule.rendered(float(self._feedback(rendering[None], [frame.square])[0]))
         end_segment()
 
 
@@ -100,7 +100,7 @@ class LookaheadPlacement:
         self._smoothing = settings.smoothing
         self._lookahead = Lookahead(engine, feedback, settings.gap, settings.price, settings.alpha)
         best_first = settings.first_reference == "best"
-        self._landmarks = default_engine(device=settings.device) if best_first else None
+        self._landmarks = open_landmark_engine(device=settings.device) if best_first else None
 
     def place(
         self,

@@ -8,7 +8,7 @@ PERFECT = 1.0
 class RefreshSchedule:
     """Decides frame by frame between a landmark packet and a refresh.
 
-    The verdict is the feedback's opinion of the last rendering, 0 = distorted to 1 = perfect; it starts
+    The verdict is that of the feedback network on the last rendering, 0 = distorted to 1 = perfect; it starts
     at 0 and is 1 after a refresh.  Frame i is a refresh when i is a multiple of ``gap`` and the verdict
     is at most ``alpha``; so frame 0 always is one, and what counts at frame i is the verdict on frame
     i - 1.
@@ -38,6 +38,6 @@ class RefreshSchedule:
         """A reference was sent, on schedule or not."""
         self.verdict = PERFECT
 
-    def judged(self, verdict: float) -> None:
-        """The feedback's opinion of the frame just rendered."""
+    def rendered(self, verdict: float) -> None:
+        """A frame was rendered, and this is the verdict on it."""
         self.verdict = verdict

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, BinaryIO
 
 from neurocodec.errors import DamagedFileError, UnsupportedError
@@ -64,23 +64,102 @@ class FileInfo:
         return {k: v for k, v in self.__dict__.items() if k != "packets" or v is not None}
 
 
-def _add(losses: list[str], text: str) -> None:
-    """Note a loss; of very many, the first hundred."""
-    if len(losses) < MOST_LISTED:
-        losses.append(text)
-    elif len(losses) == MOST_LISTED:
-        losses.append("and more")
+class _Account:
+    """Adds up what the blocks of a file hold."""
+
+    def __init__(self, header: Header, name: str, packets: bool) -> None:
+        self._header, self._name = header, name
+        self.sizes = {"references": 0, "landmarks": 0, "audio": 0}
+        self.frames = self.blocks = self.landmark_frames = 0
+        self.refreshes: list[dict[str, Any]] = []
+        self.packets: list[dict[str, Any]] | None = [] if packets else None
+        self.losses: list[str] = []
+        self.lost, self.lost_parts = LostSeconds(), {part: LostSeconds() for part in Part}
+        self._timeline = Timeline(header)
+        self._first: int | None = None
+        self._last: int | None = None
+        self._before: int | None = None
+
+    def add_loss(self, text: str) -> None:
+        """Note a loss; of very many, the first hundred."""
+        if len(self.losses) < MOST_LISTED:
+            self.losses.append(text)
+        elif len(self.losses) == MOST_LISTED:
+            self.losses.append("and more")
+
+    def add(self, block: Block) -> None:
+        """Note a block.
+
+        Raises:
+            UnsupportedError: there is more in the file than can be listed.
+        """
+        self.blocks += 1
+        self._miss(block.first_frame, block.pts[0] if block.pts else None)
+        self._timeline.seen(block.first_frame, block.pts)
+        self.frames += len(block.pts)
+        if Part.LANDMARKS not in block.lost:
+            self.landmark_frames += len(block.pts) - len(block.references)
+        for kind, count in block.payload_bytes.items():
+            self.sizes[kind] += count
+        if block.pts:
+            self._add_times(block)
+        self._add_refreshes(block)
+        if self.packets is not None:
+            self._add_packets(block, self.packets)
+
+    def end(self, promised: int | None) -> None:
+        """The file ends; its index promises so many frames, if it says so."""
+        self._miss(promised or 0)
+        if self.lost.stretches and not self.losses:
+            self.losses.append("blocks are missing")
+
+    def _miss(self, number: int, pts: int | None = None) -> None:
+        for gap in self._timeline.until(number, pts):
+            self.lost.add(seconds_of(gap.start, self._header), seconds_of(gap.end, self._header))
+
+    def _add_times(self, block: Block) -> None:
+        self._first = block.pts[0] if self._first is None else self._first
+        self._before = block.pts[-2] if len(block.pts) > 1 else self._last
+        self._last = block.pts[-1]
+        start = seconds_of(block.pts[0], self._header)
+        for part in block.lost:
+            self.lost_parts[part].add(start, seconds_of(end_of(block, -1, self._header), self._header))
+
+    def _add_refreshes(self, block: Block) -> None:
+        if len(self.refreshes) + len(block.references) > MOST_REFRESHES:
+            raise UnsupportedError(
+                f"{self._name} has more than {MOST_REFRESHES} references, too many to list"
+            )
+        self.refreshes += (
+            {
+                "time": round(seconds_of(block.pts[r.offset], self._header), 6),
+                "frame": block.first_frame + r.offset,
+                "codec": r.codec.name.lower(),
+                "bytes": len(r.data),
+            }
+            for r in sorted(block.references, key=lambda r: r.offset)
+        )
+
+    def _add_packets(self, block: Block, packets: list[dict[str, Any]]) -> None:
+        if self._header.coordinates * (len(packets) + len(block.pts)) > LISTED:
+            raise UnsupportedError(f"{self._name} has too many packets to list them")
+        try:
+            packets += _packets(block, self._header)
+        except DamagedFileError as error:
+            self.add_loss(f"block at frame {block.first_frame}: {error}")
+
+    @property
+    def duration(self) -> float:
+        """Playing time in seconds."""
+        if self._first is None or self._last is None:
+            return 0.0
+        step = 0 if self._before is None else self._last - self._before
+        return playing_time(self._header, self._first, self._last, step)
 
 
-def _latent(header: Header) -> dict[str, Any] | None:
-    """What the header says of a landmark model."""
-    m = header.latent
-    return {"name": m.name, "hash": m.hash.hex(), "values": m.values} if m else None
-
-
-def _packets(block: Block, reader: NfcReader) -> list[dict[str, Any]]:
+def _packets(block: Block, header: Header) -> list[dict[str, Any]]:
     """One entry a frame; the bits of a packet are counted by writing it again."""
-    header, out = reader.header, []
+    out = []
     writer = LandmarkEncoder(code_of(block, header), header.coordinates)
     for k, frame in enumerate(parse_frames(block, header)):
         entry: dict[str, Any] = {
@@ -102,6 +181,32 @@ def _packets(block: Block, reader: NfcReader) -> list[dict[str, Any]]:
     return out
 
 
+def _of_header(h: Header) -> dict[str, Any]:
+    """What the header alone says."""
+    audio, colour, latent = h.audio, h.colour, h.latent
+    return {
+        "format_version": h.version,
+        "width": h.width,
+        "height": h.height,
+        "sar": f"{h.sar.numerator}:{h.sar.denominator}",
+        "rotation": h.rotation,
+        "fit": h.fit.name.lower(),
+        "fps": round(float(h.fps), 6),
+        "time_base": f"{h.time_base.numerator}/{h.time_base.denominator}",
+        "model": h.model,
+        "model_hash": h.model_hash.hex(),
+        "model_size": h.model_size,
+        "keypoints": h.keypoints,
+        "quantization": h.quantization,
+        "landmark_code": h.landmark_code.name.lower(),
+        "colour": asdict(colour),
+        "audio": audio
+        and {"codec": audio.codec, "sample_rate": audio.sample_rate, "channels": audio.channels},
+        "landmark_model": latent
+        and {"name": latent.name, "hash": latent.hash.hex(), "values": latent.values},
+    }
+
+
 def read_info(
     file: BinaryIO, name: str = "input", *, packets: bool = False, limits: Limits | None = None
 ) -> FileInfo:
@@ -112,89 +217,33 @@ def read_info(
             header is listed in ``losses`` instead.
     """
     reader = NfcReader(file, name, limits)
-    h = reader.header
-    sizes = {"total": 0, "references": 0, "landmarks": 0, "audio": 0}
-    refreshes: list[dict[str, Any]] = []
-    listing: list[dict[str, Any]] = []
-    losses: list[str] = []
-    frames = blocks = landmark_frames = references = 0
-    timeline, lost = Timeline(h), LostSeconds()
-    lost_parts = {part: LostSeconds() for part in Part}
-    first: int | None = None
-    last: int | None = None
-    before: int | None = None
+    account = _Account(reader.header, name, packets)
     for item in reader:
         if isinstance(item, Loss):
-            _add(losses, f"byte {item.offset}: {item.reason}")
-            if item.left is None:
-                continue
-            block = item.left
-        else:
-            block = item[0]
-        blocks += 1
-        for gap in timeline.until(block.first_frame, block.pts[0] if block.pts else None):
-            lost.add(seconds_of(gap.start, h), seconds_of(gap.end, h))
-        timeline.seen(block.first_frame, block.pts)
-        if block.pts:
-            for part in block.lost:
-                lost_parts[part].add(seconds_of(block.pts[0], h), seconds_of(end_of(block, -1, h), h))
-        frames += len(block.pts)
-        if Part.LANDMARKS not in block.lost:
-            landmark_frames += len(block.pts) - len(block.references)
-        for kind, count in block.payload_bytes.items():
-            sizes[kind] += count
-        if block.pts:
-            first = block.pts[0] if first is None else first
-            before = block.pts[-2] if len(block.pts) > 1 else last
-            last = block.pts[-1]
-        references += len(block.references)
-        if references > MOST_REFRESHES:
-            raise UnsupportedError(f"{name} has more than {MOST_REFRESHES} references, too many to list")
-        for r in sorted(block.references, key=lambda r: r.offset):
-            refreshes.append(
-                {
-                    "time": round(seconds_of(block.pts[r.offset], h), 6),
-                    "frame": block.first_frame + r.offset,
-                    "codec": r.codec.name.lower(),
-                    "bytes": len(r.data),
-                }
-            )
-        if packets:
-            if h.coordinates * (len(listing) + len(block.pts)) > LISTED:
-                raise UnsupportedError(f"{name} has too many packets to list them")
-            try:
-                listing += _packets(block, reader)
-            except DamagedFileError as error:
-                _add(losses, f"block at frame {block.first_frame}: {error}")
-    for gap in timeline.until(reader.promised or 0):
-        lost.add(seconds_of(gap.start, h), seconds_of(gap.end, h))
-    if lost.stretches and not losses:
-        losses.append("blocks are missing")
-    sizes["total"] = reader.finish()
-    sizes["overhead"] = sizes["total"] - sizes["references"] - sizes["landmarks"] - sizes["audio"]
-    duration = 0.0
-    if first is not None and last is not None:
-        step = last - before if before is not None else 0
-        duration = playing_time(h, first, last, step)
-    a, c = h.audio, h.colour
+            account.add_loss(f"byte {item.offset}: {item.reason}")
+        block = item.left if isinstance(item, Loss) else item[0]
+        if block is not None:
+            account.add(block)
+    account.end(reader.promised)
+    total, duration, sizes = reader.finish(), account.duration, account.sizes
+    sizes = {"total": total, **sizes, "overhead": total - sum(sizes.values())}
+    bits = 8 * sizes["landmarks"] / account.landmark_frames if account.landmark_frames else 0.0
     return FileInfo(
-        format_version=h.version, width=h.width, height=h.height,
-        sar=f"{h.sar.numerator}:{h.sar.denominator}",
-        rotation=h.rotation, fit=h.fit.name.lower(), fps=round(float(h.fps), 6),
-        time_base=f"{h.time_base.numerator}/{h.time_base.denominator}", duration=round(duration, 6),
-        frames=frames, references=len(refreshes), blocks=blocks, model=h.model, model_hash=h.model_hash.hex(),
-        model_size=h.model_size, keypoints=h.keypoints, quantization=h.quantization,
-        landmark_code=h.landmark_code.name.lower(),
-        colour={
-            "primaries": c.primaries, "transfer": c.transfer, "matrix": c.matrix, "full_range": c.full_range,
-        },
-        audio={"codec": a.codec, "sample_rate": a.sample_rate, "channels": a.channels} if a else None,
-        landmark_model=_latent(h),
-        bytes=sizes, kbps=rates(sizes, duration) if duration else {"total": 0.0, "video": 0.0},
-        landmark_bits_per_frame=8 * sizes["landmarks"] / landmark_frames if landmark_frames else 0.0,
-        refreshes=refreshes, packets=listing if packets else None, losses=losses, lost=lost.rounded(),
-        lost_landmarks=lost_parts[Part.LANDMARKS].rounded(), lost_sound=lost_parts[Part.SOUND].rounded(),
-    )  # fmt: skip
+        **_of_header(reader.header),
+        duration=round(duration, 6),
+        frames=account.frames,
+        references=len(account.refreshes),
+        blocks=account.blocks,
+        bytes=sizes,
+        kbps=rates(sizes, duration) if duration else {"total": 0.0, "video": 0.0},
+        landmark_bits_per_frame=bits,
+        refreshes=account.refreshes,
+        packets=account.packets,
+        losses=account.losses,
+        lost=account.lost.rounded(),
+        lost_landmarks=account.lost_parts[Part.LANDMARKS].rounded(),
+        lost_sound=account.lost_parts[Part.SOUND].rounded(),
+    )
 
 
 def probe(source: PathOrFile, *, packets: bool = False, limits: Limits | None = None) -> FileInfo:

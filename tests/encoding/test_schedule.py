@@ -27,7 +27,7 @@ def scheduled(verdicts: list[float], gap: int, alpha: float) -> list[bool]:
         if out[-1]:
             schedule.refreshed()
         elif schedule.wants_verdict(i):
-            schedule.judged(opinion)
+            schedule.rendered(opinion)
     return out
 
 

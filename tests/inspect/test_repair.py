@@ -23,7 +23,8 @@ from neurocodec.commands.main import main
 from neurocodec.decoding.pictures import decode_pictures
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.errors import DamagedFileError, InputError
-from neurocodec.format.reader import Loss, NfcReader
+from neurocodec.format.losses import Loss
+from neurocodec.format.reader import NfcReader
 from neurocodec.inspect.check import check_whole
 from neurocodec.options import DecodeOptions
 
@@ -177,7 +178,7 @@ def test_the_command(tmp_path: Path) -> None:
 
 KILLED = """
 import sys
-from neurocodec.media import AtomicFile
+from neurocodec.files.atomic import AtomicFile
 with AtomicFile(sys.argv[1], force=len(sys.argv) > 2) as out:
     out.file.write(b"first half ")
     out.file.flush()
@@ -288,7 +289,7 @@ def test_a_full_disk_and_a_closed_pipe_are_one_line(model: str, tmp_path: Path) 
 @unix
 def test_what_is_in_the_way_of_a_part_is_not_destroyed(tmp_path: Path) -> None:
     from neurocodec.errors import OutputError
-    from neurocodec.media import AtomicFile
+    from neurocodec.files.atomic import AtomicFile
 
     path, precious = tmp_path / "out.bin", tmp_path / "precious"
     precious.write_bytes(b"precious")

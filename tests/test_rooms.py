@@ -16,7 +16,7 @@ ROOMS = (
     "errors", "types", "threads", "prefetch",
     "entropy", "format", "options", "option_text", "keypoints", "files", "media", "references", "inspect",
     "networks", "models", "faces", "decoding", "encoding", "api",
-    "batch", "measure", "peers", "compare", "call", "training", "commands", "bench",
+    "batch", "measure", "peers", "compare", "call", "datasets", "evaluation", "training", "commands", "bench",
 )  # fmt: skip
 """From the ground up; a room may import those before it, and itself."""
 FILES = {p: ".".join(p.relative_to(ROOT).with_suffix("").parts) for p in sorted(PACKAGE.rglob("*.py"))}

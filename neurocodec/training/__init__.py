@@ -1,1 +1,1 @@
-"""Training and evaluation of the shipped networks; not used by encode and decode."""
+"""Training of the shipped networks; not used by encode and decode."""

@@ -6,17 +6,16 @@ Random numbers come from a generator on the CPU, so that a step sees the same on
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from neurocodec.training.data import Batch
+from neurocodec.training.frame_pairs import Batch
 
 
-@dataclass
-class Prepared:
+class Prepared(NamedTuple):
     """Float pictures (B,3,S,S) in [0,1], landmarks (B,68,2) augmented alike, mirrored (B,)."""
 
     reference: Tensor
@@ -25,10 +24,6 @@ class Prepared:
     following: Tensor
     landmarks: Tensor
     mirrored: Tensor
-
-    def tensors(self) -> tuple[Tensor, ...]:
-        """All of them, in this order."""
-        return (self.reference, self.other, self.target, self.following, self.landmarks, self.mirrored)
 
 
 def similarities(count: int, spread: float, rng: torch.Generator) -> Tensor:
@@ -70,12 +65,10 @@ def prepare(batch: Batch, rng: torch.Generator, affine: float, tilt: float = 0.0
     ``tilt``: in one of four, all frames are turned by up to so many degrees; in as many others, the second
     reference alone is turned by up to half as many, as a head that leans would.
     """
-    images = [
-        x.permute(0, 3, 1, 2).float() / 255
-        for x in (batch.reference, batch.other, batch.target, batch.following)
-    ]
+    *pictures, landmarks = batch
+    images = [x.permute(0, 3, 1, 2).float() / 255 for x in pictures]
     device, b = images[0].device, len(images[0])
-    landmarks = batch.landmarks.to(device)
+    landmarks = landmarks.to(device)
     gain = (1 + 0.2 * (torch.rand(b, 3, 1, 1, generator=rng) - 0.5)).to(device)
     gamma = torch.exp(0.4 * (torch.rand(b, 1, 1, 1, generator=rng) - 0.5)).to(device)
     images = [(x.clamp(min=1e-4) ** gamma * gain).clamp(0, 1) for x in images]

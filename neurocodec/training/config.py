@@ -15,6 +15,7 @@ import json
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -154,50 +155,65 @@ class Samples:
 
 
 @dataclass
-class MotionConfig:
-    """Training of a motion model; ``model``: fields of :class:`neurocodec.networks.talk.TalkConfig`."""
+class LandmarkSamples:
+    """What a step of the landmark network sees: images, pairs of frames, crops without a face."""
+
+    images: int = 20
+    pairs: int = 8
+    nothing: int = 3
+
+
+@dataclass
+class Training:
+    """What every training has."""
 
     name: str = "mymodel"
-    model: dict[str, Any] = field(default_factory=dict)
     data: Data = field(default_factory=Data)
     optimizer: Optimizer = field(default_factory=Optimizer)
     machine: Machine = field(default_factory=Machine)
     watch: Watch = field(default_factory=Watch)
+
+
+@dataclass
+class MotionConfig(Training):
+    """Training of a motion model; ``model``: fields of :class:`neurocodec.networks.talk.TalkConfig`."""
+
+    model: dict[str, Any] = field(default_factory=dict)
     augment: Augment = field(default_factory=Augment)
     loss: Loss = field(default_factory=Loss)
 
 
 @dataclass
-class RestorationConfig:
+class RestorationConfig(Training):
     """Training of the network that cleans references, of ``width`` (:mod:`neurocodec.networks.restore`).
 
     ``piece``: side of the pieces that are learned from; ``clean``: share of pieces that were not coded.
     """
 
-    name: str = "mymodel"
     width: int = 32
     piece: int = 128
     clean: float = 0.1
-    data: Data = field(default_factory=lambda: Data(held_out=12, crf_from=44, crf_to=63))
+    data: Data = field(default_factory=partial(Data, held_out=12, crf_from=44, crf_to=63))
     optimizer: Optimizer = field(
-        default_factory=lambda: Optimizer(steps=2500, batch=16, rate=1e-3, warmup=100, average=0.995)
+        default_factory=partial(Optimizer, steps=2500, batch=16, rate=1e-3, warmup=100, average=0.995)
     )
-    machine: Machine = field(default_factory=lambda: Machine(precision="32-true"))
-    watch: Watch = field(default_factory=lambda: Watch(validate=500))
+    machine: Machine = field(default_factory=partial(Machine, precision="32-true"))
+    watch: Watch = field(default_factory=partial(Watch, validate=500))
     loss: Loss = field(default_factory=Loss)
 
 
 @dataclass
-class FeedbackConfig:
-    """Training of our own feedback network; ``model`` are the arguments of
+class FeedbackConfig(Training):
+    """Training of our own feedback network; ``model``: arguments of
     :class:`neurocodec.networks.likeness.Likeness`."""
 
     name: str = "mylikeness"
     model: dict[str, Any] = field(default_factory=dict)
-    data: Data = field(default_factory=lambda: Data(held_out=12))
+    data: Data = field(default_factory=partial(Data, held_out=12))
     samples: Samples = field(default_factory=Samples)
     optimizer: Optimizer = field(
-        default_factory=lambda: Optimizer(
+        default_factory=partial(
+            Optimizer,
             steps=1000,
             batch=16,
             rate=2e-3,
@@ -208,8 +224,7 @@ class FeedbackConfig:
             average=0.99,
         )
     )
-    machine: Machine = field(default_factory=Machine)
-    watch: Watch = field(default_factory=lambda: Watch(sheet=0, save=250))
+    watch: Watch = field(default_factory=partial(Watch, sheet=0, save=250))
 
 
 @dataclass
@@ -218,11 +233,40 @@ class ClassicConfig(FeedbackConfig):
 
     name: str = "myclassic"
     optimizer: Optimizer = field(
-        default_factory=lambda: Optimizer(
-            steps=2000, batch=16, rate=1e-4, warmup=10, weight_decay=1e-2, beta=0.999, average=0.99
+        default_factory=partial(
+            Optimizer, steps=2000, batch=16, rate=1e-4, warmup=10, weight_decay=1e-2, beta=0.999, average=0.99
         )
     )
-    machine: Machine = field(default_factory=lambda: Machine(precision="32-true"))
+    machine: Machine = field(default_factory=partial(Machine, precision="32-true"))
+
+
+@dataclass
+class LandmarkConfig(Training):
+    """Training of the landmark network; ``model``: arguments of :class:`neurocodec.networks.face68.Face68`.
+
+    ``bandwidth``: loss of one bit of the latent's change from a frame to the next.
+    """
+
+    model: dict[str, Any] = field(default_factory=partial(dict, width=0.5, latent=32))
+    samples: LandmarkSamples = field(default_factory=LandmarkSamples)
+    bandwidth: float = 0.02
+    optimizer: Optimizer = field(
+        default_factory=partial(
+            Optimizer,
+            steps=1_000_000,
+            minutes=60.0,
+            rate=2e-3,
+            warmup=200,
+            floor=0.01,
+            weight_decay=1e-3,
+            clip=20.0,
+            average=0.998,
+        )
+    )
+    machine: Machine = field(
+        default_factory=partial(Machine, accelerator="cpu", precision="32-true", threads=1)
+    )
+    watch: Watch = field(default_factory=partial(Watch, sheet=0, save=100, validate=200))
 
 
 def read(kind: type[T], file: Path | None, overrides: Iterable[tuple[str, Any]] = ()) -> T:
@@ -233,20 +277,20 @@ def read(kind: type[T], file: Path | None, overrides: Iterable[tuple[str, Any]] 
         UsageError: an unknown key, or a value of another type.
     """
     config = kind()
-    if file is not None:
-        try:
-            content = tomllib.loads(file.read_text())
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise InputError(f"cannot read {file}: {error}") from None
-        for key, value in content.items():
-            if isinstance(value, dict):
-                for inner, one in value.items():
-                    _set(config, f"{key}.{inner}", one)
-            else:
-                _set(config, key, value)
-    for key, value in overrides:
+    for key, value in (*(_settings(file) if file else ()), *overrides):
         _set(config, key, value)
     return config
+
+
+def _settings(file: Path) -> list[tuple[str, Any]]:
+    """The settings of a TOML file, as ``table.key`` or ``key`` and value."""
+    try:
+        content = tomllib.loads(file.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise InputError(f"cannot read {file}: {error}") from None
+    tables = {k: v for k, v in content.items() if isinstance(v, dict)}
+    inner = [(f"{table}.{key}", value) for table, keys in tables.items() for key, value in keys.items()]
+    return [*((k, v) for k, v in content.items() if k not in tables), *inner]
 
 
 def parse(text: str) -> tuple[str, Any]:
@@ -277,14 +321,13 @@ def _set(config: Any, key: str, value: Any) -> None:
     now = getattr(target, name)
     if dataclasses.is_dataclass(now) or isinstance(now, dict):
         raise UsageError(f"{key!r} is a table")
-    if isinstance(now, float) and isinstance(value, int) and not isinstance(value, bool):
+    if isinstance(now, float) and type(value) is int:
         value = float(value)
     if type(value) is not type(now):
-        raise UsageError(f"{key} is {_named(now)}, not {value!r}")
+        raise UsageError(f"{key} is {_KINDS[type(now)]}, not {value!r}")
     if not isinstance(value, str) and value < 0:
         raise UsageError(f"{key} must not be negative")
     setattr(target, name, value)
 
 
-def _named(value: Any) -> str:
-    return {bool: "true or false", int: "a whole number", float: "a number"}.get(type(value), "a text")
+_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import torch
@@ -12,13 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
+from neurocodec.datasets.clips import Clip, readable
 from neurocodec.errors import InputError
 from neurocodec.keypoints.transform import train_basis
 from neurocodec.models import files as models
 from neurocodec.models.device import BATCH, fold_batch_norms
 from neurocodec.networks.talk import Talk, TalkConfig
 from neurocodec.training import state as states
-from neurocodec.training.clips import Clip, readable
 
 LAG = 15
 """Frames within which changes of keypoints shape the basis."""
@@ -47,12 +46,8 @@ def trajectories(network: Talk, clips: Sequence[Clip], region: str = "full") -> 
         if len(frames) < 2:
             continue
         with torch.inference_mode():
-            points = [
-                folded.keypoints(
-                    torch.from_numpy(np.stack(frames[k : k + BATCH])).permute(0, 3, 1, 2).float() / 255
-                )
-                for k in range(0, len(frames), BATCH)
-            ]
+            batches = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2).split(BATCH)
+            points = [folded.keypoints(batch.float() / 255) for batch in batches]
         out.append(torch.cat(points).flatten(1).numpy())
     return out
 
@@ -83,20 +78,8 @@ def export(
     states.fill(network, {k: v.cpu() for k, v in weights.items()}, "the state")
     network.half().float()  # the keypoints are those of what is written
     basis = landmark_basis(trajectories(network, one_each(clips, people), region))
-    tensors: dict[str, Tensor] = {
-        k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")
-    }
-    tensors["landmark_basis"] = torch.from_numpy(basis)
     return models.save(
-        path, tensors, name=name, architecture="talk", size=config.size, keypoints=network.num_keypoints,
-        config=config.as_dict(), half=True,
+        path, {**states.to_ship(network), "landmark_basis": torch.from_numpy(basis)}, name=name,
+        architecture="talk", size=config.size, keypoints=network.num_keypoints, config=config.as_dict(),
+        half=True,
     )  # fmt: skip
-
-
-def config_of(source: Path) -> dict[str, Any] | None:
-    """The shape of the model in a state (its recipe), or None: older states do not say."""
-    import json
-
-    content = states.load(source / states.STATE if source.is_dir() else source)
-    recipe = content.get("recipe")
-    return None if recipe is None else cast("dict[str, Any]", json.loads(recipe)["model"])

@@ -7,28 +7,30 @@ import sys
 import time
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from neurocodec.datasets.clips import write_image
+from neurocodec.training.config import Optimizer
+
 SHEET, LOG, VALIDATION, EVENTS = "sheet.png", "log.jsonl", "validation.jsonl", "tensorboard"
 
 
 class Journal:
-    """Of a training of ``steps`` steps of ``batch`` samples in ``folder``; ``step`` of them are done."""
+    """Of a training in ``folder`` with ``batch`` samples a step; ``step`` of them are done."""
 
-    def __init__(self, folder: Path, step: int, steps: int, batch: int, quiet: bool) -> None:
+    def __init__(self, folder: Path, step: int, length: Optimizer, batch: int, quiet: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self._folder, self._batch, self._quiet, self._steps = folder, batch, quiet, steps
+        self._folder, self._batch, self._quiet, self._length = folder, batch, quiet, length
         self._forget_after(step)
         self._events = SummaryWriter(str(folder / EVENTS), purge_step=step + 1, flush_secs=30)
         self._sums: dict[str, Tensor] = {}
         self._count, self._since, self._rate = 0, time.perf_counter(), 0.0
         self._bar = tqdm(
-            total=steps, initial=step, desc="training", unit=" steps", file=sys.stderr,
+            total=length.steps, initial=step, desc="training", unit=" steps", file=sys.stderr,
             disable=True if quiet else None, dynamic_ncols=True,
         )  # fmt: skip
 
@@ -49,8 +51,8 @@ class Journal:
         self._rate = rate
         self._bar.update(step - self._bar.n)
 
-    def write(self, step: int) -> None:
-        """Means since the last time."""
+    def write(self, step: int, spent: float) -> None:
+        """Means since the last time; ``spent`` are the seconds of all steps so far."""
         if not self._count:
             return
         now = time.perf_counter()
@@ -60,17 +62,23 @@ class Journal:
             self._events.add_scalar(f"train/{name}", value, step)
         line = {"step": step, "speed": round(speed, 2), "lr": self._rate}
         self._append(LOG, line | {name: round(value, 6) for name, value in means.items()})
-        left = (self._steps - step) * self._batch / speed / 60
+        left = (self._length.steps - step) * self._batch / speed / 60
+        if self._length.minutes:
+            left = max(0.0, min(left, self._length.minutes - spent / 60))
         text = f"loss {means['loss']:.4f}, {speed:.1f} samples/s"
         if self._bar.disable and not self._quiet:
-            print(f"step {step}/{self._steps}, {text}, {left:.1f} minutes left", file=sys.stderr, flush=True)
+            print(
+                f"step {step}/{self._length.steps}, {text}, {left:.1f} minutes left",
+                file=sys.stderr,
+                flush=True,
+            )
         self._bar.set_postfix_str(text)
         self._sums, self._count, self._since = {}, 0, now
 
     def picture(self, step: int, sheet: NDArray[np.uint8] | None) -> None:
         """A contact sheet (H,W,3) RGB."""
         if sheet is not None:
-            cv2.imwrite(str(self._folder / SHEET), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+            write_image(sheet, self._folder / SHEET)
             self._events.add_image("sheet", sheet, step, dataformats="HWC")
 
     def figures(self, step: int, figures: dict[str, float]) -> None:
@@ -86,8 +94,8 @@ class Journal:
         with (self._folder / name).open("a") as file:
             file.write(json.dumps(line) + "\n")
 
-    def close(self, step: int) -> None:
+    def close(self, step: int, spent: float) -> None:
         """Write what is left."""
-        self.write(step)
+        self.write(step, spent)
         self._bar.close()
         self._events.close()

@@ -10,11 +10,12 @@ import json
 import math
 import signal
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -23,41 +24,41 @@ from torch import nn
 
 from neurocodec.errors import InputError, NeurocodecError
 from neurocodec.training import state as states
-from neurocodec.training.config import Machine, Optimizer, Watch
+from neurocodec.training.config import Optimizer, Training
 from neurocodec.training.journal import Journal
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 _MOST_BAD_STEPS = 50
 """Steps in a row without a finite gradient after which a training is given up."""
 
 
-class Task(Protocol):
+class Task(ABC):
     """Something to train.
 
     ``network`` is what is averaged and exported; ``objective`` holds it and computes the loss of a batch:
     its forward pass returns a scalar and figures to log.
     """
 
-    @property
-    def network(self) -> nn.Module: ...
+    network: nn.Module
+    objective: nn.Module
 
-    @property
-    def objective(self) -> nn.Module: ...
-
+    @abstractmethod
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
         """Arguments of the objective's forward pass."""
-        ...
 
-    def sheet(self, average: nn.Module) -> NDArray[np.uint8] | None:
-        """A picture of the state of things, RGB."""
-        ...
-
-    def validate(self, average: nn.Module) -> dict[str, float]:
-        """Figures of the averaged network on what it was not trained on."""
-        ...
-
+    @abstractmethod
     def recipe(self) -> dict[str, Any]:
         """The settings that shape the network; a state with others is not gone on from."""
-        ...
+
+    def sheet(self, average: nn.Module) -> NDArray[np.uint8] | None:
+        """A picture of the state of things, RGB, if there is one."""
+        return None
+
+    @abstractmethod
+    def validate(self, average: nn.Module) -> dict[str, float]:
+        """Figures of the averaged network on what it was not trained on."""
 
 
 def learning_rate(settings: Optimizer, step: int, spent: float) -> float:
@@ -74,9 +75,8 @@ def learning_rate(settings: Optimizer, step: int, spent: float) -> float:
 
 
 def train(
-    task: Task, optimizer: Optimizer, machine: Machine, watch: Watch, out: Path, fabric: Any,
-    *, init: Path | None = None, quiet: bool = False,
-) -> nn.Module:  # fmt: skip
+    task: Task, config: Training, out: Path, fabric: Fabric, *, init: Path | None = None, quiet: bool = False
+) -> nn.Module:
     """Train, or go on from ``out``/state.pt; returns the averaged network.
 
     ``init``: weights to start from, where there is no state yet.  SIGINT and SIGTERM end it after the step
@@ -87,8 +87,9 @@ def train(
         NeurocodecError: the loss is not finite any more.
     """
     objective, network = task.objective, task.network
+    optimizer, watch = config.optimizer, config.watch
     objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    solver = torch.optim.AdamW(
+    solver: Any = torch.optim.AdamW(
         network.parameters(), lr=optimizer.rate, betas=(0.9, optimizer.beta),
         weight_decay=optimizer.weight_decay, fused=fabric.device.type == "cuda",
     )  # fmt: skip
@@ -106,7 +107,7 @@ def train(
         for part in (network, average):
             states.fill(part, start, init)
     average.to(fabric.device).requires_grad_(False)
-    if machine.compile:
+    if config.machine.compile:
         for child in network.children():
             child.compile()
     wrapped, solver = fabric.setup(objective, solver)
@@ -115,8 +116,7 @@ def train(
     del found
     began, bad = time.perf_counter() - spent, 0
     first = fabric.is_global_zero
-    samples = optimizer.batch * fabric.world_size
-    journal = Journal(out, step, optimizer.steps, samples, quiet) if first else None
+    journal = Journal(out, step, optimizer, optimizer.batch * fabric.world_size, quiet) if first else None
 
     def save() -> None:
         if first:
@@ -152,8 +152,8 @@ def train(
             follow(average, network, min(optimizer.average, (1 + step) / (10 + step)))
             if journal:
                 journal.step(step, rate, total, figures)
-            if journal and watch.log and step % watch.log == 0:
-                journal.write(step)
+                if watch.log and step % watch.log == 0:
+                    journal.write(step, used)
             if watch.save and step % watch.save == 0:
                 save()
             last = step == optimizer.steps
@@ -165,7 +165,7 @@ def train(
                 fabric.barrier()
         save()
     if journal:
-        journal.close(step)
+        journal.close(step, time.perf_counter() - began)
     if stopped:
         signal.raise_signal(stopped[0])
     return average

@@ -7,8 +7,9 @@ starts as many processes as there are devices.  Several processes train by data 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
     from lightning_fabric.strategies import DDPStrategy
 
+T = TypeVar("T")
 PRECISIONS = ("bf16-mixed", "32-true")
 
 
@@ -78,6 +80,15 @@ def _accelerator(name: str) -> str:
     return "cuda" if available and name != "cpu" else "cpu"
 
 
-def is_first(fabric: Any) -> bool:
+def is_first(fabric: Fabric) -> bool:
     """Whether this process is the one that writes."""
     return bool(fabric.is_global_zero)
+
+
+def in_turns(fabric: Fabric, make: Callable[[], T]) -> T:
+    """Call ``make`` in the first process, then in the others, which find what the first has made."""
+    for turn in (True, False):
+        if is_first(fabric) is turn:
+            made = make()
+        fabric.barrier()
+    return made

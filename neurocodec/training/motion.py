@@ -3,53 +3,36 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from neurocodec.errors import InputError, UsageError
+from neurocodec.datasets.clips import find_clips
+from neurocodec.errors import UsageError
+from neurocodec.evaluation.codec import Measure, evaluate
 from neurocodec.models import files as models
 from neurocodec.networks.talk import Talk, TalkConfig
 from neurocodec.training import loop, machine
 from neurocodec.training.augment import Prepared, prepare
-from neurocodec.training.clips import Clip, find_clips
 from neurocodec.training.config import MotionConfig
-from neurocodec.training.data import FramePairs, build_cache, restore_references, split_people
 from neurocodec.training.export import export
-from neurocodec.training.objective import MotionObjective
-from neurocodec.training.sheet import contact_sheet
+from neurocodec.training.frame_cache import restore_references
+from neurocodec.training.frame_pairs import FramePairs
+from neurocodec.training.losses import PerceptualLosses
+from neurocodec.training.motion_objective import MotionObjective
+from neurocodec.training.motion_sheet import contact_sheet
+from neurocodec.training.setup import Files, cached_clips, check, training_clips, written
 from neurocodec.training.state import STATE, fill, generators, weights_of
 
-CACHE = "cache"
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 _SHEET_ROWS = 8
-
-
-@dataclass
-class Files:
-    """What a training is given beside its settings.
-
-    ``data``: folder of clips; ``clips``: a table in place of its own clips.csv; ``cache``: clips already
-    decoded (None: ``out``/cache is made from ``data``); ``landmarks``: npz, see
-    :func:`neurocodec.training.data.read_landmarks`; ``squeeze``, ``vgg``: networks of losses; ``validate``:
-    folder of clips to encode and decode, ``lpips``: to judge them by.
-    """
-
-    out: Path
-    data: Path | None = None
-    clips: Path | None = None
-    cache: Path | None = None
-    landmarks: Path | None = None
-    init: Path | None = None
-    squeeze: Path | None = None
-    vgg: Path | None = None
-    validate: Path | None = None
-    lpips: Path | None = None
+_VALIDATION_EVERY, _VALIDATION_PEOPLE = 5, 12
 
 
 def talk_config(fields: dict[str, Any]) -> TalkConfig:
@@ -80,11 +63,8 @@ def untrained(config: TalkConfig) -> Talk:
     return network
 
 
-class MotionTask:
-    """The motion model as a :class:`neurocodec.training.loop.Task`.
-
-    ``train`` is sampled from, ``watched`` shown in the contact sheet.
-    """
+class MotionTask(loop.Task):
+    """The motion model; ``train`` is sampled from, ``watched`` shown in the contact sheet."""
 
     def __init__(
         self, config: MotionConfig, files: Files, train: FramePairs, watched: FramePairs, device: torch.device
@@ -93,72 +73,55 @@ class MotionTask:
         self.network: Talk = untrained(talk_config(config.model))
         if self.network.restorer is not None:  # trained by itself; references come cleaned
             self.network.restorer.requires_grad_(False)
-        self.objective = MotionObjective(self.network, config.loss, config.augment, files.squeeze, files.vgg)
+        self.perceptual = PerceptualLosses(files.squeeze, files.vgg)
+        self.objective = MotionObjective(self.network, self.perceptual, config.loss, config.augment)
         rng, generator, _ = generators(7, 0, 0)
         self._shown = prepare(watched.sample(_SHEET_ROWS, rng, 1.0), generator, 0.0)
 
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
         augment = self.config.augment
         drawn = self._pairs.sample(self.config.optimizer.batch, rng, augment.compressed)
-        return (*prepare(drawn, generator, augment.affine, augment.tilt).tensors(), seed)
+        return (*prepare(drawn, generator, augment.affine, augment.tilt), seed)
 
     def sheet(self, average: nn.Module) -> NDArray[np.uint8]:
         assert isinstance(average, Talk)
-        shown = Prepared(*(t.to(self._device) for t in self._shown.tensors()))
-        return contact_sheet(average, shown)
+        return contact_sheet(average, Prepared(*(t.to(self._device) for t in self._shown)))
 
     def recipe(self) -> dict[str, Any]:
         return {"architecture": "talk", "model": self.network.config.as_dict()}
 
     def validate(self, average: nn.Module) -> dict[str, float]:
         """Encode and decode the validation clips with the averaged weights as they are now."""
-        from neurocodec.training.evaluate import Measure, evaluate
-
         assert self.files.validate
-        assert isinstance(average, Talk)
         clips = find_clips(self.files.validate, split="val")
         measure = Measure(lpips=self.files.lpips)
+        seconds, people = self.config.watch.validate_seconds, self.config.watch.people
         with tempfile.TemporaryDirectory() as folder:
             model = Path(folder) / "validation.safetensors"
-            self.export(average, model, people=min(12, self.config.watch.people))
-            results = [
-                evaluate(c.path, self.config.watch.validate_seconds, measure, 5, model=str(model))
-                for c in clips
-            ]
-        names = [n for n in measure.names if n in results[0]]
-        return {n: float(np.mean([r[n] for r in results])) for n in ["kbps", *names]}
+            self.export(average, model, min(_VALIDATION_PEOPLE, people))
+            results = [evaluate(c.path, seconds, measure, _VALIDATION_EVERY, model=str(model)) for c in clips]
+        return {n: float(np.mean([r[n] for r in results])) for n in ("kbps", *measure.names)}
 
-    def export(self, average: Talk, path: Path, people: int) -> models.ModelDescription:
+    def export(self, average: nn.Module, path: Path, people: int) -> models.ModelDescription:
         """Write the averaged network as a model, with a landmark basis of the training clips."""
         return export(
-            average.state_dict(), average.config, path, name=self.config.name,
+            average.state_dict(), self.network.config, path, name=self.config.name,
             clips=training_clips(self.config, self.files), people=people, region=self.config.data.region,
         )  # fmt: skip
 
 
-def training_clips(config: MotionConfig, files: Files) -> list[Clip]:
-    """The clips of ``--data``; none without it."""
-    if files.data is None:
-        return []
-    return find_clips(files.data, config.data.min_face, table=files.clips)
-
-
-def _cleaned(config: MotionConfig, files: Files, cache: Path, fabric: Any) -> Path | None:
-    """The cache's references, cleaned with the restorer that the training starts from, if there is one."""
+def _references(config: MotionConfig, files: Files, cache: Path, fabric: Fabric) -> str:
+    """The cache's array of references, cleaned with the restorer that the training starts from, if any."""
     state = files.out / STATE
     source = state if state.is_file() else files.init
     network = untrained(talk_config(config.model))
     if source is None or network.restorer is None:
-        return None
+        return "references"
     fill(network, weights_of(source), source)
     weights = {k: v for k, v in network.state_dict().items() if k.startswith("restorer.")}
+    made_by = models.weights_hash(weights)
     network.to(fabric.device).eval()
-    path = None
-    for turn in (True, False):
-        if machine.is_first(fabric) is turn:
-            path = restore_references(cache, network, models.weights_hash(weights), fabric.device)
-        fabric.barrier()
-    return path
+    return machine.in_turns(fabric, lambda: restore_references(cache, network, made_by, fabric.device))
 
 
 def run(config: MotionConfig, files: Files, export_to: Path | None, quiet: bool) -> list[str]:
@@ -168,8 +131,7 @@ def run(config: MotionConfig, files: Files, export_to: Path | None, quiet: bool)
         UsageError, InputError, OutputError, UnsupportedError: options, data, files or machine.
     """
     talk_config(config.model)
-    if files.data is None and files.cache is None:
-        raise UsageError("give --data DIR (clips) or --cache DIR (decoded ones)")
+    check(config, files)
     if export_to and files.data is None:
         raise UsageError("--export learns the landmark basis from clips: give --data DIR as well")
     if files.validate is not None:
@@ -178,30 +140,19 @@ def run(config: MotionConfig, files: Files, export_to: Path | None, quiet: bool)
             raise UsageError("--validate learns a landmark basis from clips: give --data DIR as well")
     else:
         config.watch.validate = 0
-    if config.optimizer.batch < 1:
-        raise UsageError("batch must be at least 1")
     fabric = machine.start(config.machine, config.optimizer.seed)
-    cache = files.cache or files.out / CACHE
-    if files.cache is None and machine.is_first(fabric):
-        clips: Sequence[Clip] = training_clips(config, files)
-        build_cache(clips, cache, config.data, files.landmarks)
-    if files.init is not None and not files.init.exists():
-        raise InputError(f"no weights {files.init}")
-    fabric.barrier()
-    people, kept = split_people(cache, config.data.held_out)
-    cleaned = _cleaned(config, files, cache, fabric)
-    train = FramePairs(cache, people, fabric.device, cleaned)
-    watched = FramePairs(cache, kept or people, references=cleaned)
+    cache, people, kept = cached_clips(config, files, fabric)
+    references = _references(config, files, cache, fabric)
+    train = FramePairs(cache, people, fabric.device, references)
+    watched = FramePairs(cache, kept or people, references=references)
     task = MotionTask(config, files, train, watched, fabric.device)
-    average = loop.train(
-        task, config.optimizer, config.machine, config.watch, files.out, fabric, init=files.init, quiet=quiet
-    )
+    average = loop.train(task, config, files.out, fabric, init=files.init, quiet=quiet)
     if not machine.is_first(fabric):
         return []
-    lines = [f"{len(people)} people, {len(kept)} held out; losses: {task.objective.describe()}"]
-    lines.append(f"state, logs and contact sheets: {files.out}")
+    lines = [
+        f"{len(people)} people, {len(kept)} held out; losses: {task.perceptual.describe()}",
+        f"state, logs and contact sheets: {files.out}",
+    ]
     if export_to:
-        assert isinstance(average, Talk)
-        model = task.export(average.cpu(), export_to, config.watch.people)
-        lines.append(f"{model.name} ({model.hash[:16]}) -> {model.path}")
+        lines.append(written(task.export(average.cpu(), export_to, config.watch.people)))
     return lines

@@ -12,7 +12,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -22,11 +22,10 @@ from tqdm import tqdm
 from neurocodec.errors import InputError, OutputError
 from neurocodec.models.engine import Engine
 from neurocodec.networks.talk import BLUR_SIGMA, BLUR_TAPS
-from neurocodec.training.data import FramePairs
-from neurocodec.types import Picture
+from neurocodec.training.frame_pairs import FramePairs
+from neurocodec.types import Picture, Pictures
 
 Distance = Callable[[Picture, Picture], float]
-ARRAYS = ("renderings", "originals", "distances")
 TOGETHER = 4
 """Frames rendered from the same references."""
 _ALONE = 0.25
@@ -41,14 +40,12 @@ _SAID = 200
 """Renderings between lines of progress where there is no terminal."""
 
 
-class Judged:
+class Renderings(NamedTuple):
     """Renderings and originals (count,S,S,3) uint8, and distances (count,)."""
 
-    def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
-        self.renderings, self.originals, self.distances = (arrays[k] for k in ARRAYS)
-
-    def __len__(self) -> int:
-        return len(self.distances)
+    pictures: Pictures
+    originals: Pictures
+    distances: NDArray[np.float32]
 
 
 def varied(pictures: list[Picture], rng: np.random.Generator) -> list[Picture]:
@@ -75,72 +72,66 @@ def sharper(picture: Picture, amount: float) -> Picture:
     return np.clip(np.round(x), 0, 255).astype(np.uint8)
 
 
-def make(
-    pairs: FramePairs,
-    count: int,
-    engine: Engine,
-    distance: Distance,
-    seed: int,
-    held: float = 0.0,
+def render(
+    pairs: FramePairs, count: int, engine: Engine, distance: Distance, seed: int, held: float = 0.0,
     vary: float = 0.0,
-) -> Judged:
+) -> Renderings:  # fmt: skip
     """``count`` samples.
 
     A share ``held`` of them is a reference held still instead of a rendering, a share ``vary`` is
     :func:`varied` and, in part, sharpened.
     """
     rng = np.random.default_rng(seed)
-    size = engine.size
-    pictures = {name: np.empty((count, size, size, 3), np.uint8) for name in ARRAYS[:2]}
-    distances = np.empty(count, np.float32)
+    shape = (count, engine.size, engine.size, 3)
+    out = Renderings(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(count, np.float32))
     with tqdm(total=count, desc="rendering", unit=" frames", disable=None, leave=False) as bar:
         k = 0
         while k < count:
             before, after, targets = (x.numpy() for x in pairs.stretch(min(TOGETHER, count - k), rng))
             if rng.random() < held:
-                renderings = np.repeat(before[None], len(targets), 0)
+                rendered = np.repeat(before[None], len(targets), 0)
             else:
                 used = [engine.reference(before)]
                 if rng.random() >= _ALONE and engine.max_references > 1:
                     used.append(engine.reference(after))
                 noise = (rng.random((len(targets), engine.num_keypoints, 2)) - 0.5) / _QUANTIZATION
                 points = engine.keypoints(targets) + noise
-                renderings = engine.render(used, points.astype(np.float32))
-            for rendering, target in zip(renderings, targets, strict=True):
-                shown = [rendering, target]
+                rendered = engine.render(used, points.astype(np.float32))
+            for picture, original in zip(rendered, targets, strict=True):
                 if rng.random() < vary:
-                    shown = varied(shown, rng)
+                    picture, original = varied([picture, original], rng)
                     if rng.random() < _SHARPER:
-                        shown[0] = sharper(shown[0], rng.uniform(0, _MOST_SHARPENED))
-                for name, picture in zip(ARRAYS, shown, strict=False):
-                    pictures[name][k] = picture
-                distances[k] = distance(*shown)
+                        picture = sharper(picture, rng.uniform(0, _MOST_SHARPENED))
+                out.pictures[k], out.originals[k] = picture, original
+                out.distances[k] = distance(picture, original)
                 k += 1
             bar.update(len(targets))
             if bar.disable and k // _SAID > (k - len(targets)) // _SAID:
                 print(f"{k} of {count} renderings", file=sys.stderr, flush=True)
-    return Judged({**pictures, "distances": distances})
+    return out
 
 
-def kept(folder: Path, recipe: dict[str, Any], build: Callable[[], Judged]) -> Judged:
+def kept(folder: Path, recipe: dict[str, Any], build: Callable[[], Renderings]) -> Renderings:
     """The samples in ``folder`` if they were made by the same recipe, else new ones, kept there.
 
     Raises:
+        InputError: what is in the folder is damaged.
         OutputError: the folder cannot be written.
     """
     note = folder / "recipe.json"
     text = json.dumps(recipe, sort_keys=True)
+    files = [folder / f"{name}.npy" for name in ("renderings", "originals", "distances")]
     if note.is_file() and note.read_text() == text:
         try:
-            return Judged({k: np.load(folder / f"{k}.npy", mmap_mode="r") for k in ARRAYS})
+            return Renderings(*(np.load(file, mmap_mode="r") for file in files))
         except (OSError, ValueError) as error:
             raise InputError(f"{folder} is damaged, remove it: {error}") from None
     made = build()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         note.unlink(missing_ok=True)
-        for name in ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(made, name))
+        for k, file in enumerate(files):
+            np.save(file, made[k])
         note.write_text(text)
     except OSError as error:
         raise OutputError(f"cannot write {folder}: {error.strerror or error}") from None

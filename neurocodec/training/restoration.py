@@ -6,52 +6,33 @@ piece is learned from in a sixteenth of the time of a rendering.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from neurocodec.errors import InputError, UsageError
-from neurocodec.measure.pictures import Lpips
+from neurocodec.measure.lpips import Lpips
 from neurocodec.models import files as models
 from neurocodec.models.distance import DistanceEngine
 from neurocodec.networks.restore import Restorer
 from neurocodec.networks.talk import Talk
 from neurocodec.training import loop, machine
-from neurocodec.training.clips import find_clips
 from neurocodec.training.config import Loss, RestorationConfig
-from neurocodec.training.data import build_cache, split_people
-from neurocodec.training.losses import LikenessDistance, SqueezeDistance, Vgg19Distance, gradient_distance
+from neurocodec.training.frame_cache import load, rows_of_people
+from neurocodec.training.losses import PerceptualLosses, weighted
+from neurocodec.training.setup import Files, cached_clips, check, written
+from neurocodec.training.state import to_ship
+from neurocodec.types import Picture
 
-CACHE = "cache"
+_ARRAYS = ("frames", "references", "reference_of")
 _PART = "restorer."
 _VALIDATED = 64
 _SHOWN = 8
-
-
-@dataclass
-class Files:
-    """``data``, ``clips``, ``cache``, ``squeeze``, ``vgg`` as in :class:`neurocodec.training.motion.Files`.
-
-    ``init``: a state to begin with; ``model``: the motion model that gets the restorer; ``lpips``: to judge
-    pictures of people held out by.
-    """
-
-    out: Path
-    data: Path | None = None
-    clips: Path | None = None
-    cache: Path | None = None
-    init: Path | None = None
-    model: str | None = None
-    squeeze: Path | None = None
-    vgg: Path | None = None
-    lpips: Path | None = None
 
 
 class CodedPairs:
@@ -62,28 +43,19 @@ class CodedPairs:
     """
 
     def __init__(self, cache: Path, people: set[str]) -> None:
-        try:
-            self._frames = np.load(cache / "frames.npy", mmap_mode="r")
-            self._coded = np.load(cache / "references.npy", mmap_mode="r")
-            self._rows = np.load(cache / "reference_of.npy")
-            entries = json.loads((cache / "index.json").read_text())
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"{cache} holds no coded references: {error}") from None
-        of: dict[str, list[int]] = {}
-        for e in entries:
-            if e["identity"] in people:
-                first, last = np.searchsorted(self._rows, [e["start"], e["start"] + e["frames"]])
-                of.setdefault(e["identity"], []).extend(range(first, last))
-        self.places = [of[name] for name in sorted(of) if of[name]]
+        if not (cache / "references.npy").is_file():
+            raise InputError(f"{cache} holds no coded references")
+        self._frames, self._coded, self._rows = (load(cache, name) for name in _ARRAYS)
+        of = [
+            [k for start, n in clips for k in range(*np.searchsorted(self._rows, [start, start + n]))]
+            for clips in rows_of_people(cache, people)
+        ]
+        self.places = [places for places in of if places]
         if not self.places:
             raise InputError(f"{cache} holds no coded references of the people that are wanted")
+        self.size = int(self._frames.shape[1])
 
-    @property
-    def size(self) -> int:
-        """Side of the pictures."""
-        return int(self._frames.shape[1])
-
-    def pair(self, place: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def pair(self, place: int) -> tuple[Picture, Picture]:
         """A coded reference and the frame that it was, (S,S,3)."""
         return self._coded[place], self._frames[self._rows[place]]
 
@@ -112,7 +84,7 @@ class CodedPairs:
         return _tensor(coded), _tensor(true)
 
 
-def _tensor(pictures: Iterable[NDArray[np.uint8]]) -> Tensor:
+def _tensor(pictures: Iterable[Picture]) -> Tensor:
     batch = torch.from_numpy(np.stack(list(pictures))).permute(0, 3, 1, 2).float().div_(255)
     return batch.contiguous(memory_format=torch.channels_last)
 
@@ -120,33 +92,21 @@ def _tensor(pictures: Iterable[NDArray[np.uint8]]) -> Tensor:
 class RestorationObjective(nn.Module):
     """Distance of restored pieces from the true ones."""
 
-    def __init__(self, network: Restorer, loss: Loss, squeeze: Path | None, vgg: Path | None) -> None:
+    def __init__(self, network: Restorer, perceptual: PerceptualLosses, loss: Loss) -> None:
         super().__init__()
-        self.network, self.factors = network, loss
-        self.squeeze = SqueezeDistance(squeeze) if squeeze else None
-        self.likeness = None if squeeze else LikenessDistance()
-        self.vgg = Vgg19Distance(vgg) if vgg else None
+        self.network, self.perceptual, self.factors = network, perceptual, loss
 
     def forward(self, coded: Tensor, true: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """(B,3,S,S) twice in [0,1] -> loss and its parts (scalars, without gradients)."""
         restored = self.network(coded)
-        parts = {"pixel": (restored - true).abs().mean()}
-        if self.squeeze is not None:
-            parts["squeeze"] = self.squeeze(restored, true)
-        if self.likeness is not None:
-            parts["likeness"] = self.likeness(restored, true)
-            parts["gradients"] = gradient_distance(restored, true, torch.ones_like(true[:, :1]))
-        if self.vgg is not None:
-            # half of the pieces, their middles: it takes as long as all else
-            some, edge = max(1, len(true) // 2), true.shape[-1] // 4
-            window = (slice(0, some), slice(None), slice(edge, -edge), slice(edge, -edge))
-            parts["vgg"] = self.vgg(restored[window], true[window])
-        total = torch.stack([getattr(self.factors, k) * v.float() for k, v in parts.items()]).sum()
-        return total, {k: v.detach().float() for k, v in parts.items()}
+        some, edge = max(1, len(true) // 2), true.shape[-1] // 4  # half of the pieces, their middles
+        window = slice(0, some), slice(None), slice(edge, -edge), slice(edge, -edge)
+        parts = {"pixel": (restored - true).abs().mean(), **self.perceptual(restored, true, window)}
+        return weighted(self.factors, parts)
 
 
-class RestorationTask:
-    """As :class:`neurocodec.training.loop.Task`."""
+class RestorationTask(loop.Task):
+    """The restorer, sampled from ``train``, looked at and measured on ``test``."""
 
     def __init__(
         self, config: RestorationConfig, files: Files, train: CodedPairs, test: CodedPairs,
@@ -154,7 +114,8 @@ class RestorationTask:
     ) -> None:  # fmt: skip
         self.config, self._device, self._train, self._test = config, device, train, test
         self.network = Restorer(config.width)
-        self.objective = RestorationObjective(self.network, config.loss, files.squeeze, files.vgg)
+        perceptual = PerceptualLosses(files.squeeze, files.vgg)
+        self.objective = RestorationObjective(self.network, perceptual, config.loss)
         self._lpips = files.lpips
 
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
@@ -162,12 +123,12 @@ class RestorationTask:
         pair = self._train.pieces(self.config.optimizer.batch, side, self.config.clean, rng)
         return tuple(x.to(self._device) for x in pair)
 
-    def _restored(self, average: nn.Module, coded: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _restored(self, average: nn.Module, coded: Picture) -> Picture:
         with torch.inference_mode():
             out = average(_tensor([coded]).to(self._device)).clamp(0, 1).mul(255).round().byte()
         return np.ascontiguousarray(out[0].permute(1, 2, 0).cpu().numpy())
 
-    def sheet(self, average: nn.Module) -> NDArray[np.uint8]:
+    def sheet(self, average: nn.Module) -> Picture:
         """Rows: coded, restored, true."""
         rows = []
         for place in self._test.spread(_SHOWN):
@@ -181,9 +142,9 @@ class RestorationTask:
     def validate(self, average: nn.Module) -> dict[str, float]:
         """Mean distance from the true pictures of people held out: ``coded``, and ``restored``.
 
-        By LPIPS (AlexNet) where its weights are given, else by our own likeness.
+        By LPIPS (AlexNet) where its weights are given, else by our own distance.
         """
-        distance = Lpips(self._lpips) if self._lpips else _likeness()
+        distance = Lpips(self._lpips) if self._lpips else _own_distance()
         before, after = [], []
         for place in self._test.spread(_VALIDATED):
             coded, true = (np.array(x) for x in self._test.pair(place))
@@ -192,10 +153,9 @@ class RestorationTask:
         return {"coded": float(np.mean(before)), "restored": float(np.mean(after))}
 
 
-def _likeness() -> Callable[[NDArray[np.uint8], NDArray[np.uint8]], float]:
-    """Our own distance of two pictures."""
-    meter = DistanceEngine(models.find(models.DEFAULT_FEEDBACK, "feedback"))
-    return lambda a, b: float(meter(a[None], [b])[0])
+def _own_distance() -> Callable[[Picture, Picture], float]:
+    engine = DistanceEngine(models.find(models.DEFAULT_FEEDBACK, "feedback"))
+    return lambda a, b: float(engine(a[None], [b])[0])
 
 
 def with_restorer(
@@ -209,11 +169,10 @@ def with_restorer(
     network = models.load(model)
     assert isinstance(network, Talk)
     config = replace(network.config, restorer_width=width)
-    tensors = {k: v for k, v in network.state_dict().items() if not k.startswith(_PART)}
-    tensors |= {_PART + k: v for k, v in restorer.state_dict().items()}
-    kept = {k: v for k, v in tensors.items() if not k.endswith("num_batches_tracked")}
+    tensors = {k: v for k, v in to_ship(network).items() if not k.startswith(_PART)}
+    tensors |= {_PART + k: v for k, v in to_ship(restorer).items()}
     return models.save(
-        path, kept, name=name, architecture="talk", size=model.size, keypoints=model.keypoints,
+        path, tensors, name=name, architecture="talk", size=model.size, keypoints=model.keypoints,
         config=config.as_dict(), half=True,
     )  # fmt: skip
 
@@ -224,28 +183,19 @@ def run(config: RestorationConfig, files: Files, export_to: Path | None, quiet: 
     Raises:
         UsageError, InputError, OutputError, UnsupportedError: options, data, files or machine.
     """
-    if files.data is None and files.cache is None:
-        raise UsageError("give --data DIR (clips) or --cache DIR (decoded ones)")
-    if config.optimizer.batch < 1 or config.width < 1:
-        raise UsageError("batch and width must be at least 1")
+    check(config, files)
+    if config.width < 1:
+        raise UsageError("width must be at least 1")
     if config.piece < 64 or config.piece % 16:
         raise UsageError("piece must be a multiple of 16, at least 64")
-    if files.init is not None and not files.init.exists():
-        raise InputError(f"no weights {files.init}")
     model = models.find(files.model or models.DEFAULT_MOTION, "motion")
     if model.architecture != "talk":
         raise UsageError(f"{model.name} ({model.architecture}) has no place for a restorer")
     fabric = machine.start(config.machine, config.optimizer.seed)
-    cache = files.cache or files.out / CACHE
-    if files.cache is None and files.data is not None and machine.is_first(fabric):
-        build_cache(find_clips(files.data, config.data.min_face, table=files.clips), cache, config.data)
-    fabric.barrier()
-    people, kept = split_people(cache, config.data.held_out)
+    cache, people, kept = cached_clips(config, files, fabric)
     train, test = CodedPairs(cache, people), CodedPairs(cache, kept or people)
     task = RestorationTask(config, files, train, test, fabric.device)
-    average = loop.train(
-        task, config.optimizer, config.machine, config.watch, files.out, fabric, init=files.init, quiet=quiet
-    )
+    average = loop.train(task, config, files.out, fabric, init=files.init, quiet=quiet)
     if not machine.is_first(fabric):
         return []
     average.cpu()
@@ -258,6 +208,5 @@ def run(config: RestorationConfig, files: Files, export_to: Path | None, quiet: 
     ]
     if export_to:
         assert isinstance(average, Restorer)
-        made = with_restorer(model, average, config.width, export_to, config.name)
-        lines.append(f"{made.name} ({made.hash[:16]}) -> {made.path}")
+        lines.append(written(with_restorer(model, average, config.width, export_to, config.name)))
     return lines

@@ -8,6 +8,7 @@ rate is a function of the step (or, with a limit of minutes, of ``spent``).
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 from typing import Any
@@ -94,3 +95,18 @@ def weights_of(source: Path) -> dict[str, Tensor]:
 
     describe(source)
     return {k: t.float() if t.is_floating_point() else t for k, t in load_file(source).items()}
+
+
+def recipe_of(source: Path) -> dict[str, Any] | None:
+    """The settings that shape the network of a state (or its folder), or None: older states do not say.
+
+    Raises:
+        InputError: it is no state.
+    """
+    recipe = load(source / STATE if source.is_dir() else source).get("recipe")
+    return None if recipe is None else dict(json.loads(recipe))
+
+
+def to_ship(network: nn.Module) -> dict[str, Tensor]:
+    """The tensors of a network but for the batch norms' counters, which only a training needs."""
+    return {k: v for k, v in network.state_dict().items() if not k.endswith("num_batches_tracked")}

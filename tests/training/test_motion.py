@@ -28,13 +28,15 @@ from neurocodec.networks.talk import Talk
 from neurocodec.training import state as states
 from neurocodec.training.augment import moved, prepare, similarities, transform
 from neurocodec.training.config import Loss, Machine, MotionConfig, Optimizer, parse, read
-from neurocodec.training.data import Batch, FramePairs, build_cache, split_people
 from neurocodec.training.export import export, landmark_basis, one_each, trajectories
+from neurocodec.training.frame_cache import build_cache, split_people
+from neurocodec.training.frame_pairs import Batch, FramePairs
 from neurocodec.training.loop import learning_rate
-from neurocodec.training.losses import normalized_distance
-from neurocodec.training.motion import Files, MotionTask, run, talk_config, untrained
-from neurocodec.training.objective import MotionObjective
-from neurocodec.training.sheet import COLUMNS
+from neurocodec.training.losses import PerceptualLosses, normalized_distance
+from neurocodec.training.motion import MotionTask, run, talk_config, untrained
+from neurocodec.training.motion_objective import MotionObjective
+from neurocodec.training.motion_sheet import COLUMNS
+from neurocodec.training.setup import Files
 
 STEPS = 6
 
@@ -125,6 +127,7 @@ def test_two_processes_keep_the_same_weights(place: Path, tmp_path: Path) -> Non
         "import os, sys, torch\n"
         "from pathlib import Path\n"
         "from neurocodec.training import loop, motion\n"
+        "from neurocodec.training.setup import Files\n"
         "from neurocodec.training.config import MotionConfig, parse, read\n"
         "train = loop.train\n"
         "def kept(task, *a, **k):\n"
@@ -134,7 +137,7 @@ def test_two_processes_keep_the_same_weights(place: Path, tmp_path: Path) -> Non
         "    return average\n"
         "loop.train = kept\n"
         "config = read(MotionConfig, Path(sys.argv[1]), [parse('optimizer.steps=2')])\n"
-        "motion.run(config, motion.Files(Path(sys.argv[2]), cache=Path(sys.argv[4])), None, True)\n"
+        "motion.run(config, Files(Path(sys.argv[2]), cache=Path(sys.argv[4])), None, True)\n"
     )
     done = subprocess.run(
         [
@@ -189,10 +192,10 @@ def test_exported_model_codes_a_clip(place: Path) -> None:
     source = io.BytesIO()
     from fractions import Fraction
 
+    from neurocodec.datasets.clips import first_seconds
     from neurocodec.measure.clips import lossless
-    from neurocodec.training.clips import read_squares
 
-    frames, _ = read_squares(place / "data" / "person0" / "clip", 64, 10)
+    frames, _ = first_seconds(place / "data" / "person0" / "clip", 64, 10)
     source = lossless(np.stack(frames), Fraction(25))
     model = str(place / "tiny.safetensors")
     encode(source, place / "a.nfc", model=model, force=True)
@@ -205,7 +208,7 @@ def test_exported_model_codes_a_clip(place: Path) -> None:
 def test_exported_basis_is_of_the_clips_keypoints(place: Path) -> None:
     from safetensors.torch import load_file
 
-    from neurocodec.training.clips import find_clips
+    from neurocodec.datasets.clips import find_clips
 
     tensors = load_file(place / "tiny.safetensors")
     basis = tensors["landmark_basis"].double().numpy() / BASIS_ONE
@@ -392,18 +395,19 @@ def test_networks_of_losses_are_files(place: Path, tmp_path: Path) -> None:
     save_file(vgg, tmp_path / "vgg.safetensors")
     task = objective(place)
     files = tmp_path / "squeeze.safetensors", tmp_path / "vgg.safetensors"
-    both = MotionObjective(task.network, Loss(), task.config.augment, *files)
-    assert both.describe() == "SqueezeNet LPIPS, VGG-19"
-    assert task.objective.describe() == "likeness (ours), gradients"
+    perceptual = PerceptualLosses(*files)
+    both = MotionObjective(task.network, perceptual, Loss(), task.config.augment)
+    assert perceptual.describe() == "SqueezeNet LPIPS, VGG-19"
+    assert task.perceptual.describe() == "likeness (ours), gradients"
     assert not [k for k in both.state_dict() if not k.startswith("network.")]
     batch = task.batch(*states.generators(1, 0, 0))
     _, figures = both(*batch)
     assert figures["squeeze"] > 0
     assert figures["vgg"] > 0
     assert "likeness" not in figures
-    assert both.squeeze is not None
-    assert abs(float(both.squeeze(batch[2], batch[2]))) < 1e-6
-    assert both.squeeze(batch[2], batch[0]) > 0
+    assert perceptual.squeeze is not None
+    assert abs(float(perceptual.squeeze(batch[2], batch[2]))) < 1e-6
+    assert perceptual.squeeze(batch[2], batch[0]) > 0
 
 
 def test_references_have_been_through_the_coder(place: Path) -> None:
@@ -422,7 +426,7 @@ def test_references_have_been_through_the_coder(place: Path) -> None:
 
 
 def test_cache_is_kept_unless_something_changed(place: Path, tmp_path: Path) -> None:
-    from neurocodec.training.clips import find_clips
+    from neurocodec.datasets.clips import find_clips
 
     clips, data = find_clips(place / "data"), config(place).data
     data.references = 0

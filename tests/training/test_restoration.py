@@ -12,16 +12,18 @@ from training_clips import TINY, people
 
 from neurocodec.bench import untrained
 from neurocodec.commands.main import main
+from neurocodec.datasets.clips import find_clips
 from neurocodec.errors import InputError, UsageError
 from neurocodec.models import files as models
 from neurocodec.models.engine import Engine
 from neurocodec.networks.restore import Restorer
 from neurocodec.networks.talk import Talk, TalkConfig
-from neurocodec.training.clips import find_clips
 from neurocodec.training.config import Data, MotionConfig, parse, read
-from neurocodec.training.data import FramePairs, build_cache
-from neurocodec.training.motion import Files, run
+from neurocodec.training.frame_cache import build_cache
+from neurocodec.training.frame_pairs import FramePairs
+from neurocodec.training.motion import run
 from neurocodec.training.restoration import CodedPairs
+from neurocodec.training.setup import Files
 
 SHAPE = TalkConfig(size=64, num_tps=4, keypoint_width=4, motion_width=4, generator_width=4)
 QUICK = ["--set", "piece=64", "--set", "width=4", "--batch", "4", "--held-out", "1", "-q"]
@@ -129,7 +131,7 @@ def test_motion_is_trained_on_cleaned_references(trained: tuple[Path, str], cach
         one = network.restored(torch.from_numpy(coded[3:4]).permute(0, 3, 1, 2).float() / 255)
     wanted = one.mul(255).round().byte()[0].permute(1, 2, 0).numpy().astype(int)
     assert np.abs(cleaned[3].astype(int) - wanted).max() <= 1
-    batch = FramePairs(cache, references=cache / "restored.npy").sample(3, np.random.default_rng(0), 1.0)
+    batch = FramePairs(cache, references="restored").sample(3, np.random.default_rng(0), 1.0)
     for picture in batch.reference.numpy():
         assert (cleaned == picture).all((1, 2, 3)).any()
     state = torch.load(folder / "motion" / "state.pt", weights_only=True)

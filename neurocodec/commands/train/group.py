@@ -11,10 +11,13 @@ COMMANDS = {
     "references": ("neurocodec.commands.train.references:references", "Train the restorer of references."),
     "feedback": ("neurocodec.commands.train.feedback:feedback", "Train a feedback network."),
     "export": ("neurocodec.commands.train.motion:export", "Write a training's state as a model."),
-    "agreement": ("neurocodec.commands.train.feedback:agreement", "A feedback network beside LPIPS."),
-    "evaluate": ("neurocodec.training.evaluate:main", "Figures of the codec, and of a held still."),
-    "rates": ("neurocodec.training.rates:main", "What landmark packets cost, step by step."),
-    "landmarks": ("neurocodec.training.landmarks:main", "The 68-landmark network, its mapping, figures."),
+    "agreement": ("neurocodec.commands.train.agreement:agreement", "A feedback network beside LPIPS."),
+    "evaluate": ("neurocodec.commands.train.evaluate:evaluate", "Figures of the codec, and of a held still."),
+    "rates": ("neurocodec.commands.train.evaluate:rates", "What landmark packets cost, step by step."),
+    "landmarks": (
+        "neurocodec.commands.train.landmarks:landmarks",
+        "The 68-landmark network, its mapping, figures.",
+    ),
 }
 """Where each command is, and what it does; a module is imported when its command is used."""
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from neurocodec.commands.train.options import PATH, check_export, common, configuration
+from neurocodec.commands.shared import force_option, threads_option
+from neurocodec.commands.train.options import PATH, check_export, common, configuration, print_lines
 from neurocodec.training.config import MotionConfig
 
 
@@ -17,15 +18,17 @@ from neurocodec.training.config import MotionConfig
 @click.option("--init", type=PATH, help="Weights to start from: a state.pt, its folder, or a model file.")
 @click.option("--lpips-squeeze", "squeeze", type=PATH, help="SqueezeNet LPIPS as a loss (safetensors).")
 @click.option("--vgg19", "vgg", type=PATH, help="Normalised VGG-19 as a loss (safetensors).")
-@click.option("--tilt", type=float, help="Degrees that some frames are turned by.")
-@click.option("--compressed", type=float, help="Share of coded references.")
-@click.option("--attention", type=float, help="How much more eyes and mouth weigh.")
+@click.option("--tilt", "augment__tilt", type=float, help="Degrees that some frames are turned by.")
+@click.option("--compressed", "augment__compressed", type=float, help="Share of coded references.")
+@click.option("--attention", "loss__attention", type=float, help="How much more eyes and mouth weigh.")
 @click.option("--validate", type=PATH, help="Folder of other people's clips, to encode and decode.")
-@click.option("--validate-every", type=int, help="Steps between validations.  [default: at the end]")
+@click.option(
+    "--validate-every", "watch__validate", type=int,
+    help="Steps between validations.  [default: at the end]",
+)  # fmt: skip
 @click.option("--lpips", type=PATH, help="AlexNet LPIPS, to validate with; never trained on.")
 def motion(
     config_file: Path | None, settings: tuple[str, ...], export_to: Path | None, force: bool, quiet: bool,
-    tilt: float | None, compressed: float | None, attention: float | None, validate_every: int | None,
     **given: Any,
 ) -> None:  # fmt: skip
     """Train a motion model on clips of talking heads, or go on with the training in OUT.
@@ -39,16 +42,13 @@ def motion(
       neurocodec train motion --data clips/ --out run/ --config configs/talk256.toml --init state.pt
       torchrun --nproc-per-node 8 -m neurocodec train motion --data clips/ --out run/
     """
-    more = {"augment.tilt": tilt, "augment.compressed": compressed, "loss.attention": attention}
-    chosen = [*settings, *(f"{k}={v}" for k, v in more.items() if v is not None)]
-    config = configuration(MotionConfig, config_file, chosen, given)
+    config = configuration(MotionConfig, config_file, settings, given)
     check_export(export_to, force)
-    if given["validate"] is not None:
-        config.watch.validate = validate_every or config.watch.validate or config.optimizer.steps
-    from neurocodec.training.motion import Files, run
+    config.watch.validate = config.watch.validate or config.optimizer.steps
+    from neurocodec.training.motion import run
+    from neurocodec.training.setup import Files
 
-    for line in run(config, Files(**given), export_to, quiet):
-        click.echo(line)
+    print_lines(run(config, Files(**given), export_to, quiet))
 
 
 @click.command()
@@ -58,13 +58,15 @@ def motion(
 @click.option("--clips", type=PATH, help="A table in place of the folder's own clips.csv.")
 @click.option("--config", "config_file", type=PATH, help="Settings (TOML) that the state was trained with.")
 @click.option("--name", help="Name of the model.  [default: the configuration's]")
-@click.option("--people", type=int, help="Of how many people a clip is looked at.")
-@click.option("--min-face", type=int, help="Smallest face in the source, where a table says it.")
-@click.option("--threads", type=int, metavar="N", help="CPU threads, 1 to 256.  [default: all cores]")
-@click.option("-f", "--force", is_flag=True, help="Replace an existing file.")
+@click.option("--people", "watch__people", type=int, help="Of how many people a clip is looked at.")
+@click.option(
+    "--min-face", "data__min_face", type=int, help="Smallest face in the source, where a table says it."
+)
+@threads_option
+@force_option
 def export(
-    state: Path, target: Path, data: Path, clips: Path | None, config_file: Path | None, name: str | None,
-    people: int | None, min_face: int | None, threads: int | None, force: bool,
+    state: Path, target: Path, data: Path, clips: Path | None, config_file: Path | None,
+    threads: int | None, force: bool, **given: Any,
 ) -> None:  # fmt: skip
     """Write the averaged weights of STATE (a state.pt or its folder) as a model for encode and decode.
 
@@ -74,21 +76,19 @@ def export(
     Example:
       neurocodec train export run/ mymodel.safetensors --data clips/ --name mymodel
     """
-    given: dict[str, Any] = {"name": name, "min_face": min_face}
-    chosen = () if people is None else (f"watch.people={people}",)
-    config = configuration(MotionConfig, config_file, chosen, given)
+    config = configuration(MotionConfig, config_file, (), given)
     check_export(target, force)
+    from neurocodec.datasets.clips import find_clips
     from neurocodec.threads import use as use_threads
     from neurocodec.training import export as exporting
-    from neurocodec.training.clips import find_clips
     from neurocodec.training.motion import talk_config
-    from neurocodec.training.state import weights_of
+    from neurocodec.training.state import recipe_of, weights_of
 
     use_threads(threads)
-    shape = talk_config(exporting.config_of(state) or config.model)
+    recipe = recipe_of(state)
     model = exporting.export(
-        weights_of(state), shape, target, name=config.name,
-        clips=find_clips(data, config.data.min_face, table=clips), people=config.watch.people,
-        region=config.data.region,
+        weights_of(state), talk_config(recipe["model"] if recipe else config.model), target,
+        name=config.name, clips=find_clips(data, config.data.min_face, table=clips),
+        people=config.watch.people, region=config.data.region,
     )  # fmt: skip
     click.echo(f"{model.name}: {model.path}, {model.path.stat().st_size} bytes, hash {model.hash}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from neurocodec.commands.train.options import PATH, check_export, common, configuration
+from neurocodec.commands.train.options import PATH, check_export, common, configuration, print_lines
 from neurocodec.training.config import RestorationConfig
 
 
@@ -33,7 +33,7 @@ def references(
     """
     config = configuration(RestorationConfig, config_file, settings, given)
     check_export(export_to, force)
-    from neurocodec.training.restoration import Files, run
+    from neurocodec.training.restoration import run
+    from neurocodec.training.setup import Files
 
-    for line in run(config, Files(**given), export_to, quiet):
-        click.echo(line)
+    print_lines(run(config, Files(**given), export_to, quiet))

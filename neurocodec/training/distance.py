@@ -1,4 +1,4 @@
-"""Training of our own feedback network, a perceptual distance: it learns LPIPS from renderings."""
+"""Our own feedback network as a task, a perceptual distance: it learns LPIPS from renderings."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.stats import pearsonr, spearmanr
 from torch import Tensor, nn
 
 from neurocodec.networks.likeness import Likeness
-from neurocodec.training.renderings import TOGETHER, Judged
+from neurocodec.training import loop
+from neurocodec.training.renderings import TOGETHER, Renderings
 
 _BATCH = 16
 _SLIGHT = 0.05
 """Distance from which on errors count by their ratio to it."""
 
 
-class LikenessObjective(nn.Module):
+class DistanceObjective(nn.Module):
     """Relative error of the distance, and of differences of distances within a group of samples.
 
     An encoder compares renderings of one clip with one another.
@@ -37,26 +39,26 @@ class LikenessObjective(nn.Module):
         return alone + within, {"error": error.detach().abs().mean(), "within": within.detach()}
 
 
-class LikenessTask:
-    """As :class:`neurocodec.training.loop.Task`; ``batch`` is a multiple of ``TOGETHER``."""
+class DistanceTask(loop.Task):
+    """The distance; ``fields`` shape its network, ``batch`` is a multiple of ``TOGETHER``."""
 
     def __init__(
-        self, fields: dict[str, Any], train: Judged, test: Judged, batch: int, device: torch.device
+        self, fields: dict[str, Any], train: Renderings, test: Renderings, batch: int, device: torch.device
     ) -> None:
         self.network = Likeness(**fields)
-        self.objective = LikenessObjective(self.network)
+        self.objective = DistanceObjective(self.network)
         self._fields, self._batch, self._device = fields, batch, device
         self._train, self._test = train, test
 
-    def _tensors(self, judged: Judged, rows: NDArray[np.integer]) -> tuple[Tensor, Tensor, Tensor]:
+    def _tensors(self, samples: Renderings, rows: NDArray[np.integer]) -> tuple[Tensor, Tensor, Tensor]:
         a, b = (
             torch.from_numpy(x[rows]).to(self._device).permute(0, 3, 1, 2).float() / 255
-            for x in (judged.renderings, judged.originals)
+            for x in (samples.pictures, samples.originals)
         )
-        return a, b, torch.from_numpy(judged.distances[rows]).to(self._device)
+        return a, b, torch.from_numpy(samples.distances[rows]).to(self._device)
 
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
-        groups = rng.integers(0, len(self._train) // TOGETHER, self._batch // TOGETHER)
+        groups = rng.integers(0, len(self._train.distances) // TOGETHER, self._batch // TOGETHER)
         rows = (groups[:, None] * TOGETHER + np.arange(TOGETHER)).flatten()
         a, b, truth = self._tensors(self._train, rows)
         for axis in (-1, -2):
@@ -66,25 +68,21 @@ class LikenessTask:
             a, b = b, a
         return a, b, truth
 
-    def sheet(self, average: nn.Module) -> None:
-        return None
-
     def recipe(self) -> dict[str, Any]:
         return {"architecture": "likeness", **self._fields}
 
     def validate(self, average: nn.Module) -> dict[str, float]:
         """Agreement with LPIPS on people never trained on."""
-        from scipy.stats import pearsonr, spearmanr
-
         average.eval()
-        guesses = []
+        truth = np.asarray(self._test.distances)
+        found = []
         with torch.inference_mode():
-            for k in range(0, len(self._test), _BATCH):
-                a, b, _ = self._tensors(self._test, np.arange(k, min(k + _BATCH, len(self._test))))
-                guesses.append(average(a, b).cpu().numpy())
-        guess, truth = np.concatenate(guesses), np.asarray(self._test.distances)
+            for rows in np.split(np.arange(len(truth)), range(_BATCH, len(truth), _BATCH)):
+                a, b, _ = self._tensors(self._test, rows)
+                found.append(average(a, b).cpu().numpy())
+        measured = np.concatenate(found)
         return {
-            "spearman": float(spearmanr(guess, truth).statistic),
-            "pearson": float(pearsonr(guess, truth).statistic),
-            "mean_error": float(np.abs(guess - truth).mean()),
+            "spearman": float(spearmanr(measured, truth).statistic),
+            "pearson": float(pearsonr(measured, truth).statistic),
+            "mean_error": float(np.abs(measured - truth).mean()),
         }

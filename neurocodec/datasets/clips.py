@@ -6,14 +6,17 @@ import csv
 import math
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from neurocodec.errors import InputError, NeurocodecError
+from neurocodec.errors import InputError, NeurocodecError, OutputError
+from neurocodec.media.frames import open_video
 from neurocodec.media.square import cut, resize
 from neurocodec.types import Picture
 
@@ -90,91 +93,6 @@ def is_frame_folder(path: Path) -> bool:
     return path.is_dir() and any(p.suffix.lower() in PICTURES for p in path.iterdir())
 
 
-def frames_of(path: Path, size: int, region: str = "full") -> Iterator[Picture]:
-    """Frames (size,size,3) RGB of a video or of a folder of pictures, one after the other.
-
-    ``region`` is ``full`` (the picture squeezed into the square if it is not square: give square clips) or
-    ``face`` (the square around the face of the first frame).
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    square = None
-    for picture in _pictures(path):
-        if region == "face":
-            if square is None:
-                from neurocodec.faces.region import FaceRegion
-
-                square = FaceRegion().update(picture)
-            yield cut(picture, square, size)
-        else:
-            yield resize(picture, size, size)
-
-
-def _pictures(path: Path) -> Iterator[Picture]:
-    """Upright RGB pictures as they are."""
-    if path.is_dir():
-        for file in sorted((p for p in path.iterdir() if p.suffix.lower() in PICTURES), key=_natural):
-            picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
-            if picture is None:
-                raise InputError(f"{file} is not a picture")
-            yield np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
-        return
-    from neurocodec.media.picture import VideoPicture
-    from neurocodec.media.reader import MediaReader
-
-    with MediaReader(path, audio=False, threads=1) as reader:
-        for item in reader:
-            if isinstance(item, VideoPicture):
-                yield item.to_rgb()
-
-
-def _natural(path: Path) -> list[tuple[int, int | str]]:
-    """frame2 before frame10."""
-    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", path.name)]
-
-
-def frame_rate(path: Path) -> Fraction:
-    """Frames a second of a video; 25 of a folder of pictures."""
-    if path.is_dir():
-        return _FOLDER_RATE
-    from neurocodec.media.reader import MediaReader
-
-    with MediaReader(path, audio=False, threads=1) as reader:
-        return reader.video.fps
-
-
-def read_squares(path: Path, size: int, seconds: float) -> tuple[list[Picture], Fraction]:
-    """The first frames (size,size,3) of a clip, and its frame rate.
-
-    Raises:
-        InputError: there are none.
-    """
-    fps = frame_rate(path)
-    most = max(1, math.ceil(seconds * float(fps)))
-    out: list[Picture] = []
-    for picture in frames_of(path, size):
-        out.append(picture)
-        if len(out) == most:
-            break
-    if not out:
-        raise InputError(f"{path} has no frames")
-    return out, fps
-
-
-def readable(path: Path, size: int, region: str, most: int) -> list[Picture]:
-    """Up to ``most`` frames of a clip; fewer, or none, where it breaks off or cannot be read."""
-    out: list[Picture] = []
-    try:
-        for picture in frames_of(path, size, region):
-            out.append(picture)
-            if len(out) == most:
-                break
-    except NeurocodecError:
-        pass
-    return out
-
-
 def expanded(paths: Sequence[Path]) -> list[Path]:
     """Files as they are; of folders, the clips in them (those a table calls validation).
 
@@ -185,4 +103,95 @@ def expanded(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         many = path.is_dir() and not is_frame_folder(path)
         out += [c.path for c in find_clips(path, split="val")] if many else [path]
+    return out
+
+
+def pictures_of(path: Path) -> Iterator[Picture]:
+    """Upright pictures (H,W,3) RGB of a video or of a folder of pictures, one after the other.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    if not path.is_dir():
+        with open_video(path, threads=1) as (_, found):
+            yield from (picture.to_rgb() for picture in found)
+        return
+    for file in sorted((p for p in path.iterdir() if p.suffix.lower() in PICTURES), key=_natural):
+        yield read_image(file)
+
+
+def read_image(file: Path) -> Picture:
+    """An image file as RGB (H,W,3).
+
+    Raises:
+        InputError: it is missing, or is no picture.
+    """
+    found = cv2.imread(str(file), cv2.IMREAD_COLOR) if file.is_file() else None
+    if found is None:
+        raise InputError(f"{file} is not a picture")
+    return np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def write_image(picture: Picture, file: Path) -> None:
+    """A picture (H,W,3) RGB as an image file of the kind its name says.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    try:
+        written = cv2.imwrite(str(file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    except cv2.error:
+        written = False
+    if not written:
+        raise OutputError(f"cannot write {file}")
+
+
+def _natural(path: Path) -> list[tuple[int, int | str]]:
+    """frame2 before frame10."""
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.split(r"(\d+)", path.name)]
+
+
+def frames_of(path: Path, size: int, region: str = "full") -> Iterator[Picture]:
+    """Frames (size,size,3) RGB of a clip, one after the other.
+
+    ``region`` is ``full`` (the picture squeezed into the square if it is not square: give square clips) or
+    ``face`` (the square around the face of the first frame).
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    square = None
+    for picture in pictures_of(path):
+        if region == "face":
+            if square is None:
+                from neurocodec.faces.region import FaceRegion
+
+                square = FaceRegion().update(picture)
+            yield cut(picture, square, size)
+        else:
+            yield resize(picture, size, size)
+
+
+def first_seconds(path: Path, size: int, seconds: float) -> tuple[list[Picture], Fraction]:
+    """The first frames (size,size,3) of a clip, and its frame rate (25 of a folder of pictures).
+
+    Raises:
+        InputError: there are none.
+    """
+    fps = _FOLDER_RATE
+    if not path.is_dir():
+        with open_video(path, threads=1) as (video, _):
+            fps = video.fps
+    frames = list(islice(frames_of(path, size), max(1, math.ceil(seconds * float(fps)))))
+    if not frames:
+        raise InputError(f"{path} has no frames")
+    return frames, fps
+
+
+def readable(path: Path, size: int, region: str, most: int) -> list[Picture]:
+    """Up to ``most`` frames of a clip; fewer, or none, where it breaks off or cannot be read."""
+    out: list[Picture] = []
+    with suppress(NeurocodecError):
+        for picture in islice(frames_of(path, size, region), most):
+            out.append(picture)
     return out

@@ -16,17 +16,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import pearsonr, spearmanr
 
-from neurocodec.api import encode
 from neurocodec.decoding.decoder import Decoder
 from neurocodec.errors import InputError
-from neurocodec.format.reader import Loss, NfcReader
+from neurocodec.evaluation.codec import code_clip
+from neurocodec.format.losses import Loss
+from neurocodec.format.reader import NfcReader
 from neurocodec.keypoints.packets import parse_frames
-from neurocodec.measure.clips import lossless
-from neurocodec.models import files as models
 from neurocodec.models.feedback import FeedbackNetwork
 from neurocodec.options import DecodeOptions
-from neurocodec.training.clips import read_squares
 from neurocodec.types import Picture
 
 Distance = Callable[[Picture, Picture], float]
@@ -45,25 +44,15 @@ class Spent:
     judging: float = 0.0
     decoding: float = 0.0
 
-    @property
-    def verdicts_per_frame(self) -> float:
-        """Verdicts asked for in an encoded frame."""
-        return self.verdicts / max(1, self.frames)
-
-    @property
-    def judging_ms(self) -> float:
-        """Milliseconds of verdicts in an encoded frame."""
-        return 1000 * self.judging / max(1, self.frames)
-
-    @property
-    def decoding_ms(self) -> float:
-        """Milliseconds of decoding a frame."""
-        return 1000 * self.decoding / max(1, self.frames)
-
-    @property
-    def share(self) -> float:
-        """Verdicts' part of a frame's decoding."""
-        return self.judging / self.decoding if self.decoding else 0.0
+    def a_frame(self) -> dict[str, float]:
+        """For each frame: verdicts, their milliseconds, those of decoding; verdicts' share of decoding."""
+        frames = max(1, self.frames)
+        return {
+            "verdicts_per_frame": self.verdicts / frames,
+            "judging_ms": 1000 * self.judging / frames,
+            "decoding_ms": 1000 * self.decoding / frames,
+            "share": self.judging / self.decoding if self.decoding else 0.0,
+        }
 
 
 @dataclass
@@ -80,15 +69,13 @@ class Agreement:
     spent: Spent = field(default_factory=Spent)
 
 
-def renderings(
-    data: io.BytesIO, spent: Spent, model: str | None = None, device: str = "auto"
-) -> Iterator[tuple[int, Picture]]:
+def _decoded(data: io.BytesIO, spent: Spent, model: str | None) -> Iterator[tuple[int, Picture]]:
     """Index and rendering (S,S,3) of every rendered frame of an ``.nfc`` file.
 
     Frames that are references themselves are left out, but ``spent`` counts the time of all.
     """
     reader = NfcReader(data, "clip")
-    decoder = Decoder(reader.header, DecodeOptions(model=model, device=device))
+    decoder = Decoder(reader.header, DecodeOptions(model=model))
     index = 0
     for item in reader:
         if isinstance(item, Loss):
@@ -104,18 +91,15 @@ def renderings(
             index += 1
 
 
-def judged_frames(
-    path: Path, seconds: float, every: int, size: int, spent: Spent, **settings: Any
+def rendered_frames(
+    path: Path, seconds: float, every: int, spent: Spent, **settings: Any
 ) -> Iterator[tuple[Picture, Picture]]:
     """Rendering and original of every ``every``-th rendered frame of a clip; ``spent`` counts times."""
-    originals, fps = read_squares(path, size, seconds)
-    out = io.BytesIO()
-    report = encode(lossless(np.stack(originals), fps), out, **settings)
+    originals, _, report, out = code_clip(path, seconds, **settings)
     spent.frames += report.frames
     spent.verdicts += report.verdicts
     spent.judging += report.judging
-    out.seek(0)
-    for k, picture in renderings(out, spent, settings.get("model")):
+    for k, picture in _decoded(out, spent, settings.get("model")):
         if k % every == 0:
             yield picture, originals[k]
 
@@ -128,20 +112,16 @@ def agreement(
     Raises:
         InputError: fewer than three frames.
     """
-    from scipy.stats import pearsonr, spearmanr
-
-    guesses, truths = (np.concatenate([d[k] for k in verdicts]) for d in (verdicts, distances))
-    if len(guesses) < 3:
+    every, truths = (np.concatenate([d[k] for k in verdicts]) for d in (verdicts, distances))
+    if len(every) < 3:
         raise InputError("too few rendered frames to correlate; give longer clips or a smaller --every")
     own = {
         k: float(spearmanr(verdicts[k], -distances[k]).statistic)
         for k in verdicts
         if len(verdicts[k]) > 2 and np.ptp(verdicts[k]) > 0 and np.ptp(distances[k]) > 0
     }
-    return Agreement(
-        float(spearmanr(guesses, -truths).statistic), float(pearsonr(guesses, -truths).statistic),
-        len(guesses), own,
-    )  # fmt: skip
+    spearman, pearson = (float(f(every, -truths).statistic) for f in (spearmanr, pearsonr))
+    return Agreement(spearman, pearson, len(every), own)
 
 
 def measure(
@@ -157,24 +137,22 @@ def measure(
     Raises:
         InputError: a clip that cannot be read, or too few frames.
     """
-    description = models.find(model or models.DEFAULT_MOTION, "motion")
     settings = {"model": model, "refresh": refresh, "feedback": str(feedback.description.path)}
     verdicts, distances, spent = {}, {}, Spent()
-    for name, path in names(paths).items():
-        guesses, truths = [], []
-        made = judged_frames(path, seconds, every, description.size, spent, **settings)
-        for rendering, original in made:
-            guesses.append(float(feedback(rendering[None], [original])[0]))
+    for name, path in named(paths).items():
+        found, truths = [], []
+        for rendering, original in rendered_frames(path, seconds, every, spent, **settings):
+            found.append(float(feedback(rendering[None], [original])[0]))
             truths.append(distance(rendering, original))
-        verdicts[name], distances[name] = np.array(guesses), np.array(truths)
+        verdicts[name], distances[name] = np.array(found), np.array(truths)
         if progress:
-            progress(name, len(guesses))
-    found = agreement(verdicts, distances)
-    found.spent = spent
-    return found
+            progress(name, len(found))
+    result = agreement(verdicts, distances)
+    result.spent = spent
+    return result
 
 
-def names(paths: Sequence[Path]) -> dict[str, Path]:
+def named(paths: Sequence[Path]) -> dict[str, Path]:
     """Clips by a name for each, its file's or, where two have the same, its path."""
     stems = [p.stem for p in paths]
     return {p.stem if stems.count(p.stem) == 1 else str(p): p for p in paths}

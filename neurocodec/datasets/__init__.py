@@ -1,0 +1,1 @@
+"""Clips of people and labelled faces, as they lie on a disk."""

@@ -40,7 +40,7 @@ from neurocodec.inspect.repair import repair_stream
 from neurocodec.keypoints.packet_code import LandmarkDecoder
 from neurocodec.keypoints.packets import outline_frames, parse_frames
 from neurocodec.models import files as models
-from neurocodec.models.checkpoints import detect_checkpoint
+from neurocodec.models.checkpoints import read_published
 from neurocodec.references.still import decode_still
 from neurocodec.references.store import ReferenceStore
 
@@ -171,7 +171,7 @@ def models_import(data: bytes) -> None:
     with suppress(NeurocodecError):
         models.load(models.describe(path))
     with suppress(NeurocodecError):
-        detect_checkpoint(path)
+        read_published(path)
 
 
 TARGETS: dict[str, Callable[[bytes], None]] = {

@@ -104,12 +104,12 @@ def run_export(
     import torch
 
     from neurocodec.models import onnx_graphs as ox
-    from neurocodec.models.files import describe, installed
+    from neurocodec.models.files import find_any
 
     assert form == "onnx"
     if not 1 <= batch <= 64 or runs < 0 or not 1 <= threads <= 256:
         raise UsageError("batch must be 1 to 64, threads 1 to 256, runs not negative")
-    model = next((m for m in installed() if m.name == name), None) or describe(Path(name))
+    model = find_any(name)
     ox.needs("onnx"), ox.needs("onnxruntime")
     pictures = read_pictures(calibrate or sample_video(), max(model.size, 128), max(_PICTURES, batch + 2))
     if len(pictures) < batch + 2:

@@ -111,7 +111,7 @@ def run_landmarks(
     from neurocodec.media.reader import MediaReader
     from neurocodec.media.types import AudioPacket
     from neurocodec.media.writer import MediaWriter
-    from neurocodec.models.landmark_engine import default_engine
+    from neurocodec.models.landmark_engine import open_landmark_engine
 
     if seconds is not None and seconds <= 0:
         raise UsageError("seconds must be positive")
@@ -121,7 +121,7 @@ def run_landmarks(
             raise UsageError(f"{path} is named twice")
         if path.exists() and not force:
             raise OutputError(f"{path} exists; use -f to replace it")
-    engine = default_engine(model)
+    engine = open_landmark_engine(model)
     trackers: list[FaceTracker] = [FaceTracker(engine), FaceTracker(engine)]
     rows: list[tuple[float, Face | None]] = []
     others: list[tuple[float, Face | None]] = []

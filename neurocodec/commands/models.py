@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from neurocodec.commands.shared import device_option, emit, force_option, json_option, threads_option
 from neurocodec.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.group()
@@ -51,10 +47,10 @@ def models_list(as_json: bool) -> None:
 def models_show(name: str, device: str, threads: int | None, as_json: bool) -> None:
     """Show the description of a model and what it costs, and check its weights."""
     from neurocodec.models.cost import cost_of
-    from neurocodec.models.files import describe, installed, load
+    from neurocodec.models.files import find_any, load
     from neurocodec.threads import use as use_threads
 
-    model = next((m for m in installed() if m.name == name), None) or describe(Path(name))
+    model = find_any(name)
     load(model)
     use_threads(threads)
     cost = cost_of(model, 0.2, device)
@@ -75,13 +71,12 @@ def models_benchmark(
     if seconds <= 0:
         raise UsageError("--seconds must be positive")
     from neurocodec.models.cost import cost_of
-    from neurocodec.models.files import describe, installed
+    from neurocodec.models.files import find_any, installed
     from neurocodec.threads import use as use_threads
 
-    found = list(installed())
-    chosen = [next((m for m in found if m.name == n), None) or describe(Path(n)) for n in names]
+    chosen = [find_any(name) for name in names] or list(installed())
     use_threads(threads)
-    costs = {m.name: cost_of(m, seconds, device) for m in chosen or found}
+    costs = {m.name: cost_of(m, seconds, device) for m in chosen}
     emit(
         {name: cost.as_dict() for name, cost in costs.items()},
         as_json,

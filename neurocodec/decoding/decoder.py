@@ -17,7 +17,7 @@ from neurocodec.keypoints.packets import FrameSymbols, SymbolDigest, outline_fra
 from neurocodec.keypoints.quantization import dequantize
 from neurocodec.models.device import BATCH
 from neurocodec.models.engine import Engine
-from neurocodec.models.landmark_driven import engine_of
+from neurocodec.models.opening import engine_for
 from neurocodec.options import DecodeOptions
 from neurocodec.references.store import ReferenceStore
 from neurocodec.types import Picture
@@ -27,7 +27,7 @@ class Decoder:
     """Turns blocks into pictures of the model's size."""
 
     def __init__(self, header: Header, options: DecodeOptions) -> None:
-        self.engine = engine_of(header, options.model, options.device, options.threads)
+        self.engine = engine_for(header, options.model, options.device, options.threads)
         self.header = header
         self.basis = basis_of(header, self.engine)
         self._references = ReferenceStore(self.engine.size, self.engine.reference)

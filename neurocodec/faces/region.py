@@ -30,10 +30,10 @@ def _default_tracker() -> FaceTracker | None:
     """Landmarks, where their network is installed."""
     from neurocodec.errors import InputError
     from neurocodec.faces.tracker import FaceTracker
-    from neurocodec.models.landmark_engine import default_engine
+    from neurocodec.models.landmark_engine import open_landmark_engine
 
     try:
-        return FaceTracker(default_engine(device="cpu"))
+        return FaceTracker(open_landmark_engine(device="cpu"))
     except InputError:
         return None
 

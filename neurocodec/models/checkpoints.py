@@ -16,7 +16,7 @@ import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -25,8 +25,6 @@ from neurocodec.errors import InputError, NeurocodecError, UnsupportedError
 from neurocodec.models.pickle_guard import check_pickles
 from neurocodec.networks.classic_feedback import ClassicFeedback
 from neurocodec.networks.vox256 import Vox256
-
-CheckpointKind = Literal["vox256", "classic-feedback"]
 
 MOTION_NETWORKS = ("kp_detector", "dense_motion_network", "inpainting_network")
 _FEEDBACK_KEYS = ("conv1.weight", "bn1.weight", "fc.weight")
@@ -76,46 +74,32 @@ def read_torch_checkpoint(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def detect_checkpoint(path: str | Path) -> CheckpointKind:
-    """Which of the known kinds a checkpoint is, going by its entries' names.
+def read_published(path: str | Path) -> tuple[str, dict[str, Tensor]]:
+    """The architecture that a published checkpoint is of, going by its entries' names, and its state dict.
 
-    Raises UnsupportedError for a checkpoint of neither kind, otherwise as :func:`read_torch_checkpoint`.
+    ``vox256``: for :class:`~neurocodec.networks.vox256.Vox256`, with keys ``kp_detector.*``,
+    ``dense_motion_network.*`` and ``inpainting_network.*``; entries for training (optimizers, background
+    predictor and the like) are left out. ``classic-feedback``: for
+    :class:`~neurocodec.networks.classic_feedback.ClassicFeedback`. Floating-point tensors are float32 copies.
+
+    Raises UnsupportedError for a checkpoint of neither kind, and naming the first tensor that is missing,
+    unknown, of another shape or type, or not finite; otherwise as :func:`read_torch_checkpoint`.
     """
     content = read_torch_checkpoint(path)
-    if all(isinstance(content.get(name), Mapping) for name in MOTION_NETWORKS):
-        return "vox256"
-    if all(key in _without_parallel_prefix(content) for key in _FEEDBACK_KEYS):
-        return "classic-feedback"
+    networks = {name: content.get(name) for name in MOTION_NETWORKS}
+    if all(isinstance(network, Mapping) for network in networks.values()):
+        found = {
+            f"{name}.{key}": value
+            for name, network in networks.items()
+            for key, value in _without_parallel_prefix(network).items()
+        }
+        return "vox256", _checked_state(path, found, Vox256)
+    found = _without_parallel_prefix(content)
+    if all(key in found for key in _FEEDBACK_KEYS):
+        return "classic-feedback", _checked_state(path, found, ClassicFeedback)
     raise UnsupportedError(
         f"{path}: neither a vox-256 motion model nor a feedback network of the original codec"
     )
-
-
-def convert_motion_checkpoint(path: str | Path) -> dict[str, Tensor]:
-    """The state dict for :class:`~neurocodec.networks.vox256.Vox256` from a published checkpoint.
-
-    Keys are ``kp_detector.*``, ``dense_motion_network.*`` and ``inpainting_network.*``; floating-point
-    tensors are float32 copies. Entries for training (optimizers, background predictor and the like) are
-    left out. Raises UnsupportedError naming the first network or tensor that is missing, unknown, of
-    another shape or type, or not finite, otherwise as :func:`read_torch_checkpoint`.
-    """
-    content = read_torch_checkpoint(path)
-    found: dict[str, Any] = {}
-    for name in MOTION_NETWORKS:
-        network = content.get(name)
-        if not isinstance(network, Mapping):
-            raise UnsupportedError(f"{path}: not a vox-256 motion model: {name} is missing")
-        found.update((f"{name}.{key}", value) for key, value in _without_parallel_prefix(network).items())
-    return _checked_state(path, found, Vox256)
-
-
-def convert_feedback_checkpoint(path: str | Path) -> dict[str, Tensor]:
-    """The state dict for :class:`~neurocodec.networks.classic_feedback.ClassicFeedback`.
-
-    Floating-point tensors are float32 copies. Raises UnsupportedError naming the first tensor that is
-    missing, unknown, of another shape or type, or not finite, otherwise as :func:`read_torch_checkpoint`.
-    """
-    return _checked_state(path, _without_parallel_prefix(read_torch_checkpoint(path)), ClassicFeedback)
 
 
 def _refuse_compressed(path: Path) -> None:

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from neurocodec.errors import UnsupportedError
-from neurocodec.models import files as models
 from neurocodec.models.device import choose_device, has_fast_bfloat16
-from neurocodec.models.files import ModelDescription
+from neurocodec.models.files import ModelDescription, load
 from neurocodec.networks.fused import fuse_activations
 from neurocodec.networks.likeness import PATCH, on_levels
 from neurocodec.types import Pictures
@@ -30,8 +29,8 @@ _REMEMBERED = 64
 class DistanceEngine:
     """A perceptual distance ready to measure with.
 
-    What it finds in the second pictures is remembered for a while: an encoder judges many renderings of the
-    same original.
+    What it finds in the second pictures is remembered for a while: an encoder compares many renderings with
+    the same original.
 
     Raises:
         InputError: the weights are damaged.
@@ -43,7 +42,7 @@ class DistanceEngine:
             raise UnsupportedError(f"{description.name} ({description.path}) measures no distance")
         self.description = description
         self.device = choose_device(device)
-        network = cast(Any, models.load(description))
+        network = cast(Any, load(description))
         network.stages[0][0] = on_levels(network.stages[0][0])
         fuse_activations(network)
         self._network = network
@@ -52,8 +51,8 @@ class DistanceEngine:
         if self._half and self.device.type == "cpu":
             self._network.stages.to(torch.bfloat16)
         self._middle = torch.tensor(127.5, dtype=network.stages[0][0].conv.weight.dtype)
-        self._remembered = self._room(0, 0)
-        self._found = self._room(0, 0)
+        self._remembered = self._space(0, 0)
+        self._found = self._space(0, 0)
         self._rows: OrderedDict[int, tuple[Pictures, int]] = OrderedDict()
 
     def __call__(self, a: Pictures, b: Sequence[Pictures]) -> NDArray[np.float64]:
@@ -90,7 +89,7 @@ class DistanceEngine:
         """Originals whose features are to be found, and where those of all are, or will be."""
         size = self._network.compared(*originals[0].shape[:2])
         if size != self._remembered.shape[1]:
-            self._remembered, self._found = self._room(_REMEMBERED, size), self._room(_GROUP, size)
+            self._remembered, self._found = self._space(_REMEMBERED, size), self._space(_GROUP, size)
             self._rows.clear()
         new: list[Pictures] = []
         for picture in originals:
@@ -118,7 +117,7 @@ class DistanceEngine:
         columns = torch.sub(levels.view(count, height, width // PATCH, 3 * PATCH), self._middle)
         return self._network.scales(columns.permute(0, 3, 1, 2), self._found[:count])[: len(pictures)]
 
-    def _room(self, count: int, size: int) -> Tensor:
+    def _space(self, count: int, size: int) -> Tensor:
         """Space for the features of ``count`` pictures."""
         kind = torch.bfloat16 if self._half else torch.float32
         return torch.empty(count, size, dtype=kind, device=self.device)

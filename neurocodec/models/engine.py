@@ -14,21 +14,21 @@ from torch import Tensor
 
 from neurocodec import threads as pools
 from neurocodec.errors import UnsupportedError
-from neurocodec.models import files as models
 from neurocodec.models.allocator import keep_freed
 from neurocodec.models.device import choose_device, fold_batch_norms, has_fast_bfloat16
-from neurocodec.models.files import ModelDescription
+from neurocodec.models.files import ModelDescription, load
+from neurocodec.models.tensors import picture_tensor
 from neurocodec.networks.fused import fuse_activations
 from neurocodec.networks.talk import Talk
 from neurocodec.networks.talk_render import TalkRenderer
-from neurocodec.types import Pictures
+from neurocodec.types import Picture, Pictures
 
 
 @dataclass(frozen=True)
 class Reference:
     """A decoded reference, its keypoints (N,2) and what the model computes of it once."""
 
-    picture: Pictures
+    picture: Picture
     keypoints: NDArray[np.float32]
     features: Any
     values: NDArray[np.float32] | None = None
@@ -55,7 +55,7 @@ class Engine:
         self.description = description
         self.device = choose_device(device)
         self.size, self.num_keypoints = description.size, description.keypoints
-        network = models.load(description)
+        network = load(description)
         if getattr(network, "size", self.size) != self.size:
             raise UnsupportedError(f"{description.path} contradicts itself about the size of pictures")
         fold_batch_norms(network)
@@ -74,14 +74,10 @@ class Engine:
         if isinstance(network, Talk) and self._half:
             self._quick = copy.deepcopy(network.keypoint_net).to(torch.bfloat16)
 
-    def _tensor(self, pictures: Pictures) -> Tensor:
-        batch = torch.from_numpy(np.ascontiguousarray(pictures)).to(self.device)
-        return batch.permute(0, 3, 1, 2).float().div_(255)
-
     def keypoints(self, pictures: Pictures) -> NDArray[np.float32]:
         """Pictures (B,S,S,3) -> keypoints (B,N,2) in [-1,1]."""
         with torch.inference_mode():
-            return self._network.keypoints(self._tensor(pictures)).float().cpu().numpy()
+            return self._network.keypoints(picture_tensor(pictures, self.device)).float().cpu().numpy()
 
     def measure(self, pictures: Pictures) -> NDArray[np.float32]:
         """What is coded of pictures (B,S,S,3), in pairs: here their keypoints (B,N,2).
@@ -93,7 +89,7 @@ class Engine:
         if self._quick is None:
             return self.keypoints(pictures)
         with torch.inference_mode():
-            return self._quick(self._tensor(pictures)).cpu().numpy()
+            return self._quick(picture_tensor(pictures, self.device)).cpu().numpy()
 
     @property
     def quick(self) -> bool:
@@ -109,27 +105,30 @@ class Engine:
         """The keypoints (B,N,2) that coded values (B,M/2,2) stand for: here themselves."""
         return values
 
-    def reference(self, picture: Pictures) -> Reference:
+    def reference(self, picture: Picture) -> Reference:
         """Prepare a decoded reference (S,S,3)."""
         return self.prepare(picture, self.keypoints(picture[None])[0])
 
-    def prepare(self, picture: Pictures, keypoints: NDArray[np.float32]) -> Reference:
+    def prepare(self, picture: Picture, keypoints: NDArray[np.float32]) -> Reference:
         """Prepare a reference (S,S,3) whose keypoints (N,2) are known."""
         with torch.inference_mode(), self._precision():
-            points = torch.from_numpy(np.ascontiguousarray(keypoints[None])).to(self.device)
-            features = (self._renderer or self._network).encode_reference(self._tensor(picture[None]), points)
+            tensor, points = picture_tensor(picture[None], self.device), self._points(keypoints[None])
+            features = (self._renderer or self._network).encode_reference(tensor, points)
         return Reference(picture, keypoints, features)
 
     def render(self, references: Sequence[Reference], keypoints: NDArray[np.float32]) -> Pictures:
         """Keypoints (B,N,2) -> pictures (B,S,S,3), from as many of the references as the model can use."""
         with torch.inference_mode(), self._precision():
-            points = torch.from_numpy(np.ascontiguousarray(keypoints)).to(self.device)
+            points = self._points(keypoints)
             features = [r.features for r in references[: self.max_references]]
             if self._renderer:
                 return self._renderer.render(features, points).numpy()
             out = self._network.render(features if self.max_references > 1 else features[0], points).float()
             out = out.clamp_(0, 1).mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1)
         return out.contiguous().cpu().numpy()
+
+    def _points(self, keypoints: NDArray[np.float32]) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(keypoints)).to(self.device)
 
     def _precision(self) -> torch.autocast:
         enabled = self._half and self._renderer is None

@@ -14,19 +14,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neurocodec.models import files as models
 from neurocodec.models.device import BATCH, choose_device, fold_batch_norms
 from neurocodec.models.distance import DistanceEngine
-from neurocodec.models.files import ModelDescription
+from neurocodec.models.files import ModelDescription, find, installed, load
+from neurocodec.models.tensors import picture_tensor
 from neurocodec.types import Pictures
 
 WORST_DISTANCE = 0.3
-"""Where the verdict is 0."""
-
-
-def measured_verdict(distance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Perceptual distances on the scale of LPIPS -> verdicts, 1 = perfect, not bounded from below."""
-    return 1 - distance / WORST_DISTANCE
+"""The distance, on the scale of LPIPS, of the verdict 0."""
 
 
 class FeedbackNetwork(Protocol):
@@ -40,33 +35,33 @@ class FeedbackNetwork(Protocol):
         """Verdicts, at most 1."""
 
 
-class MeasuredFeedback:
-    """Verdicts by the distance to the original (:func:`neurocodec.models.feedback.measured_verdict`)."""
+class DistanceFeedback:
+    """Verdicts that fall with the distance to the original, and are not bounded from below."""
 
     def __init__(self, description: ModelDescription, device: str = "auto") -> None:
         self.description = description
-        self.meter = DistanceEngine(description, device)
+        self.distance = DistanceEngine(description, device)
 
     def __call__(self, renderings: Pictures, originals: Sequence[Pictures]) -> NDArray[np.float64]:
-        return measured_verdict(self.meter(renderings, originals))
+        return 1 - self.distance(renderings, originals) / WORST_DISTANCE
 
 
-class UnaidedFeedback:
+class OriginalFeedback:
     """Verdicts of the original codec's network, in [0,1]; originals are not looked at."""
 
     def __init__(self, description: ModelDescription, device: str = "auto") -> None:
         self.description = description
         self.device = choose_device(device)
-        network = models.load(description)
+        network = load(description)
         fold_batch_norms(network)
         self._network: Any = network.to(self.device)
 
     def __call__(self, renderings: Pictures, originals: Sequence[Pictures]) -> NDArray[np.float64]:
-        out = []
         with torch.inference_mode():
-            for k in range(0, len(renderings), BATCH):
-                some = torch.from_numpy(renderings[k : k + BATCH]).to(self.device)
-                out.append(self._network.verdict(some.permute(0, 3, 1, 2).float().div_(255)))
+            out = [
+                self._network.verdict(picture_tensor(renderings[k : k + BATCH], self.device))
+                for k in range(0, len(renderings), BATCH)
+            ]
             return torch.cat(out).double().cpu().numpy()
 
 
@@ -98,17 +93,17 @@ def find_feedback(names: Sequence[str]) -> ModelDescription:
         UsageError: it is of another kind.
     """
     *others, last = names
-    here = {m.name for m in models.installed()}
-    return models.find(next((name for name in others if name in here), last), "feedback")
+    here = {m.name for m in installed()}
+    return find(next((name for name in others if name in here), last), "feedback")
 
 
 def open_feedback(description: ModelDescription, device: str = "auto") -> FeedbackNetwork:
-    """A model of kind ``feedback``, ready to judge renderings.
+    """A model of kind ``feedback``, ready to give verdicts.
 
     Raises:
         InputError: its weights are damaged.
         UnsupportedError: there is no such device.
     """
     if description.architecture == "classic-feedback":
-        return UnaidedFeedback(description, device)
-    return MeasuredFeedback(description, device)
+        return OriginalFeedback(description, device)
+    return DistanceFeedback(description, device)

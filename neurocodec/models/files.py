@@ -138,6 +138,15 @@ def find(name: str, kind: str) -> ModelDescription:
     return found
 
 
+def find_any(name: str) -> ModelDescription:
+    """An installed model of any kind by its name, or else the one in the file ``name``.
+
+    Raises:
+        InputError, UnsupportedError: as :func:`describe`.
+    """
+    return next((m for m in installed() if m.name == name), None) or describe(Path(name))
+
+
 def find_by_hash(
     name: str, prefix: bytes, extra: str | None = None, kind: str = "motion"
 ) -> ModelDescription:

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neurocodec.models import files as models
 from neurocodec.models.device import choose_device, fold_batch_norms
-from neurocodec.models.files import ModelDescription
+from neurocodec.models.files import DEFAULT_LANDMARKS, ModelDescription, find, load
+from neurocodec.models.tensors import picture_tensor
 from neurocodec.networks.face68 import SIDE
-from neurocodec.types import Picture
+from neurocodec.types import Picture, Pictures
 
 Points = NDArray[np.float32]
 """68 landmarks of one face or of several, (...,68,2)."""
@@ -33,19 +33,18 @@ class LandmarkEngine:
     def __init__(self, description: ModelDescription, device: str = "auto") -> None:
         self.description = description
         self.device = choose_device(device)
-        network = models.load(description)
+        network = load(description)
         fold_batch_norms(network)
         self._network = cast(Any, network)
         self._network.to(self.device, memory_format=torch.channels_last)
         self.latent_size: int = self._network.latent_size
         self.num_keypoints: int = self._network.num_keypoints
 
-    def latents(self, pictures: Picture) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def latents(self, pictures: Pictures) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Pictures (B,S,S,3) -> latents (B,L) and probabilities (B,) of a face."""
         small = np.stack([shrunk(p) for p in pictures])
         with torch.inference_mode():
-            batch = torch.from_numpy(small).to(self.device).permute(0, 3, 1, 2).float().div_(255)
-            latents, presence = self._network.encode(batch)
+            latents, presence = self._network.encode(picture_tensor(small, self.device))
             return latents.cpu().numpy(), torch.sigmoid(presence).cpu().numpy()
 
     def decode(self, latents: NDArray[np.float32]) -> Points:
@@ -59,7 +58,7 @@ class LandmarkEngine:
             landmarks = self._network.decode(torch.from_numpy(latents).to(self.device))
             return self._network.to_keypoints(landmarks).cpu().numpy()
 
-    def landmarks(self, pictures: Picture, mirrored: bool = False) -> tuple[Points, NDArray[np.float32]]:
+    def landmarks(self, pictures: Pictures, mirrored: bool = False) -> tuple[Points, NDArray[np.float32]]:
         """Pictures (B,S,S,3) -> landmarks (B,68,2), fractions of the square, and probabilities (B,).
 
         ``mirrored``: the mean of what is found in the pictures and in their mirror images, a little better.
@@ -85,10 +84,10 @@ def shrunk(picture: Picture) -> Picture:
     return cv2.resize(picture, (SIDE, SIDE), interpolation=method)
 
 
-def default_engine(model: str | None = None, device: str = "auto") -> LandmarkEngine:
+def open_landmark_engine(model: str | None = None, device: str = "auto") -> LandmarkEngine:
     """The landmark network that comes along, or another one by name or file.
 
     Raises:
         InputError: there is none.
     """
-    return LandmarkEngine(models.find(model or models.DEFAULT_LANDMARKS, "landmarks"), device)
+    return LandmarkEngine(find(model or DEFAULT_LANDMARKS, "landmarks"), device)

@@ -17,7 +17,8 @@ from neurocodec.decoding.span import Span, plan
 from neurocodec.errors import DamagedFileError
 from neurocodec.format.block import Block, ReferenceFrame, Run, StillCodec
 from neurocodec.format.header import Colour, Fit, Header, LandmarkCode
-from neurocodec.format.reader import NfcReader, NfcWriter
+from neurocodec.format.reader import NfcReader
+from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints.packet_code import LandmarkEncoder
 from neurocodec.models.engine import Reference
 from neurocodec.options import DecodeOptions
@@ -55,8 +56,8 @@ class GreyEngine:
 @pytest.fixture(autouse=True)
 def grey_model(monkeypatch: pytest.MonkeyPatch) -> None:
     described = SimpleNamespace(size=SIZE, keypoints=2)
-    monkeypatch.setattr("neurocodec.models.landmark_driven.models.find_by_hash", lambda *_, **__: described)
-    monkeypatch.setattr("neurocodec.models.landmark_driven.Engine", GreyEngine)
+    monkeypatch.setattr("neurocodec.models.opening.find_by_hash", lambda *_, **__: described)
+    monkeypatch.setattr("neurocodec.models.opening.Engine", GreyEngine)
 
 
 def grey(level: int) -> np.ndarray:

@@ -17,9 +17,7 @@ from places import fact_file
 
 from neurocodec.errors import InputError, NeurocodecError, UnsupportedError
 from neurocodec.models.checkpoints import (
-    convert_feedback_checkpoint,
-    convert_motion_checkpoint,
-    detect_checkpoint,
+    read_published,
     read_torch_checkpoint,
 )
 from neurocodec.networks.classic_feedback import ClassicFeedback
@@ -63,9 +61,10 @@ def test_feedback_parity() -> None:
     astronaut = pytest.importorskip("skimage.data").astronaut()[0:256, 96:352]
     weights = fact_file("feedback_checkpoints.model")
     expected = json.loads(fact_file("feedback_parity.json").read_text())
-    assert detect_checkpoint(weights) == "classic-feedback"
+    architecture, state = read_published(weights)
+    assert architecture == "classic-feedback"
     network = ClassicFeedback().eval()
-    network.load_state_dict(convert_feedback_checkpoint(weights))
+    network.load_state_dict(state)
     pictures = {"clean": astronaut, "blur5": cv2.GaussianBlur(astronaut, (0, 0), 5)}
     with torch.inference_mode():
         for name, picture in pictures.items():
@@ -93,8 +92,8 @@ def test_feedback_roundtrip(tmp_path: Path) -> None:
     path = tmp_path / "a.model"
     for prefix in ("", "module."):
         torch.save({prefix + key: tensor for key, tensor in state.items()}, path)
-        assert detect_checkpoint(path) == "classic-feedback"
-        converted = convert_feedback_checkpoint(path)
+        architecture, converted = read_published(path)
+        assert architecture == "classic-feedback"
         assert list(converted) == list(state)
         assert all(torch.equal(converted[key], state[key]) for key in state)
 
@@ -118,7 +117,7 @@ def test_unfit_feedback_tensors_are_named(tmp_path: Path, change: Callable, comp
     path = tmp_path / "a.model"
     torch.save(state, path)
     with pytest.raises(UnsupportedError) as caught:
-        convert_feedback_checkpoint(path)
+        read_published(path)
     assert complaint in str(caught.value)
     assert_one_line(caught, path)
 
@@ -132,8 +131,8 @@ def test_motion_checkpoint(tmp_path: Path, motion_state: dict[str, dict[str, tor
         "epoch": 99,
     }
     torch.save(motion_state | extra, path)
-    assert detect_checkpoint(path) == "vox256"
-    converted = convert_motion_checkpoint(path)
+    architecture, converted = read_published(path)
+    assert architecture == "vox256"
     assert {key.partition(".")[0] for key in converted} == set(NETWORKS)
     with torch.device("meta"):
         model = Vox256()
@@ -142,10 +141,8 @@ def test_motion_checkpoint(tmp_path: Path, motion_state: dict[str, dict[str, tor
     incomplete = dict(motion_state)
     del incomplete["inpainting_network"]
     torch.save(incomplete, path)
-    with pytest.raises(UnsupportedError, match="inpainting_network is missing"):
-        convert_motion_checkpoint(path)
     with pytest.raises(UnsupportedError, match="neither"):
-        detect_checkpoint(path)
+        read_published(path)
 
     for value, complaint in ((None, "is missing"), (torch.zeros(11, 148, 3, 3), "has shape 11x148x3x3")):
         damaged = {name: dict(tensors) for name, tensors in motion_state.items()}
@@ -155,11 +152,11 @@ def test_motion_checkpoint(tmp_path: Path, motion_state: dict[str, dict[str, tor
             damaged["dense_motion_network"]["maps.weight"] = value
         torch.save(damaged, path)
         with pytest.raises(UnsupportedError, match=f"dense_motion_network.maps.weight {complaint}") as caught:
-            convert_motion_checkpoint(path)
+            read_published(path)
         assert_one_line(caught, path)
 
 
-READERS = (read_torch_checkpoint, detect_checkpoint, convert_motion_checkpoint, convert_feedback_checkpoint)
+READERS = (read_torch_checkpoint, read_published)
 
 
 @pytest.mark.parametrize("form", ["zip", "legacy", "pickle2", "pickle4", "nested"])
@@ -237,7 +234,7 @@ def test_checkpoints_that_cannot_be_used(tmp_path: Path) -> None:
     torch.save({"weights": torch.zeros(3)}, good)
     assert list(read_torch_checkpoint(good)) == ["weights"]
     with pytest.raises(UnsupportedError, match="neither"):
-        detect_checkpoint(good)
+        read_published(good)
 
 
 def test_unreadable_paths(tmp_path: Path) -> None:

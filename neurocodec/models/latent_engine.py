@@ -13,16 +13,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neurocodec.errors import DamagedFileError, UsageError
-from neurocodec.format.header import HASH_BYTES, Header, LatentModel
-from neurocodec.models import files as models
+from neurocodec.errors import UsageError
+from neurocodec.format.header import HASH_BYTES, LatentModel
 from neurocodec.models.engine import Engine, Reference
 from neurocodec.models.files import ModelDescription
 from neurocodec.models.landmark_engine import LandmarkEngine
-from neurocodec.types import Pictures
+from neurocodec.types import Picture, Pictures
 
 
-class DrivenEngine(Engine):
+class LatentEngine(Engine):
     """A motion model whose keypoints come from the latents of a landmark model.
 
     Raises:
@@ -71,30 +70,6 @@ class DrivenEngine(Engine):
     def keypoints(self, pictures: Pictures) -> NDArray[np.float32]:
         return self.points(self.measure(pictures))
 
-    def reference(self, picture: Pictures) -> Reference:
+    def reference(self, picture: Picture) -> Reference:
         values = self.measure(picture[None])
         return replace(self.prepare(picture, self.points(values)[0]), values=values[0])
-
-
-def engine_of(
-    header: Header, extra: str | None = None, device: str = "auto", threads: int | None = None
-) -> Engine:
-    """The engine that a file asks for; ``extra`` names a further motion model to look at.
-
-    Raises:
-        UnsupportedError: a model that it names is not here.
-        DamagedFileError: the header contradicts the models that it names.
-    """
-    description = models.find_by_hash(header.model, header.model_hash, extra)
-    if (description.size, description.keypoints) != (header.model_size, header.keypoints):
-        raise DamagedFileError("the header's geometry is not that of the model it names")
-    if header.latent is None:
-        return Engine(description, device, threads)
-    landmarks = models.find_by_hash(header.latent.name, header.latent.hash, kind="landmarks")
-    try:
-        engine = DrivenEngine(description, landmarks, device, threads)
-    except UsageError as error:
-        raise DamagedFileError(str(error)) from None
-    if engine.latent_model.values != header.latent.values:
-        raise DamagedFileError("the header's number of values is not that of the landmark model it names")
-    return engine

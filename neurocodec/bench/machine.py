@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from neurocodec import __version__
-from neurocodec.bench.timing import Spread, measure
 from neurocodec.models.device import choose_device, has_fast_bfloat16
+from neurocodec.models.timing import Spread, measure
 from neurocodec.threads import cores
 
 _SIDE = 2048

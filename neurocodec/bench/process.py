@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from neurocodec.bench.timing import Spread
 from neurocodec.errors import NeurocodecError
+from neurocodec.models.timing import Spread
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Any, cast
 import torch
 
 from neurocodec.bench.stages import Stage
-from neurocodec.bench.timing import Spread, measure
 from neurocodec.models import files as models
 from neurocodec.models.cost import counted
 from neurocodec.models.device import choose_device
+from neurocodec.models.timing import Spread, measure
 from neurocodec.networks.vox256 import IMAGE_SIZE, NUM_KEYPOINTS
 
 

@@ -15,7 +15,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neurocodec.bench.timing import Spread, measure
 from neurocodec.format.block import StillCodec
 from neurocodec.media.color import BT709
 from neurocodec.media.picture import VideoPicture
@@ -27,6 +26,7 @@ from neurocodec.models.device import BATCH, fold_batch_norms, has_fast_bfloat16
 from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.engine import Engine
 from neurocodec.models.files import ModelDescription
+from neurocodec.models.timing import Spread, measure
 from neurocodec.networks.fused import fuse_activations
 from neurocodec.networks.talk import Talk
 from neurocodec.networks.talk_render import TalkRenderer

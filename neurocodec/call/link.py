@@ -19,6 +19,8 @@ import numpy as np
 from neurocodec.errors import InputError, UsageError
 
 QUEUE_SECONDS = 0.6
+UNLIMITED = 1e12
+"""Bit/s of a link without a bottleneck."""
 _STEPS = 100_000
 
 
@@ -95,6 +97,19 @@ class LinkOptions:
             raise UsageError("bandwidth, delay and jitter must not be negative, the latter at most a minute")
         return self
 
+    @property
+    def way_back(self) -> LinkOptions:
+        """The other direction: the same loss, delay and jitter, and no bottleneck."""
+        return LinkOptions(0.0, self.loss, self.delay, self.jitter)
+
+    @property
+    def words(self) -> str:
+        """For a title."""
+        rate = (
+            "trace" if self.trace else f"{self.bandwidth / 1000:g} kbit/s" if self.bandwidth else "unlimited"
+        )
+        return f"{rate}, loss {100 * self.loss:g} %, {1000 * self.delay:g} ms ± {1000 * self.jitter:g} ms"
+
 
 @dataclass
 class LinkCounts:
@@ -134,12 +149,12 @@ class Link:
     def _rate(self, time: float) -> float:
         if self.options.trace:
             return self.options.trace.at(time)[0]
-        return self.options.bandwidth or 1e12
+        return self.options.bandwidth or UNLIMITED
 
     def _transmitted(self, start: float, bits: float) -> float:
         """When the bottleneck has sent so many bits, beginning at ``start``."""
         if self.options.trace is None:
-            return start + bits / (self.options.bandwidth or 1e12)
+            return start + bits / self._rate(start)
         for _ in range(_STEPS):
             rate, until = self.options.trace.at(start)
             if rate * (until - start) >= bits:

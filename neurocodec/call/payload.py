@@ -1,4 +1,4 @@
-"""What is in the packets of a call: landmarks of frames, fragments of references, and feedback.
+"""What is in the packets of a call: landmarks of frames, fragments of references, and receiver reports.
 
 A landmark entry can be decoded without any packet but those it names: the reference it is relative to, and a
 frame that the receiver has acknowledged, from which it is predicted (none: zeros).  Each entry is coded by
@@ -7,10 +7,10 @@ the range coder of files, with its contexts in their initial state.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurocodec.entropy.bits import ByteReader, varint
 from neurocodec.entropy.contexts import RangeCode
@@ -19,13 +19,17 @@ from neurocodec.errors import DamagedFileError
 from neurocodec.format.limits import MAX_QUANTIZATION
 from neurocodec.keypoints.quantization import Symbols
 
-LIMIT = 1 << 24
-_MOST_FRAGMENTS, _MOST_ENTRIES, _MOST_NACKS = 4096, 64, 64
+LARGEST_CHANGE = 1 << 24
+_MOST_FRAGMENTS, _MOST_ENTRIES, _MOST_MISSING = 4096, 64, 64
 _COUNT = 1 << 32
 
 
+def _varints(numbers: Iterable[int]) -> bytes:
+    return b"".join(varint(n) for n in numbers)
+
+
 @dataclass(frozen=True)
-class Entry:
+class LandmarkEntry:
     """A frame's landmarks: relative to ``reference``, predicted from frame ``base`` (None: zeros)."""
 
     frame: int
@@ -39,7 +43,7 @@ def code_symbols(symbols: Symbols, base: Symbols | None) -> bytes:
     """A frame's symbols (M,), as changes from those of another frame."""
     changes = symbols if base is None else symbols - base
     out = RangeEncoder()
-    RangeCode(len(symbols), LIMIT).write(out, changes.tolist())
+    RangeCode(len(symbols), LARGEST_CHANGE).write(out, changes.tolist())
     return out.getvalue()
 
 
@@ -50,29 +54,28 @@ def decode_symbols(data: bytes, base: Symbols | None, count: int) -> Symbols:
         DamagedFileError: it cannot be.
     """
     source = RangeDecoder(data)
-    changes: NDArray[np.int32] = np.array(RangeCode(count, LIMIT).read(source), np.int32)
+    changes: Symbols = np.array(RangeCode(count, LARGEST_CHANGE).read(source), np.int32)
     source.finish("landmarks")
     return changes if base is None else changes + base
 
 
-def pack_entries(entries: list[Entry]) -> bytes:
+def pack_entries(entries: Iterable[LandmarkEntry]) -> bytes:
     """The payload of a landmark packet."""
-    out = bytearray()
+    out = b""
     for e in entries:
         back = 0 if e.base is None else e.frame - e.base
-        out += varint(e.frame) + varint(e.reference) + varint(back) + varint(e.quantization)
-        out += varint(len(e.data)) + e.data
-    return bytes(out)
+        out += _varints((e.frame, e.reference, back, e.quantization, len(e.data))) + e.data
+    return out
 
 
-def unpack_entries(payload: bytes) -> list[Entry]:
+def unpack_entries(payload: bytes) -> list[LandmarkEntry]:
     """Inverse of :func:`pack_entries`.
 
     Raises:
         DamagedFileError: a field is impossible.
     """
     source = ByteReader(payload)
-    out: list[Entry] = []
+    out: list[LandmarkEntry] = []
     while source.remaining:
         if len(out) == _MOST_ENTRIES:
             raise DamagedFileError("a packet has too many frames")
@@ -81,12 +84,12 @@ def unpack_entries(payload: bytes) -> list[Entry]:
         if back > frame or not quantization:
             raise DamagedFileError("a packet's prediction is impossible")
         data = source.take(source.varint(len(payload)))
-        out.append(Entry(frame, reference, frame - back if back else None, quantization, data))
+        out.append(LandmarkEntry(frame, reference, frame - back if back else None, quantization, data))
     return out
 
 
 @dataclass(frozen=True)
-class Fragment:
+class ReferenceFragment:
     """Part ``index`` of ``count`` of a reference, which shows ``frame``."""
 
     reference: int
@@ -97,11 +100,10 @@ class Fragment:
 
     def pack(self) -> bytes:
         """The payload of a reference packet."""
-        numbers = (self.reference, self.frame, self.index, self.count)
-        return b"".join(varint(v) for v in numbers) + self.data
+        return _varints((self.reference, self.frame, self.index, self.count)) + self.data
 
     @staticmethod
-    def unpack(payload: bytes) -> Fragment:
+    def unpack(payload: bytes) -> ReferenceFragment:
         """Inverse of :meth:`pack`.
 
         Raises:
@@ -112,12 +114,12 @@ class Fragment:
         index, count = source.varint(_MOST_FRAGMENTS), source.varint(_MOST_FRAGMENTS)
         if index >= count:
             raise DamagedFileError("a fragment's number is impossible")
-        return Fragment(reference, frame, index, count, source.take(source.remaining))
+        return ReferenceFragment(reference, frame, index, count, source.take(source.remaining))
 
 
 @dataclass(frozen=True)
-class Feedback:
-    """What a receiver tells: all numbers are totals or the newest, so that lost feedback does no harm.
+class ReceiverReport:
+    """What a receiver tells: all numbers are totals or the newest, so that a lost report does no harm.
 
     ``expected`` and ``received`` packets, ``octets`` received, ``delay`` the queueing seen lately (seconds),
     ``reference`` and ``frame`` the newest that were decoded (None: none yet), ``refresh``: a new reference is
@@ -131,18 +133,21 @@ class Feedback:
     reference: int | None
     frame: int | None
     refresh: bool
-    missing: tuple[tuple[int, int], ...] = field(default=())
+    missing: tuple[tuple[int, int], ...] = ()
 
     def pack(self) -> bytes:
-        """The payload of a feedback packet."""
-        numbers = [self.expected, self.received, self.octets, max(0, round(1000 * self.delay))]
-        numbers += [0 if v is None else v + 1 for v in (self.reference, self.frame)]
-        numbers += [int(self.refresh), len(self.missing)]
-        numbers += [v for pair in self.missing for v in pair]
-        return b"".join(varint(v) for v in numbers)
+        """The payload of a report packet."""
+        newest = [0 if v is None else v + 1 for v in (self.reference, self.frame)]
+        missing = [v for pair in self.missing for v in pair]
+        return _varints(
+            (
+                self.expected, self.received, self.octets, max(0, round(1000 * self.delay)), *newest,
+                int(self.refresh), len(self.missing), *missing,
+            )
+        )  # fmt: skip
 
     @staticmethod
-    def unpack(payload: bytes) -> Feedback:
+    def unpack(payload: bytes) -> ReceiverReport:
         """Inverse of :meth:`pack`.
 
         Raises:
@@ -150,9 +155,11 @@ class Feedback:
         """
         source = ByteReader(payload)
         expected, received, octets, delay = (source.varint() for _ in range(4))
-        newest = [source.varint(_COUNT) for _ in range(2)]
+        reference, frame = (source.varint(_COUNT) - 1 for _ in range(2))
         refresh = bool(source.varint(1))
-        count = source.varint(_MOST_NACKS)
+        count = source.varint(_MOST_MISSING)
         missing = tuple((source.varint(_COUNT), source.varint(_MOST_FRAGMENTS)) for _ in range(count))
-        reference, frame = (None if v == 0 else v - 1 for v in newest)
-        return Feedback(expected, received, octets, delay / 1000, reference, frame, refresh, missing)
+        return ReceiverReport(
+            expected, received, octets, delay / 1000, None if reference < 0 else reference,
+            None if frame < 0 else frame, refresh, missing,
+        )  # fmt: skip

@@ -1,4 +1,4 @@
-"""The receiving end: a jitter buffer, concealment of what is missing, and feedback.
+"""The receiving end: a jitter buffer, concealment of what is missing, and reports to the sender.
 
 A frame is shown at a fixed time after it was taken: the shortest transit seen plus a margin that follows the
 jitter.  What has not come by then is concealed: interpolated when a later frame is here already, else
@@ -14,8 +14,14 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from neurocodec.call.payload import Entry, Feedback, Fragment, decode_symbols, unpack_entries
-from neurocodec.call.rtp import CLOCK, FEEDBACK, LANDMARKS, REFERENCE, UDP_IP, Counter, RtpPacket
+from neurocodec.call.payload import (
+    LandmarkEntry,
+    ReceiverReport,
+    ReferenceFragment,
+    decode_symbols,
+    unpack_entries,
+)
+from neurocodec.call.rtp import CLOCK, LANDMARKS, REFERENCE, REPORT, UDP_IP, PacketCounter, RtpPacket
 from neurocodec.errors import DamagedFileError
 from neurocodec.format.block import StillCodec
 from neurocodec.keypoints.quantization import Symbols, dequantize
@@ -23,16 +29,20 @@ from neurocodec.models.engine import Engine, Reference
 from neurocodec.references.still import decode_still
 from neurocodec.types import Picture
 
-FEEDBACK_SECONDS = 0.1
+REPORT_SECONDS = 0.1
+"""Between reports."""
 PREDICTED_SECONDS = 0.2
 """How long a missing face is predicted before it stands still."""
 _DAMPING = 0.8
-_LEAST_MARGIN, _MOST_MARGIN = 0.02, 0.5
+_AHEAD = 8
+"""Frames within which one that is here serves to interpolate, or to tell the motion."""
+_FIRST_MARGIN, _LEAST_MARGIN, _MOST_MARGIN = 0.06, 0.02, 0.5
 _KEPT_FRAMES, _KEPT_REFERENCES = 256, 4
 _MISSING = 0.3
 """Seconds without a further fragment after which the missing ones count as lost."""
 _ASK_AGAIN = 0.4
 """Seconds between requests for the same missing fragment."""
+_MOST_ASKED = 32
 
 
 @dataclass
@@ -47,28 +57,47 @@ class Shown:
 
 @dataclass
 class _Arriving:
-    frame: int
+    """A reference of which fragments are here."""
+
     count: int
+    asked: float
+    since: float
     parts: dict[int, bytes] = field(default_factory=dict)
-    asked: float = 0.0
-    since: float = 0.0
+
+
+@dataclass
+class _Frame:
+    """A frame's decoded symbols, relative to a reference that may still be on its way."""
+
+    reference: int
+    quantization: int
+    symbols: Symbols
+
+
+@dataclass
+class _Pose:
+    """A frame's keypoints (N,2), to be rendered from a reference."""
+
+    frame: int
+    reference: int
+    keypoints: NDArray[np.float32]
 
 
 class Receiver:
-    """Packets in, pictures and feedback out; driven from outside with the time."""
+    """Packets in, pictures and reports out; driven from outside with the time.
+
+    ``buffer``: a fixed margin of the jitter buffer in seconds (None: adaptive).
+    """
 
     def __init__(self, engine: Engine, fps: float, buffer: float | None = None) -> None:
-        self._engine, self._fps = engine, fps
-        self._coordinates = engine.coordinates
-        self._fixed = buffer
+        self._engine, self._fps, self._fixed = engine, fps, buffer
         self._references: OrderedDict[int, Reference] = OrderedDict()
         self._arriving: OrderedDict[int, _Arriving] = OrderedDict()
-        self._frames: OrderedDict[int, tuple[int, int, Symbols]] = OrderedDict()
-        self._counter = Counter()
-        self._numbers: tuple[int, int] | None = None
+        self._frames: OrderedDict[int, _Frame] = OrderedDict()
+        self._counter = PacketCounter()
         self._received = self._octets = 0
         self._transit: deque[float] = deque(maxlen=100)
-        self._last: tuple[int, int, NDArray[np.float32]] | None = None
+        self._last: _Pose | None = None
         self._velocity: NDArray[np.float32] | None = None
         self._picture: Picture | None = None
         self._newest_reference: int | None = None
@@ -76,7 +105,7 @@ class Receiver:
         self._refresh = False
         self._sequence = 0
         self.damaged = 0
-        self.feedback_bytes = 0
+        self.report_bytes = 0
 
     # Packets
 
@@ -84,43 +113,39 @@ class Receiver:
         """Take a packet that arrives now; what is damaged is counted and dropped."""
         try:
             packet = RtpPacket.unpack(data)
-            number = self._counter.extended(packet.sequence)
-            low, high = self._numbers or (number, number)
-            self._numbers = min(low, number), max(high, number)
+            self._counter.extended(packet.sequence)
             self._received += 1
             self._octets += len(data) + UDP_IP
             if packet.kind == LANDMARKS:
                 self._transit.append(now - packet.timestamp / CLOCK)
                 for entry in reversed(unpack_entries(packet.payload)):
-                    self._take(entry)
+                    self._take_entry(entry)
             elif packet.kind == REFERENCE:
-                self._fragment(Fragment.unpack(packet.payload), now)
+                self._take_fragment(ReferenceFragment.unpack(packet.payload), now)
             else:
                 self.damaged += 1
         except DamagedFileError:
             self.damaged += 1
 
-    def _take(self, entry: Entry) -> None:
+    def _take_entry(self, entry: LandmarkEntry) -> None:
         if entry.frame in self._frames:
             return
         base: Symbols | None = None
         if entry.base is not None:
             known = self._frames.get(entry.base)
-            if known is None or known[:2] != (entry.reference, entry.quantization):
+            if not known or (known.reference, known.quantization) != (entry.reference, entry.quantization):
                 return
-            base = known[2]
-        symbols = decode_symbols(entry.data, base, self._coordinates)
-        self._frames[entry.frame] = entry.reference, entry.quantization, symbols
+            base = known.symbols
+        symbols = decode_symbols(entry.data, base, self._engine.coordinates)
+        self._frames[entry.frame] = _Frame(entry.reference, entry.quantization, symbols)
         self._newest_frame = max(entry.frame, self._newest_frame or 0)
         while len(self._frames) > _KEPT_FRAMES:
             self._frames.popitem(last=False)
 
-    def _fragment(self, part: Fragment, now: float) -> None:
+    def _take_fragment(self, part: ReferenceFragment, now: float) -> None:
         if part.reference in self._references or part.reference < (self._newest_reference or 0):
             return
-        some = self._arriving.setdefault(
-            part.reference, _Arriving(part.frame, part.count, asked=now, since=now)
-        )
+        some = self._arriving.setdefault(part.reference, _Arriving(part.count, now, now))
         if part.count != some.count:
             raise DamagedFileError("fragments of a reference contradict each other")
         some.parts[part.index] = part.data
@@ -130,8 +155,8 @@ class Receiver:
                 self._arriving.popitem(last=False)
             return
         data = b"".join(some.parts[k] for k in range(some.count))
-        for number in [n for n in self._arriving if n <= part.reference]:
-            del self._arriving[number]
+        for name in [n for n in self._arriving if n <= part.reference]:
+            del self._arriving[name]
         picture = decode_still(data, StillCodec.AV1, self._engine.size)
         self._references[part.reference] = self._engine.reference(picture)
         self._newest_reference = part.reference
@@ -147,7 +172,7 @@ class Receiver:
         if self._fixed is not None:
             return self._fixed
         if len(self._transit) < 2:
-            return 0.06
+            return _FIRST_MARGIN
         seen = np.array(self._transit)
         return float(np.clip(np.quantile(seen, 0.96) - seen.min() + 0.01, _LEAST_MARGIN, _MOST_MARGIN))
 
@@ -159,68 +184,66 @@ class Receiver:
 
     def show(self, frame: int, now: float) -> Shown:
         """The picture for a frame, whose time has come."""
-        how, points, name = self._points(frame)
-        if points is not None and name is not None:
-            self._picture = self._engine.render([self._references[name]], points[None])[0]
+        how, pose = self._pose(frame)
+        if pose is not None:
+            reference = self._references[pose.reference]
+            self._picture = self._engine.render([reference], pose.keypoints[None])[0]
         return Shown(frame, now, how, self._picture)
 
-    def _decoded(self, frame: int) -> tuple[int, NDArray[np.float32]] | None:
-        """A frame's reference and keypoints (N,2), if both are here."""
+    def _decoded(self, frame: int) -> _Pose | None:
+        """A frame's keypoints, if its symbols and their reference are here."""
         known = self._frames.get(frame)
-        if known is None or known[0] not in self._references:
+        if known is None or known.reference not in self._references:
             return None
-        name, steps, symbols = known
-        values = dequantize(symbols, self._references[name].coded, steps, self._engine.basis)
-        return name, self._engine.points(values[None])[0]
+        coded = self._references[known.reference].coded
+        values = dequantize(known.symbols, coded, known.quantization, self._engine.basis)
+        return _Pose(frame, known.reference, self._engine.points(values[None])[0])
 
-    def _points(self, frame: int) -> tuple[str, NDArray[np.float32] | None, int | None]:
-        """How a frame's keypoints come about, they themselves (N,2), and their reference."""
+    def _pose(self, frame: int) -> tuple[str, _Pose | None]:
+        """How a frame's keypoints come about, and they themselves."""
         own = self._decoded(frame)
         if own is not None:
-            self._remember(frame, own)
-            return "received", own[1], own[0]
-        if self._last is None or self._last[1] not in self._references:
+            self._remember(own)
+            return "received", own
+        last = self._last
+        if last is None or last.reference not in self._references:
             self._refresh = self._refresh or (not self._references and not self._arriving)
-            return "nothing" if self._picture is None else "frozen", None, None
-        last, name, points = self._last
-        for later in range(frame + 1, frame + 9):
+            return "nothing" if self._picture is None else "frozen", None
+        for later in range(frame + 1, frame + 1 + _AHEAD):
             found = self._decoded(later)
-            if found is not None and found[0] == name:
-                share = (frame - last) / (later - last)
-                return "interpolated", points + np.float32(share) * (found[1] - points), name
-        gap = frame - last
-        if gap / self._fps <= PREDICTED_SECONDS:
-            moved = points
-            if self._velocity is not None:
-                steps = (1 - _DAMPING**gap) / (1 - _DAMPING)
-                moved = points + np.float32(steps) * self._velocity
-            return "predicted", moved, name
-        return "frozen", None, None
+            if found is not None and found.reference == last.reference:
+                share = np.float32((frame - last.frame) / (later - last.frame))
+                between = last.keypoints + share * (found.keypoints - last.keypoints)
+                return "interpolated", _Pose(frame, last.reference, between)
+        gap = frame - last.frame
+        if gap / self._fps > PREDICTED_SECONDS:
+            return "frozen", None
+        moved = last.keypoints
+        if self._velocity is not None:
+            moved = moved + np.float32((1 - _DAMPING**gap) / (1 - _DAMPING)) * self._velocity
+        return "predicted", _Pose(frame, last.reference, moved)
 
-    def _remember(self, frame: int, own: tuple[int, NDArray[np.float32]]) -> None:
-        name, points = own
-        self._velocity = None
-        if self._last is not None and self._last[1] == name and 0 < frame - self._last[0] <= 8:
-            self._velocity = (points - self._last[2]) / np.float32(frame - self._last[0])
-        self._last = frame, name, points
+    def _remember(self, own: _Pose) -> None:
+        last, self._last, self._velocity = self._last, own, None
+        if last and last.reference == own.reference and 0 < own.frame - last.frame <= _AHEAD:
+            self._velocity = (own.keypoints - last.keypoints) / np.float32(own.frame - last.frame)
 
-    # Feedback
+    # Reports
 
-    def feedback(self, now: float) -> bytes:
-        """A feedback packet."""
-        low, high = self._numbers or (0, -1)
+    def report(self, now: float) -> bytes:
+        """A report packet."""
         recent = list(self._transit)[-8:]
         queueing = min(recent) - min(self._transit) if recent else 0.0
         missing: list[tuple[int, int]] = []
-        for number, some in self._arriving.items():
+        for name, some in self._arriving.items():
             if now - some.since > _MISSING and now - some.asked > _ASK_AGAIN:
                 some.asked = now
-                missing += [(number, k) for k in range(some.count) if k not in some.parts]
-        report = Feedback(
-            high - low + 1, self._received, self._octets, queueing, self._newest_reference,
-            self._newest_frame, self._refresh, tuple(missing[:32]),
+                missing += [(name, k) for k in range(some.count) if k not in some.parts]
+        report = ReceiverReport(
+            self._counter.expected, self._received, self._octets, queueing, self._newest_reference,
+            self._newest_frame, self._refresh, tuple(missing[:_MOST_ASKED]),
         )  # fmt: skip
-        packet = RtpPacket(FEEDBACK, self._sequence, round(now * CLOCK), 1, report.pack()).pack()
+        packet = RtpPacket(REPORT, self._sequence, round(now * CLOCK), 1, report.pack()).pack()
         self._sequence += 1
-        self.feedback_bytes += len(packet) + UDP_IP
+        self.report_bytes += len(packet) + UDP_IP
         return packet

@@ -1,8 +1,4 @@
-"""RTP packets (RFC 3550): twelve bytes of header in front of every payload.
-
-aiortc has RTP too, but as parts of a WebRTC stack with encryption and its own clock; twelve bytes do not need
-that.
-"""
+"""RTP packets (RFC 3550): twelve bytes of header in front of every payload."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ from neurocodec.errors import DamagedFileError
 HEADER = struct.Struct("!BBHII")
 CLOCK = 90_000
 """Units of a timestamp per second."""
-LANDMARKS, REFERENCE, FEEDBACK = 96, 97, 98
+LANDMARKS, REFERENCE, REPORT = 96, 97, 98
 """Dynamic payload types."""
 UDP_IP = 28
 """Bytes that UDP and IPv4 put in front of every packet."""
@@ -33,12 +29,8 @@ class RtpPacket:
 
     def pack(self) -> bytes:
         """As it goes over the network."""
-        return (
-            HEADER.pack(
-                0x80, self.kind & 0x7F, self.sequence & 0xFFFF, self.timestamp & 0xFFFFFFFF, self.source
-            )
-            + self.payload
-        )
+        numbers = self.kind & 0x7F, self.sequence & 0xFFFF, self.timestamp & 0xFFFFFFFF, self.source
+        return HEADER.pack(0x80, *numbers) + self.payload
 
     @staticmethod
     def unpack(data: bytes) -> RtpPacket:
@@ -55,18 +47,21 @@ class RtpPacket:
         return RtpPacket(kind, sequence, timestamp, source, data[HEADER.size :])
 
 
-class Counter:
-    """Turns 16-bit sequence numbers into ones that do not wrap around."""
+class PacketCounter:
+    """Turns 16-bit sequence numbers into ones that do not wrap around, and knows how many there must be."""
 
     def __init__(self) -> None:
-        self._highest: int | None = None
+        self._lowest = self._highest = -1
 
     def extended(self, sequence: int) -> int:
-        """The number of a packet, counted from the first one's."""
-        if self._highest is None:
-            self._highest = sequence
-            return sequence
-        step = (sequence - self._highest + 0x8000) % 0x10000 - 0x8000
-        number = self._highest + step
-        self._highest = max(self._highest, number)
+        """The number of a packet, counted on from the first one's."""
+        if self._highest < 0:
+            self._lowest = self._highest = sequence
+        number = self._highest + (sequence - self._highest + 0x8000) % 0x10000 - 0x8000
+        self._lowest, self._highest = min(self._lowest, number), max(self._highest, number)
         return number
+
+    @property
+    def expected(self) -> int:
+        """Packets from the lowest to the highest number seen."""
+        return self._highest - self._lowest + 1 if self._highest >= 0 else 0

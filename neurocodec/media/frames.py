@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from itertools import islice
+from math import ceil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from neurocodec.errors import InputError
+from neurocodec.format.header import Fit, content_rectangle
 from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader
+from neurocodec.media.square import pad
 from neurocodec.media.types import VideoInfo
 from neurocodec.types import Picture, Pictures
 
@@ -54,3 +58,16 @@ def read_squeezed(source: Any, side: int, count: int) -> Pictures:
     """
     with open_video(source) as (_, pictures):
         return np.stack([picture.to_rgb(side, side) for picture in islice(pictures, count)])
+
+
+def read_letterboxed(source: Any, side: int, seconds: float) -> tuple[list[Picture], Fraction]:
+    """The first ``seconds`` of a video fitted into squares (S,S,3) as encode does, and its frame rate.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    with open_video(source) as (video, pictures):
+        sar = video.sar.limit_denominator(1 << 20)
+        place = content_rectangle(video.width, video.height, sar, Fit.LETTERBOX, side)
+        some = islice(pictures, ceil(seconds * float(video.fps)))
+        return [pad(p.to_rgb(place.width, place.height), place, side) for p in some], video.fps

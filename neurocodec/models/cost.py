@@ -7,7 +7,6 @@ encode and decode use, medians over calls with eight pictures at a time (referen
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,11 +14,12 @@ from typing import Any, cast
 import numpy as np
 import torch
 
-from neurocodec.models import files as models
 from neurocodec.models.device import BATCH
 from neurocodec.models.engine import Engine
 from neurocodec.models.feedback import open_feedback
-from neurocodec.models.files import ModelDescription
+from neurocodec.models.files import ModelDescription, build, load
+from neurocodec.models.tensors import picture_tensor
+from neurocodec.models.timing import measure
 
 WHAT = {
     "keypoints": "keypoints of a frame",
@@ -71,7 +71,7 @@ def counted(call: Callable[[], Any]) -> int:
 
 def operations(model: ModelDescription) -> dict[str, int]:
     """Multiply-accumulates by part; a frame is rendered from as many references as the model can use."""
-    network = cast(Any, models.build(model.architecture, model.config)).eval()
+    network = cast(Any, build(model.architecture, model.config)).eval()
     picture = torch.zeros(1, 3, model.size, model.size)
     if model.architecture == "likeness":
         with torch.no_grad():
@@ -98,15 +98,7 @@ def operations(model: ModelDescription) -> dict[str, int]:
 
 
 def _milliseconds(call: Callable[[], Any], seconds: float) -> float:
-    """Median wall time of calls in about ``seconds``, at least three after one that does not count."""
-    call()
-    times: list[float] = []
-    began = time.perf_counter()
-    while len(times) < 3 or time.perf_counter() - began < seconds:
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return 1000 * float(np.median(times))
+    return 1000 * measure(call, seconds).median
 
 
 def times(model: ModelDescription, seconds: float, device: str = "auto") -> dict[str, float]:
@@ -115,16 +107,15 @@ def times(model: ModelDescription, seconds: float, device: str = "auto") -> dict
     pictures = rng.integers(0, 256, (BATCH, model.size, model.size, 3), np.uint8)
     one = pictures[0]
     if model.kind == "feedback":
-        judge = open_feedback(model, device)
+        feedback = open_feedback(model, device)
         # copies are other pictures to a network that remembers originals
-        out = {"verdict": _milliseconds(lambda: judge(pictures, [*pictures.copy()]), seconds) / BATCH}
+        out = {"verdict": _milliseconds(lambda: feedback(pictures, [*pictures.copy()]), seconds) / BATCH}
         if model.architecture == "likeness":
             known = [*pictures]
-            out["verdict_known"] = _milliseconds(lambda: judge(pictures, known), seconds) / BATCH
+            out["verdict_known"] = _milliseconds(lambda: feedback(pictures, known), seconds) / BATCH
         return out
     if model.kind != "motion":
-        network = models.load(model)
-        some = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+        network, some = load(model), picture_tensor(pictures)
         with torch.inference_mode():
             return {"picture": _milliseconds(lambda: network(some), seconds) / BATCH}
     engine = Engine(model, device)
@@ -140,7 +131,7 @@ def times(model: ModelDescription, seconds: float, device: str = "auto") -> dict
 def cost_of(model: ModelDescription, seconds: float, device: str = "auto") -> Cost:
     """Everything; the times on this machine with PyTorch's present number of threads."""
     with torch.device("meta"):
-        network = models.build(model.architecture, model.config)
+        network = build(model.architecture, model.config)
     return Cost(
         operations(model),
         sum(p.numel() for p in network.parameters()),

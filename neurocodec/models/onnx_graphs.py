@@ -38,6 +38,7 @@ from neurocodec.errors import OutputError, UnsupportedError
 from neurocodec.models import files as models
 from neurocodec.models.device import fold_batch_norms
 from neurocodec.models.files import ModelDescription
+from neurocodec.models.timing import measure
 from neurocodec.networks.face68 import SIDE, Face68
 from neurocodec.networks.talk import ReferenceFeatures, Talk
 from neurocodec.networks.tps import plain_arithmetic
@@ -277,7 +278,7 @@ def differences(graph: Graph, session: Any) -> tuple[float, float]:
 
 
 def milliseconds(graph: Graph, session: Any, runs: int = 20) -> float:
-    """Median time of a run on the example inputs, per picture of the batch, after two to warm up.
+    """Median time of a run on the example inputs, per picture of the batch, after one to warm up.
 
     With one thread it is the processor's time, so that other work on the machine does not count.
     """
@@ -286,13 +287,8 @@ def milliseconds(graph: Graph, session: Any, runs: int = 20) -> float:
     inputs = {k: v.numpy() for k, v in graph.inputs.items()}
     used = {i.name for i in session.get_inputs()}
     inputs = {k: v for k, v in inputs.items() if k in used}
-    times = []
-    for k in range(runs + 2):
-        began = clock()
-        session.run(None, inputs)
-        if k > 1:
-            times.append(clock() - began)
-    return 1000 * float(np.median(times)) / len(next(iter(inputs.values())))
+    spent = measure(lambda: session.run(None, inputs), 0, runs, clock)
+    return 1000 * spent.median / len(next(iter(inputs.values())))
 
 
 def multiplications(path: Path) -> int:

@@ -86,8 +86,8 @@ class Ours(Codec):
     def settings(self) -> dict[str, str]:
         unused = ("device", "threads", "audio_bitrate")
         chosen = {k: v for k, v in dataclasses.asdict(self._resolved).items() if k not in unused}
-        text = ", ".join(f"{k}={v}" for k, v in chosen.items())
-        return {"options": text, "counted": "every byte of the file; coded without sound"}
+        texts = (f"{k}={' or '.join(v) if isinstance(v, tuple) else v}" for k, v in chosen.items())
+        return {"options": ", ".join(texts), "counted": "every byte of the file; coded without sound"}
 
     def default(self) -> Point:
         """The point of the default options."""

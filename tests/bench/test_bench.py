@@ -16,9 +16,11 @@ from small_models import small
 
 from neurocodec.bench import child, hour, markdown, process, sizes, stages
 from neurocodec.bench.command import bench
-from neurocodec.bench.timing import Spread, measure
 from neurocodec.errors import NeurocodecError
-from neurocodec.media import AudioPacket, MediaReader, VideoPicture
+from neurocodec.media.picture import VideoPicture
+from neurocodec.media.reader import MediaReader
+from neurocodec.media.types import AudioPacket
+from neurocodec.models.timing import Spread, measure
 
 
 def test_spread() -> None:

@@ -1,4 +1,4 @@
-"""The simulated call: link, packets, both ends, and the command."""
+"""The simulated call: link, packets, both ends, and the"""
 
 from __future__ import annotations
 
@@ -17,24 +17,26 @@ from places import SAMPLES
 
 from neurocodec.call.link import Link, LinkOptions, Trace
 from neurocodec.call.payload import (
-    Entry,
-    Feedback,
-    Fragment,
+    LandmarkEntry,
+    ReceiverReport,
+    ReferenceFragment,
     code_symbols,
     decode_symbols,
     pack_entries,
     unpack_entries,
 )
+from neurocodec.call.quantities import quantity, sweep_values
 from neurocodec.call.receiver import Receiver
-from neurocodec.call.rtp import LANDMARKS, Counter, RtpPacket
+from neurocodec.call.rtp import LANDMARKS, PacketCounter, RtpPacket
+from neurocodec.call.run import run_call
 from neurocodec.call.sender import SenderOptions
 from neurocodec.call.simulate import CallResult, ComputeTimes, measured_times, simulate
-from neurocodec.commands import call as command
 from neurocodec.commands.main import main
 from neurocodec.errors import DamagedFileError, InputError, OutputError, UsageError
+from neurocodec.media.frames import read_letterboxed
 from neurocodec.models import files as models
 from neurocodec.models.engine import Engine
-from neurocodec.models.feedback import MeasuredFeedback
+from neurocodec.models.feedback import DistanceFeedback
 
 LINK = LinkOptions(bandwidth=40_000, loss=0.02, delay=0.08, jitter=0.02)
 
@@ -93,7 +95,7 @@ def test_rtp_packets() -> None:
     for data in (b"", b"\x80", b"\x40" + bytes(11), b"\x80\xe0" + bytes(10)):
         with pytest.raises(DamagedFileError):
             RtpPacket.unpack(data)
-    counter = Counter()
+    counter = PacketCounter()
     assert [counter.extended(n) for n in (65534, 65535, 1, 0, 2)] == [65534, 65535, 65537, 65536, 65538]
 
 
@@ -108,18 +110,18 @@ def test_symbols_survive(values: list[int], predicted: bool) -> None:
 @given(st.binary(max_size=60))
 @settings(max_examples=200, deadline=None)
 def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    for read in (unpack_entries, Fragment.unpack, Feedback.unpack, RtpPacket.unpack):
+    for read in (unpack_entries, ReferenceFragment.unpack, ReceiverReport.unpack, RtpPacket.unpack):
         with suppress(DamagedFileError):
             read(data)
 
 
 def test_payloads_survive() -> None:
-    entries = [Entry(9, 1, 7, 100, b"xy"), Entry(8, 1, None, 60, b"")]
+    entries = [LandmarkEntry(9, 1, 7, 100, b"xy"), LandmarkEntry(8, 1, None, 60, b"")]
     assert unpack_entries(pack_entries(entries)) == entries
-    fragment = Fragment(3, 70, 1, 4, b"data")
-    assert Fragment.unpack(fragment.pack()) == fragment
-    report = Feedback(10, 9, 1234, 0.05, 2, None, True, ((2, 1), (3, 0)))
-    assert Feedback.unpack(report.pack()) == report
+    fragment = ReferenceFragment(3, 70, 1, 4, b"data")
+    assert ReferenceFragment.unpack(fragment.pack()) == fragment
+    report = ReceiverReport(10, 9, 1234, 0.05, 2, None, True, ((2, 1), (3, 0)))
+    assert ReceiverReport.unpack(report.pack()) == report
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +131,7 @@ def engine() -> Engine:
 
 @pytest.fixture(scope="module")
 def pictures() -> list[np.ndarray]:
-    return command.read_squares(SAMPLES / "astronaut.mp4", 256, 1.6)[0]
+    return read_letterboxed(SAMPLES / "astronaut.mp4", 256, 1.6)[0]
 
 
 def run(engine: Engine, pictures: list[np.ndarray], link: LinkOptions, seed: int = 1, rate: float = 40_000):
@@ -165,19 +167,19 @@ def test_losses_are_concealed_and_a_reference_comes_again(engine: Engine, pictur
     assert how.count("received") > 5
     assert {"interpolated", "predicted"} & set(how)
     assert result.sent.bytes["repeated"] > 0
-    assert result.lost > 5
+    assert result.packets.lost > 5
 
 
-def test_the_sender_judges_what_the_receiver_shows(engine: Engine, pictures: list[np.ndarray]) -> None:
+def test_the_sender_checks_what_the_receiver_shows(engine: Engine, pictures: list[np.ndarray]) -> None:
     def called(verdict: float, times: ComputeTimes) -> tuple[CallResult, list[tuple[np.ndarray, int]]]:
         looks = []
 
-        def judge(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
+        def feedback(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
             looks.append((renderings[0], next(k for k, p in enumerate(pictures) if p is originals[0])))
             return np.array([verdict])
 
         link, options = LinkOptions(delay=0.02), SenderOptions(rate=200_000)
-        return simulate(engine, judge, pictures, 25.0, link, 1, options, times), looks
+        return simulate(engine, feedback, pictures, 25.0, link, 1, options, times), looks
 
     good, looks = called(1.0, ComputeTimes())
     assert good.sent.references == 1
@@ -189,13 +191,13 @@ def test_the_sender_judges_what_the_receiver_shows(engine: Engine, pictures: lis
     bad, _ = called(0.0, ComputeTimes())
     assert bad.sent.references == 2
     assert not good.sent.skipped
-    slow, looks = called(1.0, ComputeTimes(judge=0.3))
+    slow, looks = called(1.0, ComputeTimes(verdict=0.3))
     assert slow.sent.skipped >= 5 * len(looks) > 0
 
 
 def test_damaged_packets_are_counted(engine: Engine) -> None:
     receiver = Receiver(engine, 25.0)
-    good = RtpPacket(LANDMARKS, 1, 0, 7, pack_entries([Entry(0, 0, None, 100, b"\x01" * 40)])).pack()
+    good = RtpPacket(LANDMARKS, 1, 0, 7, pack_entries([LandmarkEntry(0, 0, None, 100, b"\x01" * 40)])).pack()
     for data in (b"", b"garbage" * 5, good, RtpPacket(33, 2, 0, 7, b"").pack()):
         receiver.packet(data, 0.1)
     assert receiver.damaged >= 3
@@ -208,37 +210,37 @@ def test_damaged_packets_are_counted(engine: Engine) -> None:
      ("jitter", "1s", 1), ("bandwidth", "1.5Mbps", 1.5e6)],
 )  # fmt: skip
 def test_quantities(kind: str, text: str, value: float) -> None:
-    assert command.quantity(kind, text) == pytest.approx(value)
+    assert quantity(kind, text) == pytest.approx(value)
 
 
 def test_bad_settings(tmp_path: Path) -> None:
     for kind, text in (("loss", "2ms"), ("delay", "-3ms"), ("bandwidth", "fast"), ("loss", "")):
         with pytest.raises(UsageError, match=kind):
-            command.quantity(kind, text)
-    assert command.sweep_values("loss=0,1,5%") == ("loss", ["0%", "1%", "5%"])
+            quantity(kind, text)
+    assert sweep_values("loss=0,1,5%") == ("loss", ["0%", "1%", "5%"])
     for text in ("colour=1", "loss", "loss=", "loss=1,fast"):
         with pytest.raises(UsageError):
-            command.sweep_values(text)
+            sweep_values(text)
     with pytest.raises(UsageError, match="100 %"):
-        command.run_call(tmp_path / "x.mp4", loss="150%")
+        run_call(tmp_path / "x.mp4", loss="150%")
     for text in ("12,30", "fast", "12,30,-1"):
         with pytest.raises(UsageError, match=r"milliseconds|computing"):
-            command.run_call(SAMPLES / "astronaut.mp4", seconds=0.1, compute=text)
+            run_call(SAMPLES / "astronaut.mp4", seconds=0.1, compute=text)
     with pytest.raises(UsageError, match="sweep"):
-        command.run_call(tmp_path / "x.mp4", sweep="loss=1", realtime=True)
+        run_call(tmp_path / "x.mp4", sweep="loss=1", realtime=True)
     (tmp_path / "there.png").write_bytes(b"")
     with pytest.raises(OutputError, match="exists"):
-        command.run_call(tmp_path / "x.mp4", plot_path=tmp_path / "there.png")
+        run_call(tmp_path / "x.mp4", plot_path=tmp_path / "there.png")
     with pytest.raises(InputError):
-        command.run_call(tmp_path / "x.mp4")
+        run_call(tmp_path / "x.mp4")
 
 
 def test_times_of_this_machine(engine: Engine, pictures: list[np.ndarray]) -> None:
-    judge = MeasuredFeedback(models.find(models.DEFAULT_FEEDBACK, "feedback"))
-    times = measured_times(engine, judge, pictures[:3])
+    feedback = DistanceFeedback(models.find(models.DEFAULT_FEEDBACK, "feedback"))
+    times = measured_times(engine, feedback, pictures[:3])
     assert 0 < times.measure < 10
     assert 0 < times.render < 10
-    assert 0 < times.judge < 10
+    assert 0 < times.verdict < 10
 
 
 def test_command(clip: Path, tmp_path: Path) -> None:
@@ -265,7 +267,7 @@ def test_a_link_too_thin(clip: Path) -> None:
 
 
 def test_realtime(clip: Path) -> None:
-    name, rows = command.run_call(clip, seconds=0.8, realtime=True, delay="20ms", jitter="2ms", threads=1)
+    name, rows = run_call(clip, seconds=0.8, realtime=True, delay="20ms", jitter="2ms", threads=1)
     assert name is None
     found = rows[0][1]
     assert found["frames"] == 20

@@ -1,13 +1,12 @@
-"""Medians and spread of repeated calls."""
+"""How long calls take: medians and spread of repeated ones."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from statistics import median
 from typing import Any
-
-import numpy as np
 
 
 @dataclass(frozen=True)
@@ -22,7 +21,7 @@ class Spread:
     @staticmethod
     def of(figures: Sequence[float]) -> Spread:
         """At least one figure."""
-        return Spread(float(np.median(figures)), float(min(figures)), float(max(figures)), len(figures))
+        return Spread(median(figures), min(figures), max(figures), len(figures))
 
     def scaled(self, factor: float) -> Spread:
         """In another unit, ``factor`` (positive) times as large numbers."""
@@ -37,13 +36,15 @@ class Spread:
         return asdict(self)
 
 
-def measure(call: Callable[[], Any], seconds: float, least: int = 3) -> Spread:
+def measure(
+    call: Callable[[], Any], seconds: float, least: int = 3, clock: Callable[[], float] = time.perf_counter
+) -> Spread:
     """Seconds of a call: repeated for about ``seconds``, at least ``least`` times after one that warms up."""
     call()
     times: list[float] = []
-    began = time.perf_counter()
-    while len(times) < least or time.perf_counter() - began < seconds:
-        start = time.perf_counter()
+    began = clock()
+    while len(times) < least or clock() - began < seconds:
+        start = clock()
         call()
-        times.append(time.perf_counter() - start)
+        times.append(clock() - start)
     return Spread.of(times)

@@ -99,3 +99,9 @@ print(sorted({{"torch", "cv2", "av"}} & set(sys.modules)))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_architecture_names_every_room() -> None:
+    rooms_table = (ROOT / "docs" / "architecture.md").read_text().split("## The rooms")[1].split("\n## ")[0]
+    for name in ROOMS:
+        assert f"`{name}`" in rooms_table, name

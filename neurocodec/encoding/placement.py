@@ -12,7 +12,7 @@ from neurocodec.encoding.framing import Frame
 from neurocodec.encoding.lookahead import BlockFrames, Lookahead, Placed
 from neurocodec.encoding.references import ReferenceSender
 from neurocodec.encoding.schedule import RefreshSchedule
-from neurocodec.faces.frontal import best_frame
+from neurocodec.faces.first_reference import best_frame
 from neurocodec.format.block import MAX_BLOCK_REFERENCES
 from neurocodec.keypoints.quantization import dequantize, quantize, scaled
 from neurocodec.keypoints.smoothing import smooth

@@ -6,16 +6,12 @@ on how the detector happened to place its box.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-import numpy as np
-from numpy.typing import NDArray
-
-from neurocodec.faces.detector import Detector, find_faces
+from neurocodec.errors import InputError
+from neurocodec.faces.detector import Detector, find_faces, middle
+from neurocodec.faces.tracker import FaceTracker
 from neurocodec.format.block import Region
-
-if TYPE_CHECKING:
-    from neurocodec.faces.tracker import FaceTracker
+from neurocodec.models.landmark_engine import open_landmark_engine
+from neurocodec.types import Picture
 
 MARGIN = 2.1
 """Side of the coded square in heights of the detected face."""
@@ -28,10 +24,6 @@ SHIFT, GROWTH = 0.12, 0.25
 
 def _default_tracker() -> FaceTracker | None:
     """Landmarks, where their network is installed."""
-    from neurocodec.errors import InputError
-    from neurocodec.faces.tracker import FaceTracker
-    from neurocodec.models.landmark_engine import open_landmark_engine
-
     try:
         return FaceTracker(open_landmark_engine(device="cpu"))
     except InputError:
@@ -53,7 +45,7 @@ class FaceRegion:
         self.blocks_without_face = 0
         self.most_faces = 0
 
-    def update(self, picture: NDArray[np.uint8]) -> Region:
+    def update(self, picture: Picture) -> Region:
         """The square for a block that begins with ``picture`` (H,W,3).
 
         Without a face it is the previous square, or at first the largest in the middle.
@@ -76,7 +68,7 @@ class FaceRegion:
             self.region = proposed
         return self.region
 
-    def by_landmarks(self, picture: NDArray[np.uint8]) -> tuple[float, float, float] | None:
+    def by_landmarks(self, picture: Picture) -> tuple[float, float, float] | None:
         """Middle and side of the square by the landmarks of the largest face."""
         assert self._tracker is not None
         face = self._tracker.update(picture)
@@ -88,14 +80,13 @@ class FaceRegion:
         x, y = (low + high) / 2
         return float(x), float(y) - (LANDMARK_PLACE - 0.5) * side, side
 
-    def by_box(self, picture: NDArray[np.uint8]) -> tuple[float, float, float] | None:
+    def by_box(self, picture: Picture) -> tuple[float, float, float] | None:
         """Middle and side of the square by the largest detected box."""
         boxes = find_faces(picture, self._detector)
         if not boxes:
             return None
         self.most_faces = max(self.most_faces, len(boxes))
-        x, y, w, h = max(boxes, key=lambda b: b[2] * b[3])
-        return x + w / 2, y + 0.55 * h, MARGIN * h
+        return *middle(boxes[0]), MARGIN * boxes[0][3]
 
     @staticmethod
     def _differs(a: Region, b: Region) -> bool:

@@ -1,7 +1,7 @@
 """Faces in pictures: 68 landmarks by the landmark network, followed from frame to frame.
 
-A face is first looked for with the detector of :mod:`neurocodec.faces.region`; after that, the square in
-which the network looks follows its own landmarks.  The square only moves when the face has, so that landmarks
+A face is first looked for with :mod:`neurocodec.faces.detector`; after that, the square in which the network
+looks follows its own landmarks.  The square only moves when the face has, so that landmarks
 of a still face do not tremble with it.
 """
 
@@ -9,33 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
 
+from neurocodec.faces.detector import find_faces, middle
+from neurocodec.faces.face import Face
 from neurocodec.models.landmark_engine import LandmarkEngine, Points
 from neurocodec.networks.face68 import SIDE
 from neurocodec.types import Picture
 
 ROOM = 1.4
 """Side of the square that the network looks at, in sides of the square around the landmarks."""
+_BOX_ROOM = 1.55
+"""Side of the square in which a detected face is looked for first, in heights of its box."""
 _MOVED, _GROWN = 0.1, 0.15
 """The square stays while the face's centre moved less than this part of it, and its size changed less."""
 PRESENT = 0.5
 """Least probability of a face at which landmarks count."""
-
-
-def compared(engine: LandmarkEngine, first: Picture, second: Picture, face: Face) -> tuple[Face, Face]:
-    """What is in the place of a ``face`` in two pictures (H,W,3), looked at alike.
-
-    Whether either still is a face does not matter: one that is no more is a large error, not a missing one.
-    """
-    square = Square.around(face.points)
-    pictures = np.stack([square.cut(p) for p in (first, second)])
-    fractions, presence = engine.landmarks(pictures, mirrored=True)
-    a, b = (Face(square.place(f), float(p), face.seen) for f, p in zip(fractions, presence, strict=True))
-    return a, b
 
 
 @dataclass(frozen=True)
@@ -77,28 +68,11 @@ class Square:
         return moved or abs(other.side / self.side - 1) > _GROWN
 
 
-@dataclass(frozen=True)
-class Face:
-    """Landmarks (68,2) in pixels, the probability that there is a face, and how many faces were seen."""
-
-    points: Points
-    probability: float
-    seen: int = 1
-
-    @property
-    def eye_distance(self) -> float:
-        """Between the outer corners of the eyes, in pixels."""
-        return float(np.linalg.norm(self.points[36] - self.points[45]))
-
-
 class FaceTracker:
     """Follows the largest face through the pictures of a video."""
 
-    def __init__(self, engine: LandmarkEngine, detect: Any = None) -> None:
-        from neurocodec.faces.detector import find_faces
-
+    def __init__(self, engine: LandmarkEngine) -> None:
         self._engine = engine
-        self._detect = detect or find_faces
         self._square: Square | None = None
         self._seen = 1
 
@@ -117,10 +91,10 @@ class FaceTracker:
 
     def _candidates(self, picture: Picture) -> Iterator[Square]:
         """Squares around the detected faces, the largest first; without any, the middle of the picture."""
-        boxes = sorted(self._detect(picture), key=lambda b: -b[2] * b[3])
+        boxes = find_faces(picture)
         self._seen = max(1, len(boxes))
-        for x, y, w, h in boxes:
-            yield Square(x + w / 2, y + 0.55 * h, 1.55 * h)
+        for box in boxes:
+            yield Square(*middle(box), _BOX_ROOM * box[3])
         if not boxes:
             height, width = picture.shape[:2]
             for share in (1.0, 0.6):
@@ -143,10 +117,13 @@ class FaceTracker:
         return Face(points, float(probability[0]), self._seen)
 
 
-def error_of(found: Face | None, truth: Face | None) -> float | None:
-    """Mean distance of landmarks in per cent of the true distance of the outer eye corners."""
-    if found is None or truth is None:
-        return None
-    return (
-        100 * float(np.linalg.norm(found.points - truth.points, axis=1).mean()) / max(truth.eye_distance, 1)
-    )
+def compared(engine: LandmarkEngine, first: Picture, second: Picture, face: Face) -> tuple[Face, Face]:
+    """What is in the place of a ``face`` in two pictures (H,W,3), looked at alike.
+
+    Whether either still is a face does not matter: one that is no more is a large error, not a missing one.
+    """
+    square = Square.around(face.points)
+    pictures = np.stack([square.cut(p) for p in (first, second)])
+    fractions, presence = engine.landmarks(pictures, mirrored=True)
+    a, b = (Face(square.place(f), float(p), face.seen) for f, p in zip(fractions, presence, strict=True))
+    return a, b

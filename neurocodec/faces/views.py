@@ -9,10 +9,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from neurocodec.faces.frontal import Pose
-from neurocodec.faces.tracker import Face
+from neurocodec.faces.face import Face
+from neurocodec.faces.pose import Pose
 from neurocodec.types import Picture
 
 CHAINS = (
@@ -76,8 +75,3 @@ def plot(series: Sequence[tuple[str, Sequence[tuple[float, Face | None]]]], titl
     if len(series) > 1:
         axes[0].legend()
     return figure
-
-
-def side_by_side(pictures: Sequence[Picture]) -> NDArray[np.uint8]:
-    """Pictures of one height beside each other."""
-    return np.concatenate(pictures, 1)

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurocodec.errors import InputError
-from neurocodec.faces.tracker import FaceTracker, compared, error_of
+from neurocodec.faces.face import error_of
+from neurocodec.faces.tracker import FaceTracker, compared
 from neurocodec.faces.yunet import largest_face
 from neurocodec.measure.clips import Frames
 from neurocodec.measure.metric import Metric, Values, file_digest

@@ -26,7 +26,7 @@ from neurocodec.models.pickle_guard import check_pickles
 from neurocodec.networks.classic_feedback import ClassicFeedback
 from neurocodec.networks.vox256 import Vox256
 
-MOTION_NETWORKS = ("kp_detector", "dense_motion_network", "inpainting_network")
+_MOTION_NETWORKS = ("kp_detector", "dense_motion_network", "inpainting_network")
 _FEEDBACK_KEYS = ("conv1.weight", "bn1.weight", "fc.weight")
 _PARALLEL_PREFIX = "module."  # what torch.nn.DataParallel puts before every key
 _REFUSED = ("unsupported global", "unsupported class", "unsupported type", "not an allowed")
@@ -86,12 +86,11 @@ def read_published(path: str | Path) -> tuple[str, dict[str, Tensor]]:
     unknown, of another shape or type, or not finite; otherwise as :func:`read_torch_checkpoint`.
     """
     content = read_torch_checkpoint(path)
-    networks = {name: content.get(name) for name in MOTION_NETWORKS}
-    if all(isinstance(network, Mapping) for network in networks.values()):
+    if all(isinstance(content.get(name), Mapping) for name in _MOTION_NETWORKS):
         found = {
             f"{name}.{key}": value
-            for name, network in networks.items()
-            for key, value in _without_parallel_prefix(network).items()
+            for name in _MOTION_NETWORKS
+            for key, value in _without_parallel_prefix(content[name]).items()
         }
         return "vox256", _checked_state(path, found, Vox256)
     found = _without_parallel_prefix(content)

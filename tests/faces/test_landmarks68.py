@@ -14,24 +14,26 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from landmark_faces import face
-from neurocodec.models.opening import engine_for
 from places import SAMPLES
 
 import neurocodec
 from neurocodec.api import pictures
-from neurocodec.commands.landmarks import run_landmarks
 from neurocodec.commands.main import main
 from neurocodec.errors import DamagedFileError, InputError, OutputError, UnsupportedError, UsageError
-from neurocodec.faces.frontal import Pose, best_frame, frontal_cost
+from neurocodec.faces.face import Face, error_of
+from neurocodec.faces.first_reference import best_frame, frontal_cost
+from neurocodec.faces.pose import Pose
 from neurocodec.faces.region import LANDMARK_MARGIN, FaceRegion
-from neurocodec.faces.tracker import Face, FaceTracker, Square, error_of
+from neurocodec.faces.tracker import FaceTracker, Square
 from neurocodec.faces.views import drawn, table
 from neurocodec.format.header import LatentModel, read_header, write_header
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
+from neurocodec.measure.landmark_video import follow_landmarks
 from neurocodec.media.frames import read_frames
 from neurocodec.models import files as models
 from neurocodec.models.landmark_engine import LandmarkEngine, open_landmark_engine
+from neurocodec.models.opening import engine_for
 
 SAMPLE = SAMPLES / "astronaut.mp4"
 
@@ -217,7 +219,7 @@ def test_options_that_do_not_go_together(tmp_path: Path) -> None:
 def test_the_best_first_reference_may_come_later(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("neurocodec.encoding.encoder.best_frame", lambda engine, shown: 12)
+    monkeypatch.setattr("neurocodec.encoding.placement.best_frame", lambda engine, shown: 12)
     neurocodec.encode(clip, tmp_path / "o.nfc", first_reference="best", quality=10, verify=True)
     info = neurocodec.probe(tmp_path / "o.nfc", packets=True)
     first = min(info.refreshes, key=lambda r: info.packets[r["frame"]]["frame"])
@@ -247,21 +249,21 @@ def test_command(clip: Path, driven: Path, tmp_path: Path) -> None:
 
 def test_command_errors(tmp_path: Path, clip: Path) -> None:
     with pytest.raises(InputError):
-        run_landmarks(tmp_path / "none.mp4")
+        follow_landmarks(tmp_path / "none.mp4")
     grey = tmp_path / "grey.mp4"
     writer = cv2.VideoWriter(str(grey), cv2.VideoWriter_fourcc(*"mp4v"), 25, (160, 96))
     for _ in range(4):
         writer.write(np.full((96, 160, 3), 128, np.uint8))
     writer.release()
     with pytest.raises(InputError, match="no face"):
-        run_landmarks(grey, csv_path=tmp_path / "t.csv")
+        follow_landmarks(grey, csv_path=tmp_path / "t.csv")
     assert not (tmp_path / "t.csv").exists()
     (tmp_path / "there.csv").write_text("mine")
     with pytest.raises(OutputError, match="exists"):
-        run_landmarks(clip, csv_path=tmp_path / "there.csv")
+        follow_landmarks(clip, csv_path=tmp_path / "there.csv")
     with pytest.raises(UsageError, match="twice"):
-        run_landmarks(clip, csv_path=tmp_path / "a", plot_path=tmp_path / "a")
+        follow_landmarks(clip, csv_path=tmp_path / "a", plot_path=tmp_path / "a")
     with pytest.raises(UsageError, match="positive"):
-        run_landmarks(clip, seconds=0.0)
+        follow_landmarks(clip, seconds=0.0)
     result = CliRunner().invoke(main, ["landmarks", str(grey)])
     assert result.exit_code == 3 and result.stderr.count("\n") == 1

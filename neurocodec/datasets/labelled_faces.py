@@ -168,16 +168,21 @@ def _fractions(stored: NDArray[np.uint16]) -> Landmarks:
     return out
 
 
-def labelled_frames(path: Path, landmarks: Landmarks, every: int) -> Iterator[tuple[Picture, Landmarks]]:
-    """Pictures (H,W,3) and landmarks (68,2) of every so many-th frame of a clip, where they are known."""
-    for t, (picture, marks) in enumerate(zip(pictures_of(path), landmarks, strict=False)):
-        if t % every == 0 and np.isfinite(marks).all():
-            yield picture, marks
+def labelled_clips(
+    folder: Path, landmarks: Path, every: int
+) -> Iterator[Iterator[tuple[Picture, Landmarks]]]:
+    """Of each clip (MP4) of a folder that a file of landmarks knows, every so many-th frame with a face.
 
+    Pictures (H,W,3), and landmarks (68,2) in their pixels.
 
-def labelled_clips(folder: Path, landmarks: Path) -> Iterator[tuple[Path, Landmarks]]:
-    """The clips (MP4) of a folder that a file of landmarks knows, and their landmarks (frames,68,2)."""
+    Raises:
+        InputError: the landmarks or a clip cannot be read.
+    """
     known = read_landmarks(landmarks)
     for path in sorted(folder.glob("*.mp4")):
         if path.stem in known:
-            yield path, known[path.stem]
+            yield (
+                (picture, (marks * picture.shape[1::-1]).astype(np.float32))
+                for t, (picture, marks) in enumerate(zip(pictures_of(path), known[path.stem], strict=False))
+                if t % every == 0 and np.isfinite(marks).all()
+            )

@@ -16,14 +16,14 @@ from neurocodec.datasets.labelled_faces import (
     face_square,
     is_validation,
     labelled_clips,
-    labelled_frames,
     read_table,
     squared,
 )
 from neurocodec.errors import InputError
-from neurocodec.faces.frontal import Pose
+from neurocodec.faces.face import Face, error_of
+from neurocodec.faces.pose import Pose
 from neurocodec.faces.region import LANDMARK_MARGIN, FaceRegion
-from neurocodec.faces.tracker import Face, FaceTracker, Square, error_of
+from neurocodec.faces.tracker import FaceTracker, Square
 from neurocodec.faces.views import drawn
 from neurocodec.models.landmark_engine import LandmarkEngine
 from neurocodec.types import Picture
@@ -34,6 +34,7 @@ clear when the outer eye corners are at least so many pixels apart."""
 FAILED = 10.0
 """Per cent at which landmarks are useless."""
 _BORDER_X, _BORDER_Y = 192, 128
+_NONE = (np.nan, np.nan, np.nan)
 
 
 @dataclass
@@ -96,10 +97,9 @@ def image_cases(engine: LandmarkEngine, sets: Sequence[tuple[Path, Path]]) -> It
 
 def clip_cases(engine: LandmarkEngine, folder: Path, landmarks: Path, every: int) -> Iterator[Case]:
     """Every so many-th frame of the clips in a folder, the face being followed through all of them."""
-    for path, known in labelled_clips(folder, landmarks):
+    for clip in labelled_clips(folder, landmarks, every):
         tracker = FaceTracker(engine)
-        for picture, marks in labelled_frames(path, known, every):
-            points = (marks * picture.shape[1::-1]).astype(np.float32)
+        for picture, points in clip:
             yield _case(engine, tracker, "clips", picture, points)
 
 
@@ -147,27 +147,21 @@ def region_lines(engine: LandmarkEngine, folder: Path, landmarks: Path, every: i
     clip's stored landmarks ask for, in per cent of its side, less their mean over the clip.
     """
     ways = {"box": FaceRegion.by_box, "landmarks": FaceRegion.by_landmarks}
-    off: dict[str, list[float]] = {way: [] for way in ways}
-    missed = dict.fromkeys(ways, 0)
-    count = 0
-    for path, known in labelled_clips(folder, landmarks):
-        rows: dict[str, list[Landmarks]] = {way: [] for way in ways}
-        for frame, marks in labelled_frames(path, known, every):
-            count += 1
-            edges = (_BORDER_Y, _BORDER_Y, _BORDER_X, _BORDER_X)
+    off, edges = [], (_BORDER_Y, _BORDER_Y, _BORDER_X, _BORDER_X)
+    for clip in labelled_clips(folder, landmarks, every):
+        rows = []
+        for frame, points in clip:
             picture = np.asarray(cv2.copyMakeBorder(frame, *edges, cv2.BORDER_REPLICATE), np.uint8)
-            middle, size = face_square(marks * 256 + (_BORDER_X, _BORDER_Y))
+            middle, size = face_square(points + np.array([_BORDER_X, _BORDER_Y], np.float32))
+            found = [find(FaceRegion(tracker=FaceTracker(engine)), picture) for find in ways.values()]
+            squares = np.array([square or _NONE for square in found])
             side = LANDMARK_MARGIN * size
-            for way, find in ways.items():
-                square = find(FaceRegion(tracker=FaceTracker(engine)), picture)
-                if square is None:
-                    missed[way] += 1
-                else:
-                    rows[way].append(100 * (np.array(square) - (*middle, side)) / side)
-        for way, some in rows.items():
-            if some:
-                off[way] += np.abs(np.stack(some) - np.mean(some, 0)).mean(1).tolist()
-    return [f"{count} frames"] + [
-        f"by {way}: deviation {np.mean(values):.2f} % of the side, nothing found in {missed[way]}"
-        for way, values in off.items()
+            rows.append(100 * (squares - (*middle, side)) / side)
+        if rows:
+            off.append(np.abs(rows - np.nanmean(rows, 0)))
+    frames = np.concatenate(off)
+    deviations, missed = np.nanmean(frames, (0, 2)), np.isnan(frames[..., 0]).sum(0)
+    return [f"{len(frames)} frames"] + [
+        f"by {way}: deviation {deviation:.2f} % of the side, nothing found in {count}"
+        for way, deviation, count in zip(ways, deviations, missed, strict=True)
     ]

@@ -8,8 +8,8 @@ and use no context.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,16 +25,13 @@ from neurocodec.models.device import BATCH
 from neurocodec.models.engine import Engine
 from neurocodec.models.landmark_engine import LandmarkEngine
 from neurocodec.options import DEFAULT_SMOOTHING
-from neurocodec.types import Picture
 
 Integers = NDArray[np.int32]
 _BLOCK_SECONDS = 5
-_LATENT_STEPS, _SQUARE = 100, 256
 
 
-@dataclass
-class Rate:
-    """Bits a frame of one way to code keypoints, and the entropy of its integers where that is a bound."""
+class Rate(NamedTuple):
+    """Bits a frame of one way to code landmarks, and the entropy of its integers where that is a bound."""
 
     name: str
     bits: float
@@ -66,15 +63,14 @@ def changes(symbols: Integers) -> Integers:
     return np.diff(symbols, axis=0, prepend=np.zeros_like(symbols[:1]))
 
 
-def in_batches(frames: Sequence[Picture]) -> list[NDArray[np.uint8]]:
-    """As many pictures (B,S,S,3) in one array as networks are handed."""
-    return [np.stack(frames[k : k + BATCH]) for k in range(0, len(frames), BATCH)]
-
-
 def packet_rates(
-    clips: Sequence[Path], engine: Engine, quantization: int, seconds: float
+    clips: Sequence[Path], engine: Engine, landmarks: LandmarkEngine, quantization: int, seconds: float
 ) -> tuple[list[Rate], int]:
     """What a frame of clips takes, code by code, and how many frames there are.
+
+    The last rows are facial landmarks of the same frames: the latent that ``--landmarks 68`` codes, and the
+    68 points, at as many steps per unit of [-1,1], coordinate by coordinate, and in their principal axes,
+    fitted to each clip, which is more than a decoder could know.
 
     Raises:
         InputError: a clip that cannot be read.
@@ -82,15 +78,23 @@ def packet_rates(
     """
     if engine.basis is None:
         raise NeurocodecError(f"{engine.description.name} has no landmark transform")
-    plain, transformed, smoothed = [], [], []
+    sets: list[list[Integers]] = [[] for _ in range(6)]
+    plain, transformed, smoothed, latent, points, turned = sets
     block = 0
     for clip in clips:
         frames, fps = first_seconds(clip, engine.size, seconds)
-        keypoints = np.concatenate([engine.keypoints(b) for b in in_batches(frames)])
+        batches = [np.stack(frames[k : k + BATCH]) for k in range(0, len(frames), BATCH)]
+        keypoints = np.concatenate([engine.keypoints(b) for b in batches])
         plain.append(np.rint(scaled(keypoints, keypoints[0], quantization)).astype(np.int32))
         exact = scaled(keypoints, keypoints[0], quantization, engine.basis)
         transformed.append(np.rint(exact).astype(np.int32))
+        found = np.concatenate([landmarks.latents(b)[0] for b in batches])
+        flat = 2 * landmarks.decode(found).reshape(len(frames), -1).astype(np.float64) - 1
+        of_points = quantization * (flat - flat[0])
         smoothed.append(smooth(exact, DEFAULT_SMOOTHING))
+        latent.append(smooth(quantization * (found - found[0]).astype(np.float64), DEFAULT_SMOOTHING))
+        points.append(smooth(of_points, DEFAULT_SMOOTHING))
+        turned.append(smooth(forward(of_points, train_basis([flat])), DEFAULT_SMOOTHING))
         block = max(block, round(_BLOCK_SECONDS * fps))
     count = sum(map(len, plain))
 
@@ -116,25 +120,7 @@ def packet_rates(
         rate("golomb, transform, smoothing", golomb, smoothed, smoothed),
         rate("range, transform, smoothing", ranged, smoothed, smoothed),
         rate("the same, starting afresh every five seconds", ranged, smoothed, smoothed, block),
+        rate("latent of 68 landmarks: range, smoothing", ranged, latent, latent),
+        rate("68 landmarks: range, smoothing", ranged, points, points),
+        rate("the same, in axes fitted to each clip", ranged, turned, turned),
     ], count
-
-
-def facial_landmark_rates(clips: Sequence[Path], engine: LandmarkEngine, seconds: float) -> dict[str, float]:
-    """Bits a frame of the latent and of the 68 points of the same frames, at Q = 100; means of clips.
-
-    The points are coded at the same steps per unit of [-1,1], coordinate by coordinate, and in their own
-    principal axes, fitted to this very clip, which is more than a decoder could know.
-    """
-
-    def rate(values: NDArray[np.float64], basis: NDArray[np.int16] | None = None) -> float:
-        exact = _LATENT_STEPS * (values - values[0])
-        symbols = smooth(exact if basis is None else forward(exact, basis), DEFAULT_SMOOTHING)
-        return coded_bits(LandmarkCode.RANGE, symbols[1:]) / max(1, len(symbols) - 1)
-
-    found = []
-    for clip in clips:
-        frames, _ = first_seconds(clip, _SQUARE, seconds)
-        latents = np.concatenate([engine.latents(b)[0] for b in in_batches(frames)])
-        points = 2 * engine.decode(latents).reshape(len(frames), -1).astype(np.float64) - 1
-        found.append((rate(latents.astype(np.float64)), rate(points), rate(points, train_basis([points]))))
-    return dict(zip(("latent", "points", "points_in_their_axes"), np.mean(found, 0).tolist(), strict=True))

@@ -51,12 +51,18 @@ def read_square(path: Path) -> Tensor:
     return torch.from_numpy(np.asarray(small, np.uint8)).permute(2, 0, 1).flip(0).float() / 255
 
 
-class ClassicObjective(nn.Module):
-    """Cross entropy of the score."""
+class ClassicTask(loop.Task):
+    """The original's network, its cross entropy on one folder's classes, what it makes of another's."""
 
-    def __init__(self, network: ClassicFeedback) -> None:
+    def __init__(self, train: Path, test: Path, batch: int, device: torch.device) -> None:
         super().__init__()
-        self.network = network
+        found, others = find_pictures(train), find_pictures(test)
+        self.classes = list(found)
+        if list(others) != self.classes:
+            raise InputError(f"{test} has the classes {list(others)}, {train} has {self.classes}")
+        self._train, self._test = list(found.values()), list(others.values())
+        self.network = ClassicFeedback()
+        self._batch, self._device = batch, device
 
     def forward(self, bgr: Tensor, label: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Pictures (B,3,256,256), labels (B,) 0 or 1 -> loss and figures."""
@@ -64,20 +70,6 @@ class ClassicObjective(nn.Module):
         right = ((score.detach() > 0.5).float() == label).float().mean()
         with torch.autocast(bgr.device.type, enabled=False):
             return F.binary_cross_entropy(score, label), {"accuracy": right}
-
-
-class ClassicTask(loop.Task):
-    """The original's network, with class folders to train on and to test on."""
-
-    def __init__(self, train: Path, test: Path, batch: int, device: torch.device) -> None:
-        found, others = find_pictures(train), find_pictures(test)
-        self.classes = list(found)
-        if list(others) != self.classes:
-            raise InputError(f"{test} has the classes {list(others)}, {train} has {self.classes}")
-        self._train, self._test = list(found.values()), list(others.values())
-        self.network = ClassicFeedback()
-        self.objective = ClassicObjective(self.network)
-        self._batch, self._device = batch, device
 
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
         labels = rng.integers(0, 2, self._batch)

@@ -15,7 +15,6 @@ import json
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -193,12 +192,12 @@ class RestorationConfig(Training):
     width: int = 32
     piece: int = 128
     clean: float = 0.1
-    data: Data = field(default_factory=partial(Data, held_out=12, crf_from=44, crf_to=63))
-    optimizer: Optimizer = field(
-        default_factory=partial(Optimizer, steps=2500, batch=16, rate=1e-3, warmup=100, average=0.995)
-    )
-    machine: Machine = field(default_factory=partial(Machine, precision="32-true"))
-    watch: Watch = field(default_factory=partial(Watch, validate=500))
+    data: Data = field(default_factory=lambda: Data(held_out=12, crf_from=44, crf_to=63))
+    optimizer: Optimizer = field(default_factory=lambda: Optimizer(
+        steps=2500, batch=16, rate=1e-3, warmup=100, average=0.995,
+    ))  # fmt: skip
+    machine: Machine = field(default_factory=lambda: Machine(precision="32-true"))
+    watch: Watch = field(default_factory=lambda: Watch(validate=500))
     loss: Loss = field(default_factory=Loss)
 
 
@@ -209,22 +208,12 @@ class FeedbackConfig(Training):
 
     name: str = "mylikeness"
     model: dict[str, Any] = field(default_factory=dict)
-    data: Data = field(default_factory=partial(Data, held_out=12))
+    data: Data = field(default_factory=lambda: Data(held_out=12))
     samples: Samples = field(default_factory=Samples)
-    optimizer: Optimizer = field(
-        default_factory=partial(
-            Optimizer,
-            steps=1000,
-            batch=16,
-            rate=2e-3,
-            warmup=50,
-            floor=0.01,
-            weight_decay=1e-3,
-            beta=0.999,
-            average=0.99,
-        )
-    )
-    watch: Watch = field(default_factory=partial(Watch, sheet=0, save=250))
+    optimizer: Optimizer = field(default_factory=lambda: Optimizer(
+        steps=1000, batch=16, rate=2e-3, warmup=50, floor=0.01, weight_decay=1e-3, beta=0.999, average=0.99,
+    ))  # fmt: skip
+    watch: Watch = field(default_factory=lambda: Watch(sheet=0, save=250))
 
 
 @dataclass
@@ -232,12 +221,10 @@ class ClassicConfig(FeedbackConfig):
     """Training of the original's feedback network, whose one linear layer wants smaller steps."""
 
     name: str = "myclassic"
-    optimizer: Optimizer = field(
-        default_factory=partial(
-            Optimizer, steps=2000, batch=16, rate=1e-4, warmup=10, weight_decay=1e-2, beta=0.999, average=0.99
-        )
-    )
-    machine: Machine = field(default_factory=partial(Machine, precision="32-true"))
+    optimizer: Optimizer = field(default_factory=lambda: Optimizer(
+        steps=2000, batch=16, rate=1e-4, warmup=10, weight_decay=1e-2, beta=0.999, average=0.99,
+    ))  # fmt: skip
+    machine: Machine = field(default_factory=lambda: Machine(precision="32-true"))
 
 
 @dataclass
@@ -247,26 +234,17 @@ class LandmarkConfig(Training):
     ``bandwidth``: loss of one bit of the latent's change from a frame to the next.
     """
 
-    model: dict[str, Any] = field(default_factory=partial(dict, width=0.5, latent=32))
+    model: dict[str, Any] = field(default_factory=lambda: dict(width=0.5, latent=32))
     samples: LandmarkSamples = field(default_factory=LandmarkSamples)
     bandwidth: float = 0.02
-    optimizer: Optimizer = field(
-        default_factory=partial(
-            Optimizer,
-            steps=1_000_000,
-            minutes=60.0,
-            rate=2e-3,
-            warmup=200,
-            floor=0.01,
-            weight_decay=1e-3,
-            clip=20.0,
-            average=0.998,
-        )
-    )
-    machine: Machine = field(
-        default_factory=partial(Machine, accelerator="cpu", precision="32-true", threads=1)
-    )
-    watch: Watch = field(default_factory=partial(Watch, sheet=0, save=100, validate=200))
+    optimizer: Optimizer = field(default_factory=lambda: Optimizer(
+        steps=1_000_000, minutes=60.0, rate=2e-3, warmup=200, floor=0.01, weight_decay=1e-3, clip=20.0,
+        average=0.998,
+    ))  # fmt: skip
+    machine: Machine = field(default_factory=lambda: Machine(
+        accelerator="cpu", precision="32-true", threads=1,
+    ))  # fmt: skip
+    watch: Watch = field(default_factory=lambda: Watch(sheet=0, save=100, validate=200))
 
 
 def read(kind: type[T], file: Path | None, overrides: Iterable[tuple[str, Any]] = ()) -> T:

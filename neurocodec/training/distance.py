@@ -19,15 +19,20 @@ _SLIGHT = 0.05
 """Distance from which on errors count by their ratio to it."""
 
 
-class DistanceObjective(nn.Module):
-    """Relative error of the distance, and of differences of distances within a group of samples.
+class DistanceTask(loop.Task):
+    """The distance: relative errors of it, and of its differences within a group of samples.
 
-    An encoder compares renderings of one clip with one another.
+    (An encoder compares renderings of one clip with one another.)  ``fields`` shape the network, ``batch`` is
+    a multiple of ``TOGETHER``.
     """
 
-    def __init__(self, network: Likeness) -> None:
+    def __init__(
+        self, fields: dict[str, Any], train: Renderings, test: Renderings, batch: int, device: torch.device
+    ) -> None:
         super().__init__()
-        self.network = network
+        self.network = Likeness(**fields)
+        self._fields, self._batch, self._device = fields, batch, device
+        self._train, self._test = train, test
 
     def forward(self, a: Tensor, b: Tensor, truth: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Pictures (B,3,S,S) twice in [0,1], LPIPS (B,) -> loss and figures; groups lie together."""
@@ -37,18 +42,6 @@ class DistanceObjective(nn.Module):
         between = (groups[:, :, None] - groups[:, None]).abs().mean((1, 2))
         within = (between / (true.mean(1) + _SLIGHT)).mean()
         return alone + within, {"error": error.detach().abs().mean(), "within": within.detach()}
-
-
-class DistanceTask(loop.Task):
-    """The distance; ``fields`` shape its network, ``batch`` is a multiple of ``TOGETHER``."""
-
-    def __init__(
-        self, fields: dict[str, Any], train: Renderings, test: Renderings, batch: int, device: torch.device
-    ) -> None:
-        self.network = Likeness(**fields)
-        self.objective = DistanceObjective(self.network)
-        self._fields, self._batch, self._device = fields, batch, device
-        self._train, self._test = train, test
 
     def _tensors(self, samples: Renderings, rows: NDArray[np.integer]) -> tuple[Tensor, Tensor, Tensor]:
         a, b = (

@@ -61,17 +61,22 @@ def bits(first: Tensor, second: Tensor, quantization: Tensor) -> Tensor:
     return torch.log2(1 + 2 * quantization * (second - first).abs()).sum(1)
 
 
-class LandmarkObjective(nn.Module):
-    """Loss of a batch of :meth:`Faces.sample` with so many ``images`` and ``pairs``."""
+class LandmarkTask(loop.Task):
+    """The landmark network, on the cache of :func:`neurocodec.training.landmark_samples.write_cache`."""
 
-    def __init__(self, network: Face68, images: int, pairs: int, bandwidth: float) -> None:
+    def __init__(self, config: LandmarkConfig, cache: Path, device: torch.device) -> None:
         super().__init__()
-        self.network, self.bandwidth = network, bandwidth
-        self._first, self._second = (slice(images + k * pairs, images + (k + 1) * pairs) for k in (0, 1))
+        self.config, self._device = config, device
+        self._train, self._test = Faces(cache), Faces(cache, held_out=True)
+        self.network: Face68 = Face68(**config.model)
+        examples = self._train.sample(_STARTING_FACES, 0, 0, np.random.default_rng(config.optimizer.seed))[1]
+        self.network.start_from(torch.from_numpy(examples))
 
     def forward(self, pictures: Tensor, truth: Tensor, seed: int) -> tuple[Tensor, dict[str, Tensor]]:
         """Pictures (B,3,S,S) in [0,1], landmarks (B,68,2), NaN without a face -> loss and figures."""
         rng = torch.Generator().manual_seed(seed)
+        images, pairs = self.config.samples.images, self.config.samples.pairs
+        first, second = slice(images, images + pairs), slice(images + pairs, images + 2 * pairs)
         there = torch.isfinite(truth).all(-1).all(-1)
         latents, presence, guess = self.network.encode_details(pictures)
         low, high = (math.log(v) for v in STEPS)
@@ -82,27 +87,14 @@ class LandmarkObjective(nn.Module):
             "wing": wing(found, truth[there]),
             "guess": wing(guess[there], truth[there]),
             "presence": F.binary_cross_entropy_with_logits(presence, there.float()),
-            "bits": bits(latents[self._first], latents[self._second], steps[self._first]).mean(),
+            "bits": bits(latents[first], latents[second], steps[first]).mean(),
         }
         total = parts["wing"] + _GUESS * parts["guess"] + _PRESENCE * parts["presence"]
-        total = total + self.bandwidth * parts["bits"]
+        total = total + self.config.bandwidth * parts["bits"]
         with torch.no_grad():
             parts["nme"] = normalized_errors(found, truth[there]).mean()
             parts["seen"] = ((presence > 0) == there).float().mean()
         return total, {name: value.detach() for name, value in parts.items()}
-
-
-class LandmarkTask(loop.Task):
-    """The landmark network, on the cache of :func:`neurocodec.training.landmark_samples.write_cache`."""
-
-    def __init__(self, config: LandmarkConfig, cache: Path, device: torch.device) -> None:
-        self.config, self._device = config, device
-        self._train, self._test = Faces(cache), Faces(cache, held_out=True)
-        self.network = Face68(**config.model)
-        examples = self._train.sample(_STARTING_FACES, 0, 0, np.random.default_rng(config.optimizer.seed))[1]
-        self.network.start_from(torch.from_numpy(examples))
-        some = config.samples
-        self.objective = LandmarkObjective(self.network, some.images, some.pairs, config.bandwidth)
 
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
         some = self.config.samples

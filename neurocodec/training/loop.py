@@ -10,7 +10,7 @@ import json
 import math
 import signal
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,19 +34,18 @@ _MOST_BAD_STEPS = 50
 """Steps in a row without a finite gradient after which a training is given up."""
 
 
-class Task(ABC):
-    """Something to train.
+class Task(nn.Module):
+    """Something to train: its forward pass is the loss of a batch, a scalar, and figures to log.
 
-    ``network`` is what is averaged and exported; ``objective`` holds it and computes the loss of a batch:
-    its forward pass returns a scalar and figures to log.
+    ``network`` is what is trained, averaged and exported.  All that is computed of it is computed in the
+    forward pass, so that a data-parallel wrapper sees it.
     """
 
     network: nn.Module
-    objective: nn.Module
 
     @abstractmethod
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
-        """Arguments of the objective's forward pass."""
+        """Arguments of the forward pass."""
 
     @abstractmethod
     def recipe(self) -> dict[str, Any]:
@@ -86,9 +85,9 @@ def train(
         InputError: the state or ``init`` is of another model or of other settings.
         NeurocodecError: the loss is not finite any more.
     """
-    objective, network = task.objective, task.network
+    network = task.network
     optimizer, watch = config.optimizer, config.watch
-    objective.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    task.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     solver: Any = torch.optim.AdamW(
         network.parameters(), lr=optimizer.rate, betas=(0.9, optimizer.beta),
         weight_decay=optimizer.weight_decay, fused=fabric.device.type == "cuda",
@@ -110,7 +109,7 @@ def train(
     if config.machine.compile:
         for child in network.children():
             child.compile()
-    wrapped, solver = fabric.setup(objective, solver)
+    wrapped, solver = fabric.setup(task, solver)
     if found is not None:
         _restore(solver, found["optimizer"], path)
     del found

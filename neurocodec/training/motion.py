@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from neurocodec.datasets.clips import find_clips
 from neurocodec.errors import UsageError
 from neurocodec.evaluation.codec import Measure, evaluate
 from neurocodec.models import files as models
-from neurocodec.networks.talk import Talk, TalkConfig
+from neurocodec.networks.talk import Talk, TalkConfig, blended
 from neurocodec.training import loop, machine
-from neurocodec.training.augment import Prepared, prepare
+from neurocodec.training.augment import Prepared, moved, prepare, similarities, transform
 from neurocodec.training.config import MotionConfig
 from neurocodec.training.export import export
 from neurocodec.training.frame_cache import restore_references
 from neurocodec.training.frame_pairs import FramePairs
-from neurocodec.training.losses import PerceptualLosses
-from neurocodec.training.motion_objective import MotionObjective
+from neurocodec.training.keypoint_ties import attention, tie_distance
+from neurocodec.training.losses import PerceptualLosses, weighted
 from neurocodec.training.motion_sheet import contact_sheet
 from neurocodec.training.setup import Files, cached_clips, check, training_clips, written
 from neurocodec.training.state import STATE, fill, generators, weights_of
@@ -69,14 +70,62 @@ class MotionTask(loop.Task):
     def __init__(
         self, config: MotionConfig, files: Files, train: FramePairs, watched: FramePairs, device: torch.device
     ) -> None:
+        super().__init__()
         self.config, self.files, self._device, self._pairs = config, files, device, train
         self.network: Talk = untrained(talk_config(config.model))
         if self.network.restorer is not None:  # trained by itself; references come cleaned
             self.network.restorer.requires_grad_(False)
         self.perceptual = PerceptualLosses(files.squeeze, files.vgg)
-        self.objective = MotionObjective(self.network, self.perceptual, config.loss, config.augment)
         rng, generator, _ = generators(7, 0, 0)
         self._shown = prepare(watched.sample(_SHEET_ROWS, rng, 1.0), generator, 0.0)
+
+    def forward(
+        self, reference: Tensor, other: Tensor, target: Tensor, following: Tensor,
+        landmarks: Tensor, mirrored: Tensor, seed: int,
+    ) -> tuple[Tensor, dict[str, Tensor]]:  # fmt: skip
+        """Fields of :class:`neurocodec.training.augment.Prepared`, and what its random numbers come from.
+
+        Returns the loss and its parts (scalars, without gradients).
+        """
+        rng = torch.Generator().manual_seed(seed)
+        device, (b, _, size, _) = target.device, target.shape
+        model, augment = self.network, self.config.augment
+        quarter = max(1, b // 4)
+        theta = similarities(quarter, 0.25, rng).to(device)
+        bent = transform(target[:quarter], theta)
+        count = 2 if float(torch.rand((), generator=rng)) < augment.pairs else 1
+        pictures = [reference, other][:count]
+        points = model.keypoints(torch.cat([target, following, bent, *pictures]))
+        kp, kp_next, kp_bent, *kp_references = points.split([b, b, quarter, *[b] * count])
+
+        span = math.log(augment.finest / augment.coarsest)
+        quantization = torch.exp(torch.rand(b, 1, 1, generator=rng) * span + math.log(augment.coarsest))
+        noise = (torch.rand(kp.shape, generator=rng) - 0.5) / quantization
+        features = [model.encode_restored(*pair) for pair in zip(pictures, kp_references, strict=True)]
+        out = model.render_details(features, kp + noise.to(device))
+
+        # without the blend in half of the samples: the generator has to learn to paint
+        keep = (torch.rand(b, 1, 1, 1, generator=rng) < 0.5).float().to(device)
+        prediction = blended(out, keep)
+        weight = attention(landmarks, size, self.config.loss.attention)
+        side = min(size, size // 4 + 32)
+        top, left = torch.randint(0, size - side + 1, (2,), generator=rng).tolist()
+        window = slice(None), slice(None), slice(top, top + side), slice(left, left + side)
+        parts = {
+            "pixel": ((prediction - target).abs() * weight).mean(),
+            **self.perceptual(prediction, target, window, weight),
+            "painted": (out["painted"] - target).abs().mean(),
+            "deformed": ((out["deformed"] - target).abs() * weight).mean(),
+            "ties": tie_distance(kp, landmarks, mirrored),
+        }
+        inside = (kp_bent.abs() < 0.95).all(-1)
+        halfway = kp[:quarter].detach() * 0.5 + kp[:quarter] * 0.5
+        parts["equivariance"] = ((moved(halfway, theta) - kp_bent).abs().mean(-1) * inside).mean()
+        parts["rate"] = torch.log2(1 + 100 * (kp_next - kp).abs()).mean()
+        total, figures = weighted(self.config.loss, parts)
+        for name in {"mask", "amount"} & out.keys():
+            figures[name] = out[name].detach().float().mean()
+        return total, figures
 
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
         augment = self.config.augment

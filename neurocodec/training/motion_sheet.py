@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from neurocodec.networks.talk import Talk
 from neurocodec.training.augment import Prepared
-from neurocodec.training.motion_objective import TIED
+from neurocodec.training.keypoint_ties import TIED
 
 COLUMNS = (
     "reference", "other reference", "target", "rendering", "from one", "painted", "warp", "blend",

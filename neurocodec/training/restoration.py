@@ -22,7 +22,7 @@ from neurocodec.models.distance import DistanceEngine
 from neurocodec.networks.restore import Restorer
 from neurocodec.networks.talk import Talk
 from neurocodec.training import loop, machine
-from neurocodec.training.config import Loss, RestorationConfig
+from neurocodec.training.config import RestorationConfig
 from neurocodec.training.frame_cache import load, rows_of_people
 from neurocodec.training.losses import PerceptualLosses, weighted
 from neurocodec.training.setup import Files, cached_clips, check, written
@@ -89,12 +89,18 @@ def _tensor(pictures: Iterable[Picture]) -> Tensor:
     return batch.contiguous(memory_format=torch.channels_last)
 
 
-class RestorationObjective(nn.Module):
-    """Distance of restored pieces from the true ones."""
+class RestorationTask(loop.Task):
+    """The restorer: pieces of ``train`` shall be like the true ones; ``test`` is looked at and measured."""
 
-    def __init__(self, network: Restorer, perceptual: PerceptualLosses, loss: Loss) -> None:
+    def __init__(
+        self, config: RestorationConfig, files: Files, train: CodedPairs, test: CodedPairs,
+        device: torch.device,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.network, self.perceptual, self.factors = network, perceptual, loss
+        self.config, self._device, self._train, self._test = config, device, train, test
+        self.network = Restorer(config.width)
+        self.perceptual = PerceptualLosses(files.squeeze, files.vgg)
+        self._lpips = files.lpips
 
     def forward(self, coded: Tensor, true: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """(B,3,S,S) twice in [0,1] -> loss and its parts (scalars, without gradients)."""
@@ -102,21 +108,7 @@ class RestorationObjective(nn.Module):
         some, edge = max(1, len(true) // 2), true.shape[-1] // 4  # half of the pieces, their middles
         window = slice(0, some), slice(None), slice(edge, -edge), slice(edge, -edge)
         parts = {"pixel": (restored - true).abs().mean(), **self.perceptual(restored, true, window)}
-        return weighted(self.factors, parts)
-
-
-class RestorationTask(loop.Task):
-    """The restorer, sampled from ``train``, looked at and measured on ``test``."""
-
-    def __init__(
-        self, config: RestorationConfig, files: Files, train: CodedPairs, test: CodedPairs,
-        device: torch.device,
-    ) -> None:  # fmt: skip
-        self.config, self._device, self._train, self._test = config, device, train, test
-        self.network = Restorer(config.width)
-        perceptual = PerceptualLosses(files.squeeze, files.vgg)
-        self.objective = RestorationObjective(self.network, perceptual, config.loss)
-        self._lpips = files.lpips
+        return weighted(self.config.loss, parts)
 
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
         side = min(self.config.piece, self._train.size)

@@ -21,7 +21,7 @@ from neurocodec.models import files as models
 from neurocodec.models.feedback import open_feedback
 from neurocodec.training import renderings as samples
 from neurocodec.training.config import Data
-from neurocodec.training.distance import DistanceObjective, DistanceTask
+from neurocodec.training.distance import DistanceTask
 from neurocodec.training.frame_cache import build_cache
 from neurocodec.training.frame_pairs import FramePairs
 from neurocodec.training.renderings import Renderings
@@ -177,11 +177,11 @@ def test_groups_of_samples_stay_together_and_are_compared() -> None:
         def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
             return a[:, 0, 0, 0]
 
-    objective = DistanceObjective(Told())  # type: ignore[arg-type]
+    task.network = Told()  # type: ignore[assignment]
     truth = torch.linspace(0.1, 0.3, 8)
     for error, within in ((torch.tensor([0.1] * 4 + [-0.05] * 4), 0), (torch.tensor([0.1, 0, 0, 0] * 2), 1)):
         told = (truth + error)[:, None, None, None].expand(8, 3, 2, 2)
-        loss, figures = objective(told, told, truth)
+        loss, figures = task(told, told, truth)
         assert figures["error"] == pytest.approx(error.abs().mean().item())
         assert (figures["within"] > 1e-3) == bool(within)
         assert loss > figures["within"]
@@ -219,8 +219,7 @@ def test_sharpening() -> None:
 
 
 def test_samples_are_renderings_of_the_model(tmp_path: Path) -> None:
-    from neurocodec.training.clips import find_clips
-
+    from neurocodec.datasets.clips import find_clips
     from neurocodec.models.engine import Engine
 
     people(tmp_path / "data", 2, 8)

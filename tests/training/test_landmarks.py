@@ -96,17 +96,38 @@ def test_turning_the_latent_changes_nothing_else() -> None:
     assert not torch.allclose(after, latents, atol=1e-3)
 
 
-def test_loss_falls_and_bits_are_charged() -> None:
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Labelled noise of thirty people."""
+    folder = tmp_path_factory.mktemp("landmarks")
+    people = [f"person{k}" for k in range(30)]
+    assert {is_validation(p) for p in people} == {True, False}
+    index = {"images": people, "clips": [p for p in people for _ in (0, 1)]}
+    (folder / "index.json").write_text(json.dumps(index))
+    for kind, names in index.items():
+        shown = np.random.default_rng(3).integers(0, 256, (len(names), 64, 64, 3), np.uint8)
+        marks = np.stack([face(shift=k % 5) / 200 for k in range(len(names))])
+        np.save(folder / f"{kind}.npy", shown)
+        np.save(folder / f"{kind}_points.npy", marks.astype(np.float32))
+    return folder
+
+
+def config(*settings: str) -> LandmarkConfig:
+    small = ("model.width=0.35", "model.latent=8", "samples.images=1", "samples.pairs=2", "samples.nothing=1")
+    return read(LandmarkConfig, None, [parse(s) for s in (*small, *settings)])
+
+
+def test_loss_falls_and_bits_are_charged(cache: Path) -> None:
     torch.manual_seed(0)
-    network = Face68(0.35, 8)
+    task = landmarks.LandmarkTask(config("bandwidth=0.01"), cache, torch.device("cpu"))
+    task.network = Face68(0.35, 8)
     marks = np.stack([face() / 200] * 6).astype(np.float32)
     shown = np.random.default_rng(1).integers(0, 256, (6, 128, 128, 3), np.uint8)
     marks[5] = np.nan
-    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
-    objective = landmarks.LandmarkObjective(network, images=1, pairs=2, bandwidth=0.01)
+    optimizer = torch.optim.Adam(task.network.parameters(), 3e-3)
     seen = []
     for seed in range(8):
-        total, parts = objective(landmarks.tensors(shown), torch.from_numpy(marks), seed)
+        total, parts = task(landmarks.tensors(shown), torch.from_numpy(marks), seed)
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
@@ -138,28 +159,12 @@ def test_the_mapping_follows_what_happens_within_a_clip() -> None:
     assert np.abs(error.mean(0)).max() < 1e-6
 
 
-def test_a_training_is_gone_on_from_and_shipped(tmp_path: Path) -> None:
-    """From a cache of drawn people to a model file."""
-    cache, out = tmp_path / "cache", tmp_path / "run"
-    cache.mkdir()
-    people = [f"person{k}" for k in range(30)]
-    assert {is_validation(p) for p in people} == {True, False}
-    marks = np.stack([face(shift=k % 5) / 200 for k in range(60)]).astype(np.float32)
-    for kind, names in (("images", people), ("clips", [p for p in people for _ in (0, 1)])):
-        shown = np.random.default_rng(3).integers(0, 256, (len(names), 64, 64, 3), np.uint8)
-        np.save(cache / f"{kind}.npy", shown)
-        np.save(cache / f"{kind}_points.npy", marks[: len(names)])
-    index = {"images": people, "clips": [p for p in people for _ in (0, 1)]}
-    (cache / "index.json").write_text(json.dumps(index))
-    settings = (
-        "optimizer.steps=2", "model.width=0.35", "model.latent=8", "samples.images=2", "samples.pairs=2",
-        "samples.nothing=1", "watch.log=1",
-    )  # fmt: skip
-    config = read(LandmarkConfig, None, [parse(s) for s in settings])
-    lines = landmarks.run(config, cache, out, quiet=True)
+def test_a_training_is_gone_on_from_and_shipped(cache: Path, tmp_path: Path) -> None:
+    """From a cache to a model file."""
+    out = tmp_path / "run"
+    lines = landmarks.run(config("optimizer.steps=2", "watch.log=1"), cache, out, quiet=True)
     assert "images" in lines[0] and "bits" in lines[0]
-    config.optimizer.steps = 3
-    landmarks.run(config, cache, out, quiet=True)
+    landmarks.run(config("optimizer.steps=3", "watch.log=1"), cache, out, quiet=True)
     assert [json.loads(x)["step"] for x in (out / "log.jsonl").read_text().splitlines()] == [1, 2, 3]
     model = ship(out / "state.pt", cache, tmp_path / "face.safetensors", 50)
     network = models.load(models.find(str(model.path), "landmarks"))

@@ -27,14 +27,13 @@ from neurocodec.keypoints.transform import BASIS_ONE
 from neurocodec.networks.talk import Talk
 from neurocodec.training import state as states
 from neurocodec.training.augment import moved, prepare, similarities, transform
-from neurocodec.training.config import Loss, Machine, MotionConfig, Optimizer, parse, read
+from neurocodec.training.config import Machine, MotionConfig, Optimizer, parse, read
 from neurocodec.training.export import export, landmark_basis, one_each, trajectories
 from neurocodec.training.frame_cache import build_cache, split_people
 from neurocodec.training.frame_pairs import Batch, FramePairs
 from neurocodec.training.loop import learning_rate
 from neurocodec.training.losses import PerceptualLosses, normalized_distance
 from neurocodec.training.motion import MotionTask, run, talk_config, untrained
-from neurocodec.training.motion_objective import MotionObjective
 from neurocodec.training.motion_sheet import COLUMNS
 from neurocodec.training.setup import Files
 
@@ -302,7 +301,7 @@ def test_state_of_another_model_is_not_gone_on_from(place: Path) -> None:
 def test_every_part_learns(place: Path) -> None:
     torch.manual_seed(0)
     task = objective(place)
-    total, figures = task.objective(*task.batch(*states.generators(1, 0, 0)))
+    total, figures = task(*task.batch(*states.generators(1, 0, 0)))
     total.backward()
     still = [n for n, p in task.network.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert not still
@@ -330,7 +329,7 @@ def test_quantization_noise_grows_with_coarseness(place: Path) -> None:
             return call(references, keypoints)
 
         task.network.render_details = spy  # type: ignore[method-assign]
-        task.objective(*task.batch(*states.generators(1, 0, 0)))
+        task(*task.batch(*states.generators(1, 0, 0)))
         pictures[q] = seen[0]
     error = (pictures[5.0] - pictures[1e6]).abs()
     assert 0.07 < float(error.max()) <= 0.1 + 1e-4
@@ -394,14 +393,13 @@ def test_networks_of_losses_are_files(place: Path, tmp_path: Path) -> None:
         vgg[f"{name}.weight"], vgg[f"{name}.bias"] = torch.randn(o, i, k, k) / (i**0.5 * k), torch.zeros(o)
     save_file(vgg, tmp_path / "vgg.safetensors")
     task = objective(place)
-    files = tmp_path / "squeeze.safetensors", tmp_path / "vgg.safetensors"
-    perceptual = PerceptualLosses(*files)
-    both = MotionObjective(task.network, perceptual, Loss(), task.config.augment)
+    perceptual = PerceptualLosses(tmp_path / "squeeze.safetensors", tmp_path / "vgg.safetensors")
     assert perceptual.describe() == "SqueezeNet LPIPS, VGG-19"
     assert task.perceptual.describe() == "likeness (ours), gradients"
-    assert not [k for k in both.state_dict() if not k.startswith("network.")]
+    assert not perceptual.state_dict()
     batch = task.batch(*states.generators(1, 0, 0))
-    _, figures = both(*batch)
+    task.perceptual = perceptual
+    _, figures = task(*batch)
     assert figures["squeeze"] > 0
     assert figures["vgg"] > 0
     assert "likeness" not in figures

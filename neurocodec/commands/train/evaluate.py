@@ -118,10 +118,11 @@ def rates(clips: tuple[Path, ...], quantization: int, seconds: float, model: str
     from neurocodec.evaluation.packet_rates import packet_rates
     from neurocodec.models import files as models
     from neurocodec.models.engine import Engine
+    from neurocodec.models.landmark_engine import open_landmark_engine
 
     engine = Engine(models.find(model, "motion"))
     files = expanded(clips)
-    found, count = packet_rates(files, engine, quantization, seconds)
+    found, count = packet_rates(files, engine, open_landmark_engine(), quantization, seconds)
     click.echo(
         f"{len(files)} clips, {count} frames, {2 * engine.num_keypoints} values a frame, Q = {quantization}"
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from neurocodec.commands.train.evaluate import evaluate
+from neurocodec.commands.train.evaluate import evaluate, rates
 from neurocodec.commands.train.landmarks import images_option, model_option, threads_option
 from neurocodec.commands.train.options import EXISTING, PATH, print_lines
 
@@ -54,14 +54,7 @@ def compare(
     """Learned keypoints beside 68 landmarks on CLIPS (square): means of rate and quality, bits a frame."""
     sweeps = "quality=" + ",".join(f"{q:g}" for q in qualities), "landmarks=learned,68"
     ctx.invoke(evaluate, clips=clips, sweeps=sweeps, settings=(f"refresh={refresh}",), **given)
-    from neurocodec.evaluation.packet_rates import facial_landmark_rates
-    from neurocodec.models.landmark_engine import open_landmark_engine
-
-    rates = facial_landmark_rates(clips, open_landmark_engine(device="cpu"), given["seconds"])
-    click.echo(
-        f"bits a frame at Q = 100, smoothed: latent {rates['latent']:.1f}, the 68 points "
-        f"{rates['points']:.1f}, in axes fitted to each clip {rates['points_in_their_axes']:.1f}"
-    )
+    ctx.invoke(rates, clips=clips, seconds=given["seconds"])
 
 
 @click.command()

@@ -34,6 +34,7 @@ def test_the_model_card_names_the_hash_of_every_weight_file() -> None:
     assert rows == {model.name: model.hash[:16] for model in files}
 
 
+@pytest.mark.slow
 def test_commands(tmp_path: Path, sound_clip: Path) -> None:
     cut(sound_clip, tmp_path / "in.mp4", 90)
     shim = tmp_path / "bin"
@@ -65,6 +66,7 @@ def test_commands(tmp_path: Path, sound_clip: Path) -> None:
         assert (tmp_path / name).stat().st_size > 300, name
 
 
+@pytest.mark.slow
 def test_python_example(tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copy(clip, tmp_path / "in.mp4")
     monkeypatch.chdir(tmp_path)

@@ -23,6 +23,7 @@ def run(monkeypatch: pytest.MonkeyPatch, name: str, *arguments: object) -> int:
     return code
 
 
+@pytest.mark.slow
 def test_a_folder_is_encoded_at_several_qualities(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,6 +50,7 @@ def test_a_folder_without_videos_is_refused(
     assert "no videos in" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_file_is_decoded_to_numpy(
     coded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pkgutil
 import re
 import shlex
 from collections.abc import Iterator
@@ -48,6 +49,12 @@ def test_named_files_exist(path: Path) -> None:
     for name in re.findall(r"`((?:[\w.-]+/)+[\w.-]+\.(?:py|md|toml|sh|mp4|nfc|png))`", path.read_text()):
         if not name.startswith(("demo/", "graphs/", "run/")):
             assert any((place / name).exists() for place in places), name
+
+
+@every_document
+def test_named_modules_and_functions_exist(path: Path) -> None:
+    for name in set(re.findall(r"`(?:python -m )?(neurocodec(?:\.\w+)+)", path.read_text())):
+        pkgutil.resolve_name(name)
 
 
 def test_every_picture_is_shown() -> None:

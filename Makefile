@@ -1,23 +1,17 @@
-# make demo    set up everything, encode and decode a sample, print the figures
-# make test    set up everything, pass the tests
-# make benchmark [CLIPS=DIR]  compare with HEVC, AV1 and others on the videos of a folder, or on the samples
-# make bench [CLIPS="FILE..."]   milliseconds of every stage, whole processes beside x265 and SVT-AV1
-# make check   lint and types
-# make fuzz [SECONDS_FUZZ=600]  mutate files that a decoder must survive
-# make audit   look up known vulnerabilities of everything the development environment installs (needs a network)
-# make clean   remove what the others made
+# `make` alone lists the targets.  Variables stand before the rules that use them: `make fuzz SECONDS_FUZZ=60`.
 
 PYTHON ?= python3.11
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-AGAINST      ?= hevc,av1,h264,vp9,vvc,libaom
-SECONDS_EACH ?= 5
-OUT          ?= benchmark
 READY  := $(VENV)/.neurocodec-ready
 
-.PHONY: demo test bench benchmark check clean setup fuzz audit
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test quick check benchmark bench fuzz audit clean
 
-setup: $(READY)
+help: ## list these targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 11
+
+setup: $(READY) ## make the virtual environment, which the other targets do by themselves
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV) || python3 -m venv $(VENV)
@@ -27,31 +21,41 @@ $(READY): $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
 
-demo: $(READY)
+demo: $(READY) ## encode and decode a sample, print the figures
 	$(BIN)/python samples/demo.py --out demo
 
-test: $(READY)
-	$(BIN)/python -m pytest -q
+WORKERS ?= auto
+PYTEST  := $(BIN)/python -m pytest -q -n $(WORKERS) --maxprocesses 8 --dist worksteal
+test: $(READY) ## pass all tests, WORKERS=N at a time
+	$(PYTEST)
 
-benchmark: $(READY)
+quick: check ## lint, types and the tests that are not slow
+	$(PYTEST) -m 'not slow'
+
+check: $(READY) ## lint, formatting and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+CLIPS        ?=
+AGAINST      ?= hevc,av1,h264,vp9,vvc,libaom
+SECONDS_EACH ?= 5
+OUT          ?= benchmark
+benchmark: $(READY) ## compare with HEVC, AV1 and others, on the samples or on CLIPS=FOLDER
 	$(BIN)/python -m neurocodec compare $(CLIPS) --against $(AGAINST) \
 		--seconds $(SECONDS_EACH) --out $(OUT) $(BENCHMARK_OPTIONS)
 
-bench: $(READY)
+bench: $(READY) ## time every stage, and whole processes beside x265 and SVT-AV1
 	$(BIN)/python -m neurocodec.bench $(CLIPS) --out bench.json $(BENCH_OPTIONS)
 
-check: $(READY)
-	$(BIN)/ruff check .
-	$(BIN)/mypy
-
 SECONDS_FUZZ ?= 600
-fuzz: $(READY)
+fuzz: $(READY) ## mutate files that a decoder must survive, for SECONDS_FUZZ=600
 	$(BIN)/python fuzz/run.py --seconds $(SECONDS_FUZZ) --seed $$(date +%s)
 
-audit: $(READY)
+audit: $(READY) ## look up known vulnerabilities of what the environment installs (needs a network)
 	$(BIN)/python -m venv $(VENV)/audit
 	$(VENV)/audit/bin/pip install -q --disable-pip-version-check pip-audit
 	$(VENV)/audit/bin/pip-audit --require-hashes --disable-pip -r requirements-dev.lock
 
-clean:
+clean: ## remove what the others made
 	rm -rf $(VENV) demo bench.json build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

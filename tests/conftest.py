@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+from neurocodec import threads
+
+# Before torch is imported, for this process and those it starts.  Tests run side by side: each has one thread
+# unless it asks for more, and waiting threads take little from their neighbours.
+threads.spin_briefly()
+os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 
 import pytest
 import torch
@@ -12,10 +20,12 @@ from clips import cut
 from places import SAMPLES
 
 
-@pytest.fixture(scope="session", autouse=True)
-def few_threads() -> None:
-    torch.set_num_threads(2)
-    os.environ.setdefault("GOMP_SPINCOUNT", "5000")  # as commands run in this process would have it
+@pytest.fixture(autouse=True)
+def as_many_threads_as_before() -> Iterator[None]:
+    """Options and trainings set the threads of the whole process."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

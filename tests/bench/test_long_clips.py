@@ -11,7 +11,7 @@ from places import SAMPLES
 from small_models import small
 
 from neurocodec.bench import process
-from neurocodec.bench.hour import write_long
+from neurocodec.bench.long_clips import write_long
 
 SECONDS, FPS = 80, 10
 """A picture takes 192 KiB, and the second half of the clip has 400 of them (75 MiB)."""

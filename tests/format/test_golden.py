@@ -64,12 +64,8 @@ def facts(path: Path) -> dict[str, object]:
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("version", [1, 2])
 def test_stored_files_decode_to_the_same_symbols_and_references(version: int, threads: int) -> None:
-    before = torch.get_num_threads()
     torch.set_num_threads(threads)
-    try:
-        assert facts(DATA / f"version{version}.nfc") == EXPECTED[version]
-    finally:
-        torch.set_num_threads(before)
+    assert facts(DATA / f"version{version}.nfc") == EXPECTED[version]
 
 
 @pytest.mark.parametrize("version", [1, 2])

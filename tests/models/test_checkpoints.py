@@ -23,8 +23,6 @@ from neurocodec.models.checkpoints import (
 from neurocodec.networks.classic_feedback import ClassicFeedback
 from neurocodec.networks.vox256 import Vox256
 
-torch.set_num_threads(1)
-
 NETWORKS = ("kp_detector", "dense_motion_network", "inpainting_network")
 
 

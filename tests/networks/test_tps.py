@@ -8,8 +8,6 @@ import torch
 
 from neurocodec.networks.tps import coordinate_grid, fit_tps, keypoint_heatmaps
 
-torch.set_num_threads(1)
-
 
 def reference_warp(
     driving: np.ndarray, source: np.ndarray, points: np.ndarray, regularization: float

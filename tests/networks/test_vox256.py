@@ -14,8 +14,6 @@ from torch import Tensor
 from neurocodec.networks.tps import coordinate_grid
 from neurocodec.networks.vox256 import Vox256
 
-torch.set_num_threads(1)
-
 NETWORKS = ("kp_detector", "dense_motion_network", "inpainting_network")
 
 

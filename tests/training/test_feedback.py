@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +25,6 @@ from neurocodec.training.frame_cache import build_cache
 from neurocodec.training.frame_pairs import FramePairs
 from neurocodec.training.renderings import Renderings
 from neurocodec.training.setup import Files
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.set_num_threads(threads)
 
 
 def grainy(seed: int) -> NDArray[np.uint8]:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +40,13 @@ STEPS = 6
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with clips, a configuration, and a training of STEPS steps in one go (``whole``)."""
-    threads = torch.get_num_threads()
     folder = tmp_path_factory.mktemp("training")
     people(folder / "data")
     (folder / "tiny.toml").write_text(TINY)
     run(config(folder), Files(folder / "whole", folder / "data"), folder / "tiny.safetensors", quiet=True)
-    yield folder
-    torch.set_num_threads(threads)
+    return folder
 
 
 def config(folder: Path, *settings: str) -> MotionConfig:

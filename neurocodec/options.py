@@ -11,7 +11,7 @@ from typing import Any
 
 from neurocodec.errors import UsageError
 from neurocodec.format.limits import CHUNK, FRAMES, MAX_QUANTIZATION, PIXELS, Limits
-from neurocodec.threads import check as check_threads
+from neurocodec.threads import check_threads
 
 PROFILES = ("default", "original")
 AUDIO_MODES = ("opus", "copy", "none")

@@ -11,12 +11,11 @@ import os
 from neurocodec.errors import UsageError
 
 MOST = 256
-
-
 _SPINS = "5000"
+"""Turns of a thread of OpenMP that looks for work, before it sleeps: about 50 us."""
 
 
-def spin() -> None:
+def spin_briefly() -> None:
     """Have OpenMP's threads (GNU's library) sleep after looking out for work for some 50 us, not some 3 ms.
 
     A frame takes hundreds of operators, and waking a thread takes longer than most of them; but where other
@@ -32,7 +31,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def check(threads: int | None) -> None:
+def check_threads(threads: int | None) -> None:
     """None stands for every core.
 
     Raises:
@@ -44,27 +43,27 @@ def check(threads: int | None) -> None:
         )
 
 
-def beside(threads: int | None) -> int:
+def threads_beside(threads: int | None) -> int:
     """Threads of a codec, or of scaling, that runs beside the networks."""
     return max(1, (threads or cores()) // 2)
 
 
-def ahead(depth: int, threads: int | None) -> int:
+def depth_ahead(depth: int, threads: int | None) -> int:
     """How far a stage may work ahead in a thread of its own, if ``depth`` is what pays; 0: not at all."""
     return 0 if threads == 1 else depth
 
 
-def use(threads: int | None) -> None:
-    """Limit PyTorch and OpenCV, in the whole process; None or 0 leaves them as they are.
+def use_threads(threads: int | None) -> None:
+    """Limit PyTorch and OpenCV, in the whole process; None leaves them as they are.
 
     Raises:
-        UsageError: as :func:`check`.
+        UsageError: as :func:`check_threads`.
     """
-    if not threads:
+    check_threads(threads)
+    if threads is None:
         return
-    check(threads)
     import cv2
     import torch
 
     torch.set_num_threads(threads)
-    cv2.setNumThreads(beside(threads))
+    cv2.setNumThreads(threads_beside(threads))

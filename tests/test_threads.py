@@ -63,16 +63,16 @@ def test_the_command_refuses_none(tmp_path: Path) -> None:
 
 def test_none_leaves_everything_as_it_is() -> None:
     before = torch.get_num_threads()
-    threads.use(None)
+    threads.use_threads(None)
     assert torch.get_num_threads() == before
     assert EncodeOptions().resolved().threads == 0
 
 
 def test_what_runs_beside_the_networks_gets_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert [threads.beside(n) for n in (1, 2, 3, 8)] == [1, 1, 1, 4]
-    assert [threads.ahead(16, n) for n in (1, 2, None)] == [0, 16, 16]
+    assert [threads.threads_beside(n) for n in (1, 2, 3, 8)] == [1, 1, 1, 4]
+    assert [threads.depth_ahead(16, n) for n in (1, 2, None)] == [0, 16, 16]
     monkeypatch.setattr(threads, "cores", lambda: 12)
-    assert threads.beside(None) == 6
+    assert threads.threads_beside(None) == 6
 
 
 @pytest.mark.parametrize("there", [1, 2, 6, 16])

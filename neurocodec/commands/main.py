@@ -46,4 +46,4 @@ def main() -> None:
     Shell completion (bash; zsh and fish alike):
       eval "$(_NEUROCODEC_COMPLETE=bash_source neurocodec)"
     """
-    threads.spin()
+    threads.spin_briefly()

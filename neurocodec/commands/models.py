@@ -48,7 +48,7 @@ def models_show(name: str, device: str, threads: int | None, as_json: bool) -> N
     """Show the description of a model and what it costs, and check its weights."""
     from neurocodec.models.cost import cost_of
     from neurocodec.models.files import find_any, load
-    from neurocodec.threads import use as use_threads
+    from neurocodec.threads import use_threads
 
     model = find_any(name)
     load(model)
@@ -72,7 +72,7 @@ def models_benchmark(
         raise UsageError("--seconds must be positive")
     from neurocodec.models.cost import cost_of
     from neurocodec.models.files import find_any, installed
-    from neurocodec.threads import use as use_threads
+    from neurocodec.threads import use_threads
 
     chosen = [find_any(name) for name in names] or list(installed())
     use_threads(threads)

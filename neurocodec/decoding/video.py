@@ -23,7 +23,7 @@ from neurocodec.media.writer import MediaWriter
 from neurocodec.models.device import BATCH
 from neurocodec.options import DecodeOptions
 from neurocodec.prefetch import Ahead
-from neurocodec.threads import ahead, beside
+from neurocodec.threads import depth_ahead, threads_beside
 from neurocodec.types import Picture, Progress
 
 _AHEAD = 2 * BATCH
@@ -97,13 +97,13 @@ def decode_stream(
             time_base=header.time_base,
             color=ColorInfo(c.primaries, c.transfer, c.matrix, c.full_range),
             crf=options.crf,
-            threads=beside(options.threads),
+            threads=threads_beside(options.threads),
             audio=track,
             force=True,
             metadata={"comment": f"{COMMENT} Model: {header.model}."},
             name=output_name,
         ) as writer,
-        Ahead(items, ahead(_AHEAD, options.threads)) as rest,
+        Ahead(items, depth_ahead(_AHEAD, options.threads)) as rest,
     ):
         output = _VideoOutput(writer, header, options.size, shift)
         for item in chain([] if first is None else [first], rest):

@@ -27,7 +27,7 @@ from neurocodec.models.files import find
 from neurocodec.models.latent_engine import LatentEngine
 from neurocodec.options import EncodeOptions, EncodeSettings
 from neurocodec.prefetch import Ahead
-from neurocodec.threads import ahead, beside
+from neurocodec.threads import depth_ahead, threads_beside
 from neurocodec.types import Picture, Progress
 
 _AHEAD = 64
@@ -55,9 +55,9 @@ class Encoder:
         motion = find(settings.model, "motion")
         self.report.model = motion.name
         if settings.landmarks == "learned":
-            return Engine(motion, settings.device, settings.threads)
+            return Engine(motion, settings.device, settings.threads or None)
         landmarks = find(settings.landmark_model, "landmarks")
-        engine = LatentEngine(motion, landmarks, settings.device, settings.threads)
+        engine = LatentEngine(motion, landmarks, settings.device, settings.threads or None)
         if not engine.fitted:
             self.report.notes.append(
                 f"{landmarks.name} was fitted to other weights than those of {motion.name}; "
@@ -84,7 +84,7 @@ class Encoder:
         """
         began = time.perf_counter()
         frames: list[Frame] = []
-        with Ahead(self._framing, ahead(_AHEAD, self.settings.threads)) as items:
+        with Ahead(self._framing, depth_ahead(_AHEAD, self.settings.threads)) as items:
             for item in items:
                 if isinstance(item, SoundPacket):
                     self._sound.append(item)
@@ -133,7 +133,7 @@ def fitted_pictures(source: Any, options: EncodeOptions) -> Iterator[Picture]:
     """The source's pictures (S,S,3) as an encoder with these options hands them to its networks."""
     settings = options.resolved()
     side = find(settings.model, "motion").size
-    with MediaReader(source, audio=False, threads=beside(settings.threads)) as reader:
+    with MediaReader(source, audio=False, threads=threads_beside(settings.threads)) as reader:
         for frame in Framing(reader, side, settings).frames():
             yield frame.square
 
@@ -152,6 +152,6 @@ def encode_stream(
         audio=settings.audio != "none",
         audio_mode=settings.audio,  # type: ignore[arg-type]
         audio_bitrate=settings.audio_bitrate,
-        threads=beside(settings.threads),
+        threads=threads_beside(settings.threads),
     ) as reader:
         return Encoder(reader, file, settings).run(progress)

@@ -12,7 +12,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurocodec import threads as pools
 from neurocodec.errors import UnsupportedError
 from neurocodec.models.allocator import keep_freed
 from neurocodec.models.device import choose_device, fold_batch_norms, has_fast_bfloat16
@@ -21,6 +20,7 @@ from neurocodec.models.tensors import picture_tensor
 from neurocodec.networks.fused import fuse_activations
 from neurocodec.networks.talk import Talk
 from neurocodec.networks.talk_render import TalkRenderer
+from neurocodec.threads import use_threads
 from neurocodec.types import Picture, Pictures
 
 
@@ -50,7 +50,7 @@ class Engine:
     def __init__(
         self, description: ModelDescription, device: str = "auto", threads: int | None = None
     ) -> None:
-        pools.use(threads)
+        use_threads(threads)
         keep_freed()
         self.description = description
         self.device = choose_device(device)

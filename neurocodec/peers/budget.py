@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from fractions import Fraction
 
-from neurocodec import threads
 from neurocodec.errors import UnsupportedError
 from neurocodec.measure.clips import Frames
 from neurocodec.peers.codec import Codec, Point
+from neurocodec.threads import cores
 
 _STRIDE = 4
 
@@ -70,6 +70,6 @@ def within(codec: Codec, frames: Frames, fps: Fraction, budget: int) -> list[Cod
     def search(rung: Point) -> Coded:
         return finest(codec, frames, fps, budget, rung, rung[codec.varied])
 
-    with ThreadPoolExecutor(min(threads.cores(), len(coarsest))) as pool:
+    with ThreadPoolExecutor(min(cores(), len(coarsest))) as pool:
         found = list(pool.map(search, coarsest.values()))
     return [c for c in found if c.size <= budget] or [min(found, key=lambda c: c.size)]

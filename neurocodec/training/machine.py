@@ -15,7 +15,7 @@ import torch
 
 from neurocodec.errors import NeurocodecError, UnsupportedError, UsageError
 from neurocodec.models.allocator import keep_all_freed
-from neurocodec.threads import use as use_threads
+from neurocodec.threads import use_threads
 from neurocodec.training.config import Machine
 
 if TYPE_CHECKING:

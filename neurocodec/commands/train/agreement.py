@@ -58,7 +58,7 @@ def agreement(
     from neurocodec.measure.networks import VARIABLES
     from neurocodec.models import files as models
     from neurocodec.models.feedback import open_feedback
-    from neurocodec.threads import use as use_threads
+    from neurocodec.threads import use_threads
 
     use_threads(threads)
     file = lpips or os.environ.get(VARIABLES["lpips"])

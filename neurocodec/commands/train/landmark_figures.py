@@ -28,7 +28,7 @@ def errors(
     from neurocodec.datasets.clips import write_image
     from neurocodec.evaluation import landmark_errors as found
     from neurocodec.models.landmark_engine import open_landmark_engine
-    from neurocodec.threads import use as use_threads
+    from neurocodec.threads import use_threads
 
     use_threads(threads)
     engine = open_landmark_engine(model, "cpu")

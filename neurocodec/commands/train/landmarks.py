@@ -124,7 +124,7 @@ def fit(
     """
     from neurocodec.datasets.clips import find_clips
     from neurocodec.models import files as models
-    from neurocodec.threads import use as use_threads
+    from neurocodec.threads import use_threads
     from neurocodec.training.landmark_export import fit_mapping
 
     use_threads(threads)

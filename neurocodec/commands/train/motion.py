@@ -79,7 +79,7 @@ def export(
     config = configuration(MotionConfig, config_file, (), given)
     check_export(target, force)
     from neurocodec.datasets.clips import find_clips
-    from neurocodec.threads import use as use_threads
+    from neurocodec.threads import use_threads
     from neurocodec.training import export as exporting
     from neurocodec.training.motion import talk_config
     from neurocodec.training.state import recipe_of, weights_of

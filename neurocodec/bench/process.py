@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from neurocodec.bench.other_encoders import ENCODERS
 from neurocodec.errors import NeurocodecError
 from neurocodec.models.timing import Spread
 
@@ -28,14 +29,14 @@ class Run:
 class Row:
     """A command, repeated.
 
-    ``wall`` seconds from start to end; ``work`` seconds that the command itself reports (None: it does not),
-    without starting Python and loading networks; ``first`` seconds to the first frame; ``peak`` bytes.
+    ``wall`` seconds from start to end; ``work`` seconds that the command itself reports, without starting
+    Python and loading networks; ``first`` seconds to the first frame; ``peak`` bytes.
     """
 
     name: str
     frames: int
     wall: Spread
-    work: Spread | None = None
+    work: Spread
     first: Spread | None = None
     peak: int | None = None
     kbps: float | None = None
@@ -47,10 +48,15 @@ class Row:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        parts = {"wall": self.wall, "work": self.work, "first": self.first}
-        spreads = {k: v.as_dict() if v else None for k, v in parts.items()}
-        fixed = {"frames": self.frames, "peak": self.peak, "kbps": self.kbps}
-        return {**fixed, "fps": self.fps.as_dict(), **spreads}
+        return {
+            "frames": self.frames,
+            "peak": self.peak,
+            "kbps": self.kbps,
+            "fps": self.fps.as_dict(),
+            "wall": self.wall.as_dict(),
+            "work": self.work.as_dict(),
+            "first": self.first.as_dict() if self.first else None,
+        }
 
 
 def run(command: Sequence[str]) -> tuple[float, str]:
@@ -69,9 +75,10 @@ def run(command: Sequence[str]) -> tuple[float, str]:
 
 
 def watched(command: Sequence[str], folder: Path) -> Run:
-    """A command of ``neurocodec`` in a process that is watched (:mod:`neurocodec.bench.child`)."""
+    """A command of ``neurocodec`` in a process that is watched (:mod:`neurocodec.bench.watched_command`)."""
     notes = folder / "notes.json"
-    wall, printed = run(["-m", "neurocodec.bench.child", str(notes), repr(time.time()), *command])
+    watching = ["-m", "neurocodec.bench.watched_command", str(notes), repr(time.time())]
+    wall, printed = run([*watching, *command])
     return Run(wall, printed, json.loads(notes.read_text()))
 
 
@@ -92,15 +99,13 @@ def repeated(name: str, command: Sequence[str], folder: Path, repeats: int) -> R
 
 def codec_rows(clip: Path, folder: Path, repeats: int, extra: Sequence[str] = ()) -> list[Row]:
     """Encode both ways and decode; ``extra`` options go to all three."""
-    ahead, schedule, out = folder / "ahead.nfc", folder / "schedule.nfc", folder / "out.mp4"
-    return [
-        repeated("encode, looking ahead", ["encode", str(clip), str(ahead), *extra], folder, repeats),
-        repeated(
-            "encode, on schedule",
-            ["encode", str(clip), str(schedule), "--refresh", "schedule", *extra], folder, repeats,
-        ),
-        repeated("decode", ["decode", str(ahead), str(out), *extra], folder, repeats),
-    ]  # fmt: skip
+    ahead, schedule, out = (str(folder / name) for name in ("ahead.nfc", "schedule.nfc", "out.mp4"))
+    commands = {
+        "encode, looking ahead": ["encode", str(clip), ahead],
+        "encode, on schedule": ["encode", str(clip), schedule, "--refresh", "schedule"],
+        "decode": ["decode", ahead, out],
+    }
+    return [repeated(name, [*command, *extra], folder, repeats) for name, command in commands.items()]
 
 
 def help_row(repeats: int) -> Spread:
@@ -111,11 +116,10 @@ def help_row(repeats: int) -> Spread:
 def peer_rows(clip: Path, side: int, threads: int | None, repeats: int) -> list[Row]:
     """x265 and SVT-AV1 on the same clip, each in a process of its own."""
     rows = []
-    for name in ("x265", "svt-av1"):
-        command = ["-m", "neurocodec.bench.peer", name, str(clip), str(side), str(threads or 0)]
+    for name in ENCODERS:
+        command = ["-m", "neurocodec.bench.other_encoders", name, str(clip), str(side), str(threads or 0)]
         found = [run(command) for _ in range(repeats)]
-        report = json.loads(found[0][1])
-        work = Spread.of([json.loads(text)["seconds"] for _, text in found])
-        wall = Spread.of([w for w, _ in found])
-        rows.append(Row(report["title"], report["frames"], wall, work, kbps=report["kbps"]))
+        reports = [json.loads(printed) for _, printed in found]
+        wall, work = Spread.of([w for w, _ in found]), Spread.of([r["seconds"] for r in reports])
+        rows.append(Row(reports[0]["title"], reports[0]["frames"], wall, work, kbps=reports[0]["kbps"]))
     return rows

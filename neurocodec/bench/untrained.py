@@ -13,10 +13,9 @@ from neurocodec.networks.talk import Talk, TalkConfig
 
 def write(folder: Path, config: TalkConfig, seed: int = 0) -> ModelDescription:
     """A motion model of this shape in ``folder``, named ``untrained`` and its size; the same for a seed."""
-    before = torch.get_rng_state()
-    torch.manual_seed(seed)
-    network = Talk(config)
-    torch.set_rng_state(before)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = Talk(config)
     name = f"untrained{config.size}"
     return models.save(
         folder / f"{name}.safetensors", network.state_dict(), name=name, architecture="talk",

@@ -14,8 +14,9 @@ from clips import cut
 from places import SAMPLES
 from small_models import small
 
-from neurocodec.bench import child, hour, markdown, process, sizes, stages
+from neurocodec.bench import process, stages, tables, watched_command
 from neurocodec.bench.command import bench
+from neurocodec.bench.long_clips import write_long
 from neurocodec.errors import NeurocodecError
 from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader
@@ -46,17 +47,19 @@ def test_gflops_of_a_stage() -> None:
 
 
 def test_peak_sees_memory_that_was_given_back() -> None:
-    before = child.peak()
-    size = max(0, before - (child._field("VmRSS") or before)) + (200 << 20)
+    before = watched_command.peak()
+    size = max(0, before - (watched_command._field("VmRSS") or before)) + (200 << 20)
     held = np.ones(size, np.uint8)
     assert held.sum() == size
     del held
-    assert child.peak() >= before + (100 << 20)
+    assert watched_command.peak() >= before + (100 << 20)
 
 
 def test_watch_notes_the_first_frame_and_the_memory() -> None:
-    watch = child.Watch(time.time() - 5)
-    watched = child.watched(lambda *args, progress: [progress(k + 1, None) for k in range(args[0])], watch)
+    watch = watched_command.Watch(time.time() - 5)
+    watched = watched_command.watched(
+        lambda *args, progress: [progress(k + 1, None) for k in range(args[0])], watch
+    )
     seen: list[int] = []
     watched(1001, progress=lambda done, total: seen.append(done))
     assert watch.first is not None and 5 <= watch.first < 60
@@ -72,7 +75,7 @@ def test_a_failing_command_says_why() -> None:
 
 def test_a_long_clip_has_its_length_and_sound(tmp_path: Path) -> None:
     source = cut(SAMPLES / "astronaut_sound.mp4", tmp_path / "s.mp4", 10)
-    assert hour.write_long(source, tmp_path / "long.mp4", 9, Fraction(5)) == 45
+    assert write_long(source, tmp_path / "long.mp4", 9, Fraction(5)) == 45
     with MediaReader(tmp_path / "long.mp4") as reader:
         items = list(reader)
         assert reader.audio is not None
@@ -85,10 +88,10 @@ def test_a_long_clip_has_its_length_and_sound(tmp_path: Path) -> None:
 
 def test_other_sizes_cost_more(tmp_path: Path) -> None:
     clip = SAMPLES / "astronaut.mp4"
-    found = sizes.size_figures(small(tmp_path, 64), [64, 128], clip, tmp_path, 0, "cpu")
+    found = stages.size_stages(small(tmp_path, 64), [64, 128], clip, tmp_path, 0, "cpu")
     rendering = [found[size]["render, 2 references"] for size in ("64", "128")]
     assert rendering[0]["macs"] < rendering[1]["macs"]
-    assert next(markdown.sizes(found)) == "|  | 64x64 | 128x128 |"
+    assert next(tables.markdown(tables.size_table(found))) == "|  | 64x64 | 128x128 |"
     assert all(r["ms"]["median"] > 0 and r["gflops"] > 0 for r in rendering)
 
 
@@ -116,8 +119,8 @@ def test_everything_quickly(tmp_path: Path) -> None:
     assert {"keypoints", "reference", "writing H.264", "AV1: trial of one"} <= set(found["stages"])
     assert all(s["ms"]["median"] > 0 for s in found["stages"].values())
     assert found["matmul_gflops"]["float32"]["median"] > 1
-    tables = "\n".join(markdown.tables(found))
-    assert "| decode |" in tables and "| keypoints |" in tables and tables.count("| x265 veryslow") == 1
+    text = "\n".join(tables.lines(found, as_markdown=True))
+    assert "| decode |" in text and "| keypoints |" in text and text.count("| x265 veryslow") == 1
     for words in ("x265 veryslow", "SVT-AV1 preset 4", "neurocodec --help", "vox-256"):
         assert words in done.output
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from neurocodec.commands.export import read_pictures, run_export, sample_video
 from neurocodec.commands.main import main
 from neurocodec.errors import InputError, OutputError, UnsupportedError, UsageError
+from neurocodec.files.samples import sample_clips
 from neurocodec.models import files as models
-from neurocodec.models import onnx_graphs as onnx_export
+from neurocodec.models import onnx_graphs
+from neurocodec.models.onnx_export import export_model, spread_pictures
 from neurocodec.networks import elimination
 from neurocodec.networks.talk import Talk, TalkConfig
 from neurocodec.networks.tps import fit_tps, plain_arithmetic
@@ -26,13 +27,13 @@ pytest.importorskip("onnxscript")
 
 @pytest.fixture(scope="module")
 def pictures() -> np.ndarray:
-    return read_pictures(sample_video(), 256, 6)
+    return spread_pictures(sample_clips()[0], 256, 6)
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict]]:
     folder = tmp_path_factory.mktemp("graphs")
-    return folder, run_export("talk256", folder, runs=1)
+    return folder, export_model("talk256", folder, runs=1)
 
 
 def test_graphs_agree_with_pytorch(exported: tuple[Path, list[dict]]) -> None:
@@ -53,16 +54,16 @@ def test_graphs_work_on_inputs_they_were_not_made_with(exported: tuple[Path, lis
     rng = np.random.default_rng(2)
     pair = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(3))
     pair = torch.nn.functional.interpolate(pair, size=(256, 256), mode="bilinear")
-    sessions = {n: onnx_export.open_session(exported[0] / f"{n}.onnx") for n in ("reference", "render2")}
+    sessions = {n: onnx_graphs.open_session(exported[0] / f"{n}.onnx") for n in ("reference", "render2")}
     keypoints = network.keypoints(pair)
     turned = keypoints[:1] + torch.from_numpy(rng.normal(0, 0.05, (1, 30, 2)).astype(np.float32))
     references = [network.encode_reference(p[None], k[None]) for p, k in zip(pair, keypoints, strict=True)]
     inputs = {"keypoints": turned.numpy()}
     for k, (picture, points) in enumerate(zip(pair, keypoints, strict=True)):
-        parts = onnx_export.run(sessions["reference"], {"picture": picture[None].numpy()})
+        parts = onnx_graphs.run(sessions["reference"], {"picture": picture[None].numpy()})
         inputs |= {f"{name}_{k}": value for name, value in parts.items()}
         inputs |= {f"keypoints_{k}": points[None].numpy()}
-    found = onnx_export.run(sessions["render2"], inputs)["picture"]
+    found = onnx_graphs.run(sessions["render2"], inputs)["picture"]
     expected = network.render(references, turned).numpy()
     assert np.abs(found - expected).max() < 1e-3
     assert np.abs(found - network.render(references[:1], turned).numpy()).max() > 1e-2
@@ -81,12 +82,12 @@ def sums_fit_16_bits(path: Path) -> bool:
 
 def test_int8_is_smaller_and_close(tmp_path: Path, pictures: np.ndarray) -> None:
     model = models.find("talk256", "motion")
-    graph = onnx_export.graphs(model, pictures)[0]
+    graph = onnx_graphs.graphs(model, pictures)[0]
     plain, small = tmp_path / "k.onnx", tmp_path / "k8.onnx"
-    onnx_export.export(graph, plain)
-    onnx_export.quantize_int8(plain, small, onnx_export.calibration(model, pictures)["keypoints"])
+    onnx_graphs.export(graph, plain)
+    onnx_graphs.quantize_int8(plain, small, onnx_graphs.calibration(model, pictures)["keypoints"])
     assert small.stat().st_size < 0.4 * plain.stat().st_size
-    largest, mean = onnx_export.differences(graph, onnx_export.open_session(small))
+    largest, mean = onnx_graphs.differences(graph, onnx_graphs.open_session(small))
     assert 0 < mean < 0.002
     assert largest < 0.01
     assert sums_fit_16_bits(small)
@@ -97,11 +98,11 @@ def test_a_batch(tmp_path: Path, pictures: np.ndarray) -> None:
     torch.manual_seed(1)
     network = Talk(TalkConfig(size=64)).eval()
     small = torch.from_numpy(pictures[:, ::4, ::4].copy()).permute(0, 3, 1, 2).float() / 255
-    graph = onnx_export.talk_graphs(network, small, batch=3)[0]
-    onnx_export.export(graph, tmp_path / "r.onnx")
-    session = onnx_export.open_session(tmp_path / "r.onnx")
+    graph = onnx_graphs.talk_graphs(network, small, batch=3)[0]
+    onnx_graphs.export(graph, tmp_path / "r.onnx")
+    session = onnx_graphs.open_session(tmp_path / "r.onnx")
     assert session.get_outputs()[0].shape == [3, 30, 2]
-    assert onnx_export.differences(graph, session)[0] < 1e-4
+    assert onnx_graphs.differences(graph, session)[0] < 1e-4
 
 
 def test_elimination_solves() -> None:
@@ -127,18 +128,18 @@ def test_splines_in_plain_arithmetic_are_the_same() -> None:
 
 def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UnsupportedError, match="likeness"):
-        run_export("likeness", tmp_path)
+        export_model("likeness", tmp_path)
     with pytest.raises(InputError, match="no model file"):
-        run_export("nobody", tmp_path)
+        export_model("nobody", tmp_path)
     with pytest.raises(UsageError, match="batch"):
-        run_export("talk256", tmp_path, batch=0)
+        export_model("talk256", tmp_path, batch=0)
     (tmp_path / "render1.onnx").write_bytes(b"mine")
     with pytest.raises(OutputError, match=r"render1\.onnx exists"):
-        run_export("talk256", tmp_path)
+        export_model("talk256", tmp_path)
     assert (tmp_path / "render1.onnx").read_bytes() == b"mine"
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     with pytest.raises(UnsupportedError, match=r"pip install 'neurocodec\[onnx\]'"):
-        run_export("talk256", tmp_path / "new")
+        export_model("talk256", tmp_path / "new")
 
 
 def test_command(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neurocodec.bench.process import watched
+from neurocodec.media.frames import open_video
 from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader
 from neurocodec.media.types import AudioPacket
@@ -43,13 +44,13 @@ def write_long(source: Path, target: Path, seconds: float, fps: Fraction) -> int
     return count
 
 
-def hour(source: Path, folder: Path, minutes: float, fps: Fraction | None) -> dict[str, Any]:
+def there_and_back(source: Path, folder: Path, minutes: float, fps: Fraction | None) -> dict[str, Any]:
     """Encode (on schedule and looking ahead) and decode ``minutes`` of video; memory of each.
 
     ``fps`` (None: the source's) of the long clip: fewer frames a second make an hour shorter to compute.
     """
-    with MediaReader(source, audio=False) as reader:
-        rate = fps or reader.video.fps
+    with open_video(source) as (video, _):
+        rate = fps or video.fps
     clip, coded, out = folder / "long.mp4", folder / "long.nfc", folder / "long-out.mp4"
     frames = write_long(source, clip, 60 * minutes, rate)
     commands = {
@@ -63,11 +64,8 @@ def hour(source: Path, folder: Path, minutes: float, fps: Fraction | None) -> di
         report = json.loads(done.printed)
         if report["frames"] != frames:
             raise RuntimeError(f"{report['frames']} frames came of {frames}")
-        found[name] = {
-            "fps": frames / done.wall,
-            "peak": done.noted["peak"],
-            "resident": done.noted["resident"],
-        }
+        memory = {key: done.noted[key] for key in ("peak", "resident")}
+        found[name] = {"fps": frames / done.wall, **memory}
     found["bytes"] = coded.stat().st_size
     for path in (clip, coded, out):
         path.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,20 +43,27 @@ def described(device: str) -> dict[str, Any]:
     }
 
 
+def measure_on(where: torch.device, call: Callable[[], Any], seconds: float, least: int = 3) -> Spread:
+    """As :func:`neurocodec.models.timing.measure`, of a call whose result a device may still be computing."""
+
+    def finished() -> None:
+        call()
+        if where.type == "cuda":
+            torch.cuda.synchronize()
+
+    with torch.inference_mode():
+        return measure(finished, seconds, least)
+
+
 def multiplying(seconds: float, device: str, side: int = _SIDE) -> dict[str, Spread]:
     """GFLOP/s of a product of two matrices of ``side`` x ``side``, by type; an addition counts as one."""
-    out = {}
     where = choose_device(device)
-    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-        if dtype is torch.bfloat16 and where.type == "cpu" and not has_fast_bfloat16():
-            continue
+    types = {"float32": torch.float32}
+    if where.type == "cuda" or has_fast_bfloat16():
+        types["bfloat16"] = torch.bfloat16
+    out = {}
+    for name, dtype in types.items():
         a, b = (torch.rand(side, side, device=where).to(dtype) for _ in range(2))
-
-        def product(a: torch.Tensor = a, b: torch.Tensor = b) -> None:
-            torch.mm(a, b)
-            if a.is_cuda:
-                torch.cuda.synchronize()
-
-        with torch.inference_mode():
-            out[name] = measure(product, seconds).inverse(2 * side**3 / 1e9)
+        spent = measure_on(where, lambda a=a, b=b: torch.mm(a, b), seconds)  # type: ignore[misc]
+        out[name] = spent.inverse(2 * side**3 / 1e9)
     return out

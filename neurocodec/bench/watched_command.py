@@ -1,9 +1,9 @@
 """One command of the command line, run in a process of its own and watched from inside.
 
-``python -m neurocodec.bench.child OUT.json STARTED encode|decode ...``: STARTED is ``time.time()`` before the
-process was started.  What is written to OUT.json: ``first`` (seconds until the first frame was done),
-``seconds`` (until the end), ``peak`` (largest resident memory in bytes) and ``resident`` (bytes in use, at
-tenths of the frames).
+``python -m neurocodec.bench.watched_command OUT.json STARTED encode|decode ...``: STARTED is ``time.time()``
+before the process was started.  What is written to OUT.json: ``first`` (seconds until the first frame was
+done), ``seconds`` (until the end), ``peak`` (largest resident memory in bytes) and ``resident`` (bytes in
+use, at tenths of the frames).
 """
 
 from __future__ import annotations
@@ -47,14 +47,14 @@ class Watch:
     """Notes when the first frame was done, and the memory while frames are done."""
 
     def __init__(self, started: float) -> None:
-        self._started = started
+        self.started = started
         self.first: float | None = None
         self.looks: list[tuple[int, int]] = []
         self._next = 0
 
     def __call__(self, done: int, total: int | None) -> None:
         if self.first is None:
-            self.first = time.time() - self._started
+            self.first = time.time() - self.started
         if done >= self._next:
             self._next = done + _EVERY
             now = _field("VmRSS")
@@ -64,7 +64,7 @@ class Watch:
     def tenths(self) -> list[int]:
         """Bytes in use at about each tenth of the looks."""
         n = len(self.looks)
-        return [self.looks[min(n - 1, k * n // 10)][1] for k in range(10)] if n else []
+        return [self.looks[k * n // 10][1] for k in range(10)] if n else []
 
 
 def watched(call: Callable[..., Any], watch: Watch) -> Callable[..., Any]:
@@ -85,21 +85,17 @@ def main() -> None:
     """Run the command; exits as it does."""
     out, started, *command = sys.argv[1:]
     from neurocodec import api
-    from neurocodec.commands.main import main as cli
+    from neurocodec.commands.main import main as run_command
 
     watch = Watch(float(started))
     for name in ("encode", "decode"):
         setattr(api, name, watched(getattr(api, name), watch))
     sys.argv = ["neurocodec", *command]
     try:
-        cli()
+        run_command()
     finally:
-        found = {
-            "first": watch.first,
-            "seconds": time.time() - watch._started,
-            "peak": peak(),
-            "resident": watch.tenths(),
-        }
+        seconds = time.time() - watch.started
+        found = {"first": watch.first, "seconds": seconds, "peak": peak(), "resident": watch.tenths()}
         Path(out).write_text(json.dumps(found))
 
 

@@ -29,7 +29,10 @@ class NothingShown(NeurocodecError):
 @click.option("--landmarks", type=click.Choice(["learned", "68"]), default="learned", show_default=True)
 @click.option("--seconds", type=float, default=10.0, show_default=True, help="Of the video that are sent.")
 @click.option(
-    "--compute", default="12,30,40", show_default=True, metavar="MS,MS,MS|measured",
+    "--compute",
+    default="12,30,40",
+    show_default=True,
+    metavar="MS,MS,MS|measured",
     help="Milliseconds of measuring a frame, of rendering one, of a verdict, or those of this machine.",
 )
 @click.option("--realtime", is_flag=True, help="Two processes over UDP on this machine, in real time.")

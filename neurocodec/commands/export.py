@@ -19,7 +19,9 @@ from neurocodec.commands.shared import PATH, emit, json_option
 @click.option("--int8", is_flag=True, help="Quantize convolutions and dense layers to 8 bits as well.")
 @click.option("--batch", type=int, default=1, show_default=True, help="Pictures in one call.")
 @click.option(
-    "--calibrate", type=PATH, metavar="VIDEO",
+    "--calibrate",
+    type=PATH,
+    metavar="VIDEO",
     help="What examples and the ranges of --int8 are taken from.  [default: the sample that comes along]",
 )
 @click.option("--time", "runs", type=int, default=0, metavar="RUNS", help="Time so many runs of each graph.")

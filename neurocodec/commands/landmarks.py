@@ -16,7 +16,9 @@ from neurocodec.commands.shared import PATH, emit, json_option
 @click.option("--plot", "plot_path", type=PATH, metavar="OUT.png", help="Curves over time.")
 @click.option("--csv", "csv_path", type=PATH, metavar="OUT.csv", help="All coordinates.")
 @click.option(
-    "--beside", type=PATH, metavar="FILE",
+    "--beside",
+    type=PATH,
+    metavar="FILE",
     help="Another version of VIDEO (.nfc file or video): shown beside it, and its landmarks compared.",
 )
 @click.option("--seconds", type=float, help="Only the first so many seconds.")

@@ -7,7 +7,6 @@ the two.
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -69,39 +68,34 @@ class Agreement:
     spent: Spent = field(default_factory=Spent)
 
 
-def _decoded(data: io.BytesIO, spent: Spent, model: str | None) -> Iterator[tuple[int, Picture]]:
-    """Index and rendering (S,S,3) of every rendered frame of an ``.nfc`` file.
-
-    Frames that are references themselves are left out, but ``spent`` counts the time of all.
-    """
-    reader = NfcReader(data, "clip")
-    decoder = Decoder(reader.header, DecodeOptions(model=model))
-    index = 0
-    for item in reader:
-        if isinstance(item, Loss):
-            continue
-        block = item[0]
-        frames = parse_frames(block, reader.header)
-        began = time.perf_counter()
-        shown = list(decoder.pictures(block))
-        spent.decoding += time.perf_counter() - began
-        for frame, (_, picture) in zip(frames, shown, strict=True):
-            if frame.symbols is not None:
-                yield index, picture
-            index += 1
-
-
 def rendered_frames(
     path: Path, seconds: float, every: int, spent: Spent, **settings: Any
 ) -> Iterator[tuple[Picture, Picture]]:
-    """Rendering and original of every ``every``-th rendered frame of a clip; ``spent`` counts times."""
+    """Rendering and original of every ``every``-th frame of a clip that is no reference itself.
+
+    ``settings`` are encode options; ``spent`` counts the times of all frames.
+
+    Raises:
+        InputError: the clip cannot be read.
+    """
     originals, _, report, out = code_clip(path, seconds, **settings)
     spent.frames += report.frames
     spent.verdicts += report.verdicts
     spent.judging += report.judging
-    for k, picture in _decoded(out, spent, settings.get("model")):
-        if k % every == 0:
-            yield picture, originals[k]
+    reader = NfcReader(out, "clip")
+    decoder = Decoder(reader.header, DecodeOptions(model=settings.get("model")))
+    index = 0
+    for item in reader:
+        if isinstance(item, Loss):
+            continue
+        frames = parse_frames(item[0], reader.header)
+        began = time.perf_counter()
+        shown = list(decoder.pictures(item[0]))
+        spent.decoding += time.perf_counter() - began
+        for frame, (_, picture) in zip(frames, shown, strict=True):
+            if frame.symbols is not None and index % every == 0:
+                yield picture, originals[index]
+            index += 1
 
 
 def agreement(
@@ -132,7 +126,7 @@ def measure(
 
     Options are the defaults but for ``model``, ``refresh`` (as in
     :class:`~neurocodec.options.EncodeOptions`) and the network, which steers the encodes too.
-    ``progress`` is called with each clip's name and how many of its frames were judged.
+    ``progress`` is called with each clip's name and how many of its frames got a verdict.
 
     Raises:
         InputError: a clip that cannot be read, or too few frames.

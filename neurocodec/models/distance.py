@@ -87,7 +87,7 @@ class DistanceEngine:
 
     def _remember(self, originals: Sequence[Pictures]) -> tuple[list[Pictures], list[int]]:
         """Originals whose features are to be found, and where those of all are, or will be."""
-        size = self._network.compared(*originals[0].shape[:2])
+        size = self._network.feature_count(*originals[0].shape[:2])
         if size != self._remembered.shape[1]:
             self._remembered, self._found = self._space(_REMEMBERED, size), self._space(_GROUP, size)
             self._rows.clear()

@@ -18,8 +18,6 @@ _CHANNELS = 12
 class ClassicFeedback(nn.Module):
     """Scores pictures between 0 (distorted) and 1 (looks real)."""
 
-    size = IMAGE_SIZE
-
     def __init__(self) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(3, _CHANNELS, kernel_size=3, padding=1)
@@ -27,23 +25,16 @@ class ClassicFeedback(nn.Module):
         self.fc = nn.Linear(_CHANNELS * (IMAGE_SIZE // 2) ** 2, 1)
 
     def forward(self, bgr: Tensor) -> Tensor:
-        """Score pictures (B, 3, 256, 256) in [0, 1] in blue, green, red order; (B,) in [0, 1].
+        """Score pictures (B,3,256,256) in [0,1] in blue, green, red order: (B,) in [0,1].
 
-        Raises ValueError for another shape.
+        Raises:
+            ValueError: another shape.
         """
-        _require_pictures(bgr)
+        if bgr.ndim != 4 or bgr.shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE):
+            raise ValueError(f"pictures must be (B,3,{IMAGE_SIZE},{IMAGE_SIZE}), not {tuple(bgr.shape)}")
         features = F.max_pool2d(F.relu(self.bn1(self.conv1(bgr))), kernel_size=2)
         return self.fc(features.flatten(1)).squeeze(1).sigmoid()
 
     def verdict(self, rgb: Tensor) -> Tensor:
-        """Score pictures (B, 3, 256, 256) in [0, 1] in red, green, blue order; (B,) in [0, 1].
-
-        Raises ValueError for another shape.
-        """
-        _require_pictures(rgb)
+        """Score pictures as :meth:`forward`, but in red, green, blue order."""
         return self(rgb.flip(1))
-
-
-def _require_pictures(images: Tensor) -> None:
-    if images.ndim != 4 or images.shape[1:] != (3, IMAGE_SIZE, IMAGE_SIZE):
-        raise ValueError(f"pictures must be (B, 3, {IMAGE_SIZE}, {IMAGE_SIZE}), not {tuple(images.shape)}")

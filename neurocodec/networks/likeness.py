@@ -83,8 +83,8 @@ class Likeness(nn.Module):
                 scale = (weight.float() / places).sqrt() / length.clamp(min=_SMALLEST_LENGTH)
             yield rows, scale.to(rows.dtype)
 
-    def compared(self, height: int, width: int) -> int:
-        """How many features a picture has."""
+    def feature_count(self, height: int, width: int) -> int:
+        """How many features a picture of this size has."""
         count, height, width = 0, height // PATCH, width // PATCH
         for channels in self._widths:
             count += channels * height * width

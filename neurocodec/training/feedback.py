@@ -19,7 +19,7 @@ from neurocodec.training.config import FeedbackConfig
 from neurocodec.training.distance import DistanceTask
 from neurocodec.training.frame_pairs import FramePairs
 from neurocodec.training.renderings import TOGETHER, Renderings, kept, render
-from neurocodec.training.setup import Files, cached_clips, check, check_start, written
+from neurocodec.training.setup import Files, cached_clips, check, written
 from neurocodec.training.state import to_ship
 
 if TYPE_CHECKING:
@@ -110,18 +110,17 @@ def train_distance(config: FeedbackConfig, files: Files, export_to: Path | None,
 
 
 def train_classic(
-    config: FeedbackConfig, train: Path, test: Path, out: Path, init: Path | None, export_to: Path | None,
-    quiet: bool,
-) -> list[str]:  # fmt: skip
+    config: FeedbackConfig, files: Files, train: Path, test: Path, export_to: Path | None, quiet: bool
+) -> list[str]:
     """Train the original's feedback network from class folders; lines to print.
 
     Raises:
         UsageError, InputError, OutputError, UnsupportedError: options, data, files or machine.
     """
-    check_start(config, init)
+    check(config, files, clips=False)
     fabric = machine.start(config.machine, config.optimizer.seed)
     task = ClassicTask(train, test, config.optimizer.batch, fabric.device)
-    average = loop.train(task, config, out, fabric, init=init, quiet=quiet).cpu()
+    average = loop.train(task, config, files.out, fabric, init=files.init, quiet=quiet).cpu()
     if not machine.is_first(fabric):
         return []
     alone = ClassicTask(train, test, 1, torch.device("cpu"))

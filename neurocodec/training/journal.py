@@ -66,13 +66,10 @@ class Journal:
         if self._length.minutes:
             left = max(0.0, min(left, self._length.minutes - spent / 60))
         text = f"loss {means['loss']:.4f}, {speed:.1f} samples/s"
-        if self._bar.disable and not self._quiet:
-            print(
-                f"step {step}/{self._length.steps}, {text}, {left:.1f} minutes left",
-                file=sys.stderr,
-                flush=True,
-            )
         self._bar.set_postfix_str(text)
+        if self._bar.disable and not self._quiet:
+            text = f"step {step}/{self._length.steps}, {text}, {left:.1f} minutes left"
+            print(text, file=sys.stderr, flush=True)
         self._sums, self._count, self._since = {}, 0, now
 
     def picture(self, step: int, sheet: NDArray[np.uint8] | None) -> None:

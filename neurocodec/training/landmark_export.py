@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -25,8 +24,8 @@ from neurocodec.training.landmark_samples import Faces
 from neurocodec.training.landmarks import tensors
 from neurocodec.training.state import fill, recipe_of, to_ship, weights_of
 
-_GROUP = 50
-"""Pairs that are looked at in one go."""
+_GROUP = 100
+"""Pictures that are looked at in one go."""
 
 
 def ship(state: Path, cache: Path, out: Path, pairs: int) -> ModelDescription:
@@ -45,13 +44,11 @@ def ship(state: Path, cache: Path, out: Path, pairs: int) -> ModelDescription:
     fill(network, weights_of(state), state)
     network.eval()
     faces, rng = Faces(cache), np.random.default_rng(5)
-    changes = []
-    for _ in range(math.ceil(pairs / _GROUP)):
-        pictures, _landmarks = faces.sample(0, _GROUP, 0, rng)
-        with torch.inference_mode():
-            latents = network.encode(tensors(pictures))[0]
-        changes.append(latents[_GROUP:] - latents[:_GROUP])
-    turn_latent(network, torch.cat(changes))
+    pictures, _landmarks = faces.sample(0, pairs, 0, rng)
+    with torch.inference_mode():
+        groups = range(0, len(pictures), _GROUP)
+        latents = torch.cat([network.encode(tensors(pictures[k : k + _GROUP]))[0] for k in groups])
+    turn_latent(network, latents[pairs:] - latents[:pairs])
     return models.save(
         out, to_ship(network), name=out.stem, architecture="face68", size=SIDE, keypoints=0,
         config=recipe["model"], half=True,

@@ -12,7 +12,7 @@ import signal
 import time
 from abc import abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -204,24 +204,21 @@ def _any(fabric: Any, answer: bool) -> bool:
 
 @contextmanager
 def _stop_signals() -> Iterator[list[int]]:
-    """A list to which SIGINT and SIGTERM are noted instead of interrupting a step; twice interrupts."""
+    """A list to which SIGINT or SIGTERM is noted instead of interrupting a step; a second one interrupts."""
     noted: list[int] = []
-    old: dict[signal.Signals, Any] = {}
+    before: dict[int, Any] = {}
+
+    def restore() -> None:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
     def note(number: int, _frame: FrameType | None) -> None:
-        if noted:
-            for which, handler in old.items():
-                signal.signal(which, handler)
-            signal.raise_signal(number)
         noted.append(number)
+        restore()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        try:
-            old[number] = signal.signal(number, note)
-        except ValueError:  # not in the main thread
-            break
+    with suppress(ValueError):  # not in the main thread
+        before |= {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield noted
     finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
+        restore()

@@ -43,23 +43,18 @@ class Files:
     validate: Path | None = None
 
 
-def check(config: Training, files: Files) -> None:
-    """Refuse what no training can start with.
+def check(config: Training, files: Files, clips: bool = True) -> None:
+    """Refuse what no training can start with; ``clips``: whether it needs some.
 
     Raises:
         UsageError, InputError: there are no clips, no samples in a step, or no weights where they should be.
     """
-    if files.data is None and files.cache is None:
+    if clips and files.data is None and files.cache is None:
         raise UsageError("give --data DIR (clips) or --cache DIR (decoded ones)")
-    check_start(config, files.init)
-
-
-def check_start(config: Training, init: Path | None) -> None:
-    """As :func:`check`, of a training that needs no clips."""
     if config.optimizer.batch < 1:
         raise UsageError("batch must be at least 1")
-    if init is not None and not init.exists():
-        raise InputError(f"no weights {init}")
+    if files.init is not None and not files.init.exists():
+        raise InputError(f"no weights {files.init}")
 
 
 def training_clips(config: Training, files: Files) -> list[Clip]:

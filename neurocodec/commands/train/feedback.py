@@ -48,8 +48,8 @@ def feedback(
     from neurocodec.training.feedback import train_classic, train_distance
     from neurocodec.training.setup import Files
 
+    files = Files(**given)
     if train_path is not None and test_path is not None:
-        out, init = given["out"], given["init"]
-        print_lines(train_classic(config, train_path, test_path, out, init, export_to, quiet))
+        print_lines(train_classic(config, files, train_path, test_path, export_to, quiet))
     else:
-        print_lines(train_distance(config, Files(**given), export_to, quiet))
+        print_lines(train_distance(config, files, export_to, quiet))

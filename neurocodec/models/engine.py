@@ -42,7 +42,7 @@ class Reference:
 class Engine:
     """A motion model ready to run.
 
-    ``basis`` is the model's transform of landmarks (:mod:`neurocodec.keypoints.transform`), if it has one.
+    ``basis`` is the transform of its keypoints (:mod:`neurocodec.keypoints.transform`), if it has one.
     Keypoints are always computed in float32, so that the same picture gives nearly the same ones everywhere;
     rendering uses half precision where the device is made for it.
     """

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 SMALLEST_PIVOT = 1e-7
+"""Size below which a pivot is taken for zero."""
 
 
 def solve(system: Tensor, values: Tensor) -> Tensor:

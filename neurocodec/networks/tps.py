@@ -20,14 +20,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from neurocodec.networks import elimination
+from neurocodec.networks.elimination import SMALLEST_PIVOT, solve
 
 _LOG_FLOOR = 1e-9  # keeps r² log r² finite at r = 0
 _COORDINATE_LIMIT = 1000.0  # beyond every sane coordinate; squares of squares stay finite in float32
-_SMALLEST_PIVOT = 1e-7  # pivots below are treated as zero
-
-
-_plain = False
+_plain = False  # whether splines are fitted with nothing but arithmetic
 
 
 @contextmanager
@@ -132,7 +129,7 @@ def fit_tps(driving: Tensor, source: Tensor, regularization: float = 0.01) -> TP
         system = system + diagonal
         values = torch.cat((target, control.new_zeros(*control.shape[:2], 3, 2)), dim=-2)
         if _plain:
-            solution = elimination.solve(system, values)
+            solution = solve(system, values)
         else:
             system = system + _is_singular(system)[..., None, None] * diagonal
             solution, _ = torch.linalg.solve_ex(system, values)
@@ -177,4 +174,4 @@ def _is_singular(system: Tensor) -> Tensor:
     """
     factors, _, _ = torch.linalg.lu_factor_ex(system)
     pivots = torch.diagonal(factors, dim1=-2, dim2=-1).abs()
-    return pivots.amin(dim=-1) < _SMALLEST_PIVOT
+    return pivots.amin(dim=-1) < SMALLEST_PIVOT

@@ -13,7 +13,7 @@ reused for every frame. Pictures are float (B, 3, 256, 256), RGB in [0, 1]; keyp
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -328,12 +328,6 @@ class InpaintingNetwork(nn.Module):
 
     def render(self, reference: Tensor, features: tuple[Tensor, ...], motion: Motion) -> Tensor:
         """Frames (B, 3, 256, 256) in [0, 1] from one reference, its features and B motions."""
-        return self.render_with_warped(reference, features, motion)[0]
-
-    def render_with_warped(
-        self, reference: Tensor, features: tuple[Tensor, ...], motion: Motion
-    ) -> tuple[Tensor, Tensor]:
-        """As :meth:`render`, and the warped reference (B, 3, 256, 256) besides."""
         last = motion.occlusion[-1]
         x = _warp(features[-1], motion.deformation) * motion.occlusion[0]
         stages = len(self.up_blocks)
@@ -345,15 +339,13 @@ class InpaintingNetwork(nn.Module):
             else:
                 x = x * (1 - last) + kept
         painted = self.final(x).sigmoid()
-        warped = _warp(reference, motion.deformation)
-        return painted * (1 - last) + warped * last, warped
+        return painted * (1 - last) + _warp(reference, motion.deformation) * last
 
 
 class Vox256(nn.Module):
     """The complete model: keypoints of pictures, and pictures from a reference and keypoints."""
 
     size = IMAGE_SIZE
-    num_keypoints = NUM_KEYPOINTS
 
     def __init__(self) -> None:
         super().__init__()
@@ -392,30 +384,6 @@ class Vox256(nn.Module):
         _require_keypoints(keypoints)
         motion = self.dense_motion_network(features.motion, keypoints)
         return self.inpainting_network.render(features.image, features.encoded, motion)
-
-    def render_details(self, features: ReferenceFeatures, keypoints: Tensor) -> dict[str, Any]:
-        """As :meth:`render`, with what led to it.
-
-        ``prediction`` (B, 3, 256, 256) in [0, 1]; ``deformation`` (B, 64, 64, 2), reference coordinates;
-        ``occlusion``, a list of masks (B, 1, S, S) in [0, 1] for S = 32, 64, 128, 256; ``deformed``
-        (B, 3, 256, 256), the warped reference before any painting. Raises ValueError as :meth:`render`.
-        """
-        _require_keypoints(keypoints)
-        motion = self.dense_motion_network(features.motion, keypoints)
-        prediction, warped = self.inpainting_network.render_with_warped(
-            features.image, features.encoded, motion
-        )
-        return {
-            "prediction": prediction,
-            "deformation": motion.deformation,
-            "occlusion": list(motion.occlusion),
-            "deformed": warped,
-        }
-
-    def forward(self, reference: Tensor, driving: Tensor) -> Tensor:
-        """Render pictures (B, 3, 256, 256) from one reference (1, 3, 256, 256), keypoints included."""
-        features = self.encode_reference(reference, self.keypoints(reference))
-        return self.render(features, self.keypoints(driving))
 
 
 def _sample(images: Tensor, grid: Tensor) -> Tensor:

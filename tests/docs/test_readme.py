@@ -34,17 +34,34 @@ def test_the_model_card_names_the_hash_of_every_weight_file() -> None:
     assert rows == {model.name: model.hash[:16] for model in files}
 
 
+def commands(text: str) -> list[str]:
+    return re.findall(r"^\$ (.+)$", text, re.MULTILINE)
+
+
+MADE_BY_README = ("out.nfc", "out.mp4")
+MADE_BY_OPTIONS = ("face.nfc", "small.nfc", "exact.nfc", "old.nfc", "part.mp4", "piped.mp4")
+
+
 @pytest.mark.slow
-def test_commands(tmp_path: Path, sound_clip: Path) -> None:
+@pytest.mark.parametrize(
+    ("listed", "fewest", "made"),
+    [
+        (commands(README), 4, MADE_BY_README),
+        ([commands(README)[0], *commands(OPTIONS)], 12, MADE_BY_OPTIONS),
+    ],
+    ids=["README", "options"],
+)
+def test_commands(
+    listed: list[str], fewest: int, made: tuple[str, ...], tmp_path: Path, sound_clip: Path
+) -> None:
+    assert len(listed) >= fewest
     cut(sound_clip, tmp_path / "in.mp4", 90)
     shim = tmp_path / "bin"
     shim.mkdir()
     (shim / "neurocodec").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m neurocodec "$@"\n')
     (shim / "neurocodec").chmod(0o755)
     environment = {**os.environ, "PATH": f"{shim}{os.pathsep}{os.environ['PATH']}"}
-    four, more = (re.findall(r"^\$ (.+)$", text, re.MULTILINE) for text in (README, OPTIONS))
-    assert len(four) == 4 and len(more) >= 11
-    for command in [*four, *more]:
+    for command in listed:
         done = subprocess.run(
             ["bash", "-o", "pipefail", "-c", command],
             cwd=tmp_path,
@@ -53,16 +70,7 @@ def test_commands(tmp_path: Path, sound_clip: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, (command, done.stderr.decode())
-    for name in (
-        "out.nfc",
-        "out.mp4",
-        "face.nfc",
-        "small.nfc",
-        "exact.nfc",
-        "old.nfc",
-        "part.mp4",
-        "piped.mp4",
-    ):
+    for name in made:
         assert (tmp_path / name).stat().st_size > 300, name
 
 

@@ -12,9 +12,10 @@ import hashlib
 import os
 import stat
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, TypeGuard
 
 from neurocodec.errors import OutputError
 
@@ -43,7 +44,7 @@ def output_error(name: object, error: OSError) -> OutputError:
     return OutputError(f"cannot write {name}: {reason}")
 
 
-def is_write_error(error: BaseException | None) -> bool:
+def is_write_error(error: BaseException | None) -> TypeGuard[OSError]:
     """Whether an exception can only come from writing (full disk, quota, closed pipe...)."""
     return isinstance(error, OSError) and error.errno in _WRITE_ERRORS
 
@@ -158,7 +159,7 @@ class AtomicFile:
             self.commit()
             return
         self.discard()
-        if isinstance(error, OSError) and is_write_error(error):
+        if is_write_error(error):
             raise output_error(self.path, error) from error
 
     def open(self) -> None:
@@ -224,14 +225,33 @@ class AtomicFile:
             raise OutputError(f"{self.path} exists already (overwriting was not asked for)")
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Put a file in place in one step.
+def refuse_existing(paths: Iterable[Path | None], force: bool) -> None:
+    """Raises OutputError, before any work is done, for an output that exists, unless ``force``."""
+    for path in paths:
+        if path and path.exists() and not force:
+            raise OutputError(f"{path} exists; use -f to replace it")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, with those above it, where it is not there.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+
+
+def write_whole(path: Path, data: bytes, force: bool = True) -> None:
+    """Put a file in place in one step; ``force``: in place of one that exists.
 
     Raises:
         OutputError: it cannot be written.
     """
     try:
-        with AtomicFile(path, force=True) as output:
+        with AtomicFile(path, force) as output:
             output.file.write(data)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
+        raise output_error(path, error) from error

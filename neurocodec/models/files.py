@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 from safetensors import SafetensorError, safe_open
 
-from neurocodec.errors import InputError, OutputError, UnsupportedError, UsageError
+from neurocodec.errors import InputError, UnsupportedError, UsageError
+from neurocodec.files.atomic import make_folder, write_whole
 from neurocodec.format.header import MAX_KEYPOINTS, MAX_MODEL_SIZE
 from neurocodec.options import DEFAULT_FEEDBACK as DEFAULT_FEEDBACK
 from neurocodec.options import DEFAULT_LANDMARKS as DEFAULT_LANDMARKS
@@ -256,7 +257,7 @@ def save(
         OutputError: the file cannot be written.
     """
     import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save as save_tensors
 
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} cannot be a model's name (letters, digits, '.', '_', '-')")
@@ -273,13 +274,6 @@ def save(
         "config": config,
         "hash": weights_hash(ready),
     }
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(ready, part, {"neurocodec": json.dumps(description)})
-        part.chmod(0o644)
-        part.replace(path)
-    except (OSError, SafetensorError) as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"cannot write {path}: {error}") from None
+    make_folder(path.parent)
+    write_whole(path, save_tensors(ready, {"neurocodec": json.dumps(description)}))
     return describe(path)

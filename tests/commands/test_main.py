@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from command_line import refused, run
+from command_line import call, refused, run
 from media_factory import make_clip
 
 from neurocodec.media.picture import VideoPicture
@@ -45,10 +45,10 @@ def test_encode_info_decode(clip: Path, tmp_path: Path) -> None:
 
 
 def test_readable_output(coded: Path, tmp_path: Path) -> None:
-    text = run("info", coded, "--packets").stdout.decode()
+    text = call("info", coded, "--packets").stdout.decode()
     for word in ("kbit/s", "references", "landmarks", "overhead", "talk256", "refreshes", "bits"):
         assert word in text
-    done = run("decode", coded, tmp_path / "o.mp4", "--start", "0.4", "--duration", "0.8", "--size", "model")
+    done = call("decode", coded, tmp_path / "o.mp4", "--start", "0.4", "--duration", "0.8", "--size", "model")
     assert done.returncode == 0
     assert b"20 frames of 256x256" in done.stdout
 
@@ -108,13 +108,13 @@ def test_shell_completion(shell: str) -> None:
 
 
 def test_models(tmp_path: Path) -> None:
-    listed = json.loads(run("models", "list", "--json", NEUROCODEC_MODELS=str(tmp_path)).stdout)["models"]
+    listed = json.loads(call("models", "list", "--json", NEUROCODEC_MODELS=str(tmp_path)).stdout)["models"]
     assert {m["name"] for m in listed} >= {"talk256", "likeness"}
-    shown = json.loads(run("models", "show", "talk256", "--json").stdout)
+    shown = json.loads(call("models", "show", "talk256", "--json").stdout)
     assert shown["architecture"] == "talk"
     assert shown["parameters"] < 8_000_000
-    assert "talk256" in run("models", "show", "talk256").stdout.decode()
-    refused(run("models", "show", "nobody"), 3, "nobody")
+    assert "talk256" in call("models", "show", "talk256").stdout.decode()
+    refused(call("models", "show", "nobody"), 3, "nobody")
 
 
 def test_model_import(tmp_path: Path, clip: Path) -> None:
@@ -123,17 +123,17 @@ def test_model_import(tmp_path: Path, clip: Path) -> None:
 
     env = {"NEUROCODEC_MODELS": str(tmp_path / "models")}
     shipped = find("talk256", "motion").path
-    done = run("models", "import", shipped, "--name", "mine", **env)
+    done = call("models", "import", shipped, "--name", "mine", **env)
     assert done.returncode == 0, done.stderr
-    refused(run("models", "import", shipped, "--name", "mine", **env), 6, "exists")
-    assert run("models", "import", shipped, "--name", "mine", "-f", **env).returncode == 0
+    refused(call("models", "import", shipped, "--name", "mine", **env), 6, "exists")
+    assert call("models", "import", shipped, "--name", "mine", "-f", **env).returncode == 0
     out = tmp_path / "o.nfc"
-    assert run("encode", clip, out, "--model", "mine", **env).returncode == 0
-    assert json.loads(run("info", out, "--json").stdout)["model"] == "mine"
-    assert run("decode", out, tmp_path / "o.mp4").returncode == 0
+    assert call("encode", clip, out, "--model", "mine", **env).returncode == 0
+    assert json.loads(call("info", out, "--json").stdout)["model"] == "mine"
+    assert call("decode", out, tmp_path / "o.mp4").returncode == 0
     (tmp_path / "bad").write_bytes(b"not a checkpoint")
-    refused(run("models", "import", tmp_path / "bad", **env), 3)
-    refused(run("models", "import", tmp_path / "none", **env), 3)
+    refused(call("models", "import", tmp_path / "bad", **env), 3)
+    refused(call("models", "import", tmp_path / "none", **env), 3)
 
 
 def test_bad_input(tmp_path: Path, coded: Path, clip: Path) -> None:
@@ -142,23 +142,23 @@ def test_bad_input(tmp_path: Path, coded: Path, clip: Path) -> None:
     text.write_text("this is no video\n" * 50)
     empty.touch()
     before = sorted(tmp_path.iterdir())
-    refused(run("encode", tmp_path / "missing.mp4", out), 3, "missing.mp4")
-    refused(run("encode", empty, out), 3)
-    refused(run("encode", text, out), 3)
-    refused(run("encode", tmp_path, out), 3)
-    refused(run("decode", tmp_path / "missing.nfc", out), 3)
-    refused(run("decode", empty, out), 3, "empty")
-    refused(run("decode", clip, out), 3, "not an .nfc")
-    refused(run("info", clip), 3, "not an .nfc")
-    refused(run("encode", clip, out, "--model", "nobody"), 3, "nobody", "talk256")
-    refused(run("encode", clip, tmp_path / "no" / "folder.nfc"), 6)
-    refused(run("encode", clip, clip, "-f"), 2, "same file")
-    refused(run("encode", clip, out, "--quantization", "0"), 2, "quantization")
-    refused(run("encode", clip, out, "--gap", "0"), 2, "gap")
-    refused(run("encode", clip, out, "--alpha", "2"), 2, "alpha")
-    refused(run("encode", clip, out, "--threads", "-1"), 2, "threads")
-    refused(run("encode", clip, out, "--audio", "mp3"), 2)
-    refused(run("decode", coded, out, "--start", "999"), 2, "no frame")
+    refused(call("encode", tmp_path / "missing.mp4", out), 3, "missing.mp4")
+    refused(call("encode", empty, out), 3)
+    refused(call("encode", text, out), 3)
+    refused(call("encode", tmp_path, out), 3)
+    refused(call("decode", tmp_path / "missing.nfc", out), 3)
+    refused(call("decode", empty, out), 3, "empty")
+    refused(call("decode", clip, out), 3, "not an .nfc")
+    refused(call("info", clip), 3, "not an .nfc")
+    refused(call("encode", clip, out, "--model", "nobody"), 3, "nobody", "talk256")
+    refused(call("encode", clip, tmp_path / "no" / "folder.nfc"), 6)
+    refused(call("encode", clip, clip, "-f"), 2, "same file")
+    refused(call("encode", clip, out, "--quantization", "0"), 2, "quantization")
+    refused(call("encode", clip, out, "--gap", "0"), 2, "gap")
+    refused(call("encode", clip, out, "--alpha", "2"), 2, "alpha")
+    refused(call("encode", clip, out, "--threads", "-1"), 2, "threads")
+    refused(call("encode", clip, out, "--audio", "mp3"), 2)
+    refused(call("decode", coded, out, "--start", "999"), 2, "no frame")
     assert sorted(tmp_path.iterdir()) == before
     assert clip.stat().st_size > 1000
 
@@ -168,15 +168,15 @@ def test_cuda_without_a_card(clip: Path, tmp_path: Path) -> None:
 
     if torch.cuda.is_available():
         pytest.skip("there is a CUDA device")
-    refused(run("encode", clip, tmp_path / "o.nfc", "--device", "cuda"), 5, "--device cpu")
+    refused(call("encode", clip, tmp_path / "o.nfc", "--device", "cuda"), 5, "--device cpu")
 
 
 def test_existing_output(coded: Path, clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.mp4"
     out.write_bytes(b"precious")
-    refused(run("decode", coded, out), 6, "exists")
+    refused(call("decode", coded, out), 6, "exists")
     assert out.read_bytes() == b"precious"
-    assert run("decode", coded, out, "-f").returncode == 0
+    assert call("decode", coded, out, "-f").returncode == 0
     assert out.read_bytes()[4:8] == b"ftyp"
 
 
@@ -185,8 +185,8 @@ def test_wrong_version(coded: Path, tmp_path: Path) -> None:
     data[4] = 9
     other = tmp_path / "v9.nfc"
     other.write_bytes(data)
-    refused(run("decode", other, tmp_path / "o.mp4"), 5, "version 9")
-    refused(run("info", other), 5, "version 9")
+    refused(call("decode", other, tmp_path / "o.mp4"), 5, "version 9")
+    refused(call("info", other), 5, "version 9")
 
 
 def test_damaged_header(coded: Path, tmp_path: Path) -> None:
@@ -194,7 +194,7 @@ def test_damaged_header(coded: Path, tmp_path: Path) -> None:
     data[20] ^= 255
     broken = tmp_path / "b.nfc"
     broken.write_bytes(data)
-    refused(run("decode", broken, tmp_path / "o.mp4"), 4, "damaged")
+    refused(call("decode", broken, tmp_path / "o.mp4"), 4, "damaged")
     assert list(tmp_path.iterdir()) == [broken]
 
 
@@ -202,12 +202,12 @@ def test_truncated_file_says_so(coded: Path, tmp_path: Path) -> None:
     whole = coded.read_bytes()
     short = tmp_path / "s.nfc"
     short.write_bytes(whole[:-3])
-    done = run("decode", short, tmp_path / "o.mp4")
+    done = call("decode", short, tmp_path / "o.mp4")
     assert done.returncode == 7
     assert b"cut off" in done.stderr
     with MediaReader(tmp_path / "o.mp4") as reader:
         assert sum(isinstance(i, VideoPicture) for i in reader) == 40
-    assert run("info", short).returncode == 7
+    assert call("info", short).returncode == 7
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
@@ -259,20 +259,20 @@ def test_interrupt_while_the_input_is_idle(
             assert process.poll() is None
             time.sleep(0.05)
         assert part.stat().st_size
-        time.sleep(3)
+        time.sleep(1)
         assert process.poll() is None
         began = time.monotonic()
         process.send_signal(number)
         time.sleep(0.05)
         process.send_signal(number)  # an impatient second time, while it cleans up
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
         took = time.monotonic() - began
         printed, text = process.communicate(timeout=60)
     assert process.returncode == code, text
-    assert took < 5
+    assert took < 30  # it did not wait for more input
     assert not printed
     assert b"Traceback" not in text and b"Fatal" not in text
     assert (b"interrupted" in text) == (number == signal.SIGINT)
@@ -282,5 +282,5 @@ def test_interrupt_while_the_input_is_idle(
 def test_sound_that_cannot_be_copied(tmp_path: Path) -> None:
     source = make_clip(tmp_path / "a.avi", codec="mpeg4", audio="adpcm_ima_wav")
     (tmp_path / "out").mkdir()
-    refused(run("encode", source, tmp_path / "out" / "o.nfc", "--audio", "copy"), 5, "--audio opus")
+    refused(call("encode", source, tmp_path / "out" / "o.nfc", "--audio", "copy"), 5, "--audio opus")
     assert not list((tmp_path / "out").iterdir())

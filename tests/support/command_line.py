@@ -1,15 +1,19 @@
-"""The command line as a process of its own."""
+"""The command line: as a process of its own, or quicker in this one."""
 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
+from click.testing import CliRunner
 
-def run(
-    *arguments: object, data: bytes | None = None, **environment: str
-) -> subprocess.CompletedProcess[bytes]:
+Result = subprocess.CompletedProcess[bytes]
+
+
+def run(*arguments: object, data: bytes | None = None, **environment: str) -> Result:
+    """A process, where that matters: pipes, signals, imports, what the first and the last moments do."""
     return subprocess.run(
         [sys.executable, "-m", "neurocodec", *map(str, arguments)],
         input=data,
@@ -20,7 +24,21 @@ def run(
     )
 
 
-def refused(result: subprocess.CompletedProcess[bytes], code: int, *words: str) -> None:
+def call(*arguments: object, **environment: str) -> Result:
+    """The same without starting Python and loading torch."""
+    from neurocodec.commands.main import main
+
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGALRM)
+    handlers = [signal.getsignal(number) for number in numbers]
+    try:
+        done = CliRunner(env=environment).invoke(main, [*map(str, arguments)], catch_exceptions=False)
+    finally:
+        for number, handler in zip(numbers, handlers, strict=True):
+            signal.signal(number, handler)
+    return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout_bytes, done.stderr_bytes)
+
+
+def refused(result: Result, code: int, *words: str) -> None:
     """One clear line on stderr, the documented exit code, no traceback."""
     text = result.stderr.decode()
     assert result.returncode == code, text

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from neurocodec.commands.shared import PATH, emit, json_option, progress, quiet_option, worker_options
+from neurocodec.commands.options import PATH, json_option, quiet_option, worker_options
+from neurocodec.commands.output import emit, progress
 from neurocodec.option_text import decode_settings, encode_settings
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from neurocodec.commands.shared import PATH, emit, threads_option
+from neurocodec.commands.options import PATH, threads_option
+from neurocodec.commands.output import emit
 from neurocodec.errors import NeurocodecError
 
 

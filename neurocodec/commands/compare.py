@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from neurocodec.commands.shared import PATH, emit, progress, quiet_option, worker_options
+from neurocodec.commands.options import PATH, quiet_option, worker_options
+from neurocodec.commands.output import emit, progress
 
 
 @click.command()

@@ -6,26 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from neurocodec.commands.shared import (
-    EXIT_CODES,
+from neurocodec.commands.groups import EXIT_CODES
+from neurocodec.commands.options import (
     SIZE,
     GroupedCommand,
     chunk_limit_option,
     device_option,
-    emit,
     force_option,
     frame_limit_option,
-    input_of,
     json_option,
-    listed,
-    lost_lines,
-    note,
     option_group,
-    output_of,
-    progress,
     quiet_option,
     threads_option,
 )
+from neurocodec.commands.output import emit, listed, lost_lines, note, progress
+from neurocodec.commands.pipes import input_of, output_of
 from neurocodec.errors import DecodedWithLosses
 from neurocodec.options import SIZES, DecodeOptions
 

@@ -6,22 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from neurocodec.commands.shared import (
-    EXIT_CODES,
+from neurocodec.commands.groups import EXIT_CODES
+from neurocodec.commands.options import (
     SIZE,
     GroupedCommand,
     device_option,
-    emit,
     force_option,
-    input_of,
     json_option,
-    note,
     option_group,
-    output_of,
-    progress,
     quiet_option,
     threads_option,
 )
+from neurocodec.commands.output import emit, note, progress
+from neurocodec.commands.pipes import input_of, output_of
 from neurocodec.options import (
     AUDIO_MODES,
     DEFAULT_FEEDBACK,

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from neurocodec.commands.shared import PATH, emit, json_option
+from neurocodec.commands.options import PATH, json_option
+from neurocodec.commands.output import emit
 
 
 @click.command()

@@ -6,16 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from neurocodec.commands.shared import (
-    EXIT_CODES,
-    chunk_limit_option,
-    emit,
-    frame_limit_option,
-    input_of,
-    json_option,
-    listed,
-    lost_lines,
-)
+from neurocodec.commands.groups import EXIT_CODES
+from neurocodec.commands.options import chunk_limit_option, frame_limit_option, json_option
+from neurocodec.commands.output import emit, listed, lost_lines
+from neurocodec.commands.pipes import input_of
 from neurocodec.errors import DecodedWithLosses
 from neurocodec.options import DecodeOptions
 

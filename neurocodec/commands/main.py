@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 from neurocodec import __version__, threads
-from neurocodec.commands.shared import EXIT_CODES, MainGroup
+from neurocodec.commands.groups import EXIT_CODES, MainGroup
 
 COMMANDS = {
     "batch": ("neurocodec.commands.batch:batch", "Encode or decode whole folders."),

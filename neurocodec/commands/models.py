@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from neurocodec.commands.shared import device_option, emit, force_option, json_option, threads_option
+from neurocodec.commands.options import device_option, force_option, json_option, threads_option
+from neurocodec.commands.output import emit
 from neurocodec.errors import UsageError
 
 

@@ -7,18 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from neurocodec.commands.shared import (
-    EXIT_CODES,
-    chunk_limit_option,
-    emit,
-    force_option,
-    frame_limit_option,
-    input_of,
-    json_option,
-    listed,
-    note,
-    output_of,
-)
+from neurocodec.commands.groups import EXIT_CODES
+from neurocodec.commands.options import chunk_limit_option, force_option, frame_limit_option, json_option
+from neurocodec.commands.output import emit, listed, note
+from neurocodec.commands.pipes import input_of, output_of
 from neurocodec.errors import UsageError
 from neurocodec.options import DecodeOptions
 

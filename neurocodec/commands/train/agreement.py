@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from neurocodec.commands.shared import emit, json_option, note, quiet_option, threads_option
+from neurocodec.commands.options import json_option, quiet_option, threads_option
+from neurocodec.commands.output import emit, note
 from neurocodec.commands.train.options import PATH
 from neurocodec.errors import NeurocodecError, UsageError
 
@@ -56,15 +57,16 @@ def agreement(
     from neurocodec.evaluation.agreement import measure
     from neurocodec.measure.lpips import Lpips
     from neurocodec.measure.networks import VARIABLES
-    from neurocodec.models import files as models
     from neurocodec.models.feedback import open_feedback
+    from neurocodec.models.files import find
+    from neurocodec.options import DEFAULT_FEEDBACK
     from neurocodec.threads import use_threads
 
     use_threads(threads)
     file = lpips or os.environ.get(VARIABLES["lpips"])
     if not file:
         raise UsageError(f"the truth is LPIPS: give its weights with --lpips or {VARIABLES['lpips']}")
-    network = models.find(feedback_name or models.DEFAULT_FEEDBACK, "feedback")
+    network = find(feedback_name or DEFAULT_FEEDBACK, "feedback")
 
     def progress(clip: str, count: int) -> None:
         if not quiet:

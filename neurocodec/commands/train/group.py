@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from neurocodec.commands.shared import LazyGroup
+from neurocodec.commands.groups import LazyGroup
 
 COMMANDS = {
     "motion": ("neurocodec.commands.train.motion:motion", "Train a motion model on talking heads."),

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from neurocodec.commands.shared import LazyGroup, quiet_option
+from neurocodec.commands.groups import LazyGroup
+from neurocodec.commands.options import quiet_option
 from neurocodec.commands.train.options import EXISTING, PATH, configuration, print_lines
 from neurocodec.models.files import DEFAULT_LANDMARKS, DEFAULT_MOTION
 from neurocodec.training.config import LandmarkConfig
@@ -123,11 +124,11 @@ def fit(
     To be run again whenever the motion model's weights change; takes a few minutes.
     """
     from neurocodec.datasets.clips import find_clips
-    from neurocodec.models import files as models
+    from neurocodec.models.files import find
     from neurocodec.threads import use_threads
     from neurocodec.training.landmark_export import fit_mapping
 
     use_threads(threads)
-    network, driven = models.find(model, "landmarks"), models.find(motion, "motion")
+    network, driven = find(model, "landmarks"), find(motion, "motion")
     made, how_well = fit_mapping(network, driven, find_clips(folder, table=clips), stride, out)
     click.echo(f"{how_well}; {made.path}: {made.hash[:16]}")

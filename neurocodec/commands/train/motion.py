@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from neurocodec.commands.shared import force_option, threads_option
+from neurocodec.commands.options import force_option, threads_option
 from neurocodec.commands.train.options import PATH, check_export, common, configuration, print_lines
 from neurocodec.training.config import MotionConfig
 

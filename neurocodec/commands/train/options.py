@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 import click
 
-from neurocodec.commands.shared import quiet_option
-from neurocodec.errors import OutputError, UsageError
+from neurocodec.commands.options import PATH, quiet_option
+from neurocodec.errors import UsageError
+from neurocodec.files.atomic import refuse_existing
 from neurocodec.training.config import parse, read
 
 T = TypeVar("T")
-PATH = click.Path(path_type=Path)
 EXISTING = click.Path(path_type=Path, exists=True)
 
 COMMON = (
@@ -82,8 +82,7 @@ def check_export(path: Path | None, force: bool) -> None:
     """
     if path is not None and path.suffix != ".safetensors":
         raise UsageError(f"--export writes a .safetensors file, not {path.name!r}")
-    if path is not None and path.exists() and not force:
-        raise OutputError(f"{path} exists; use -f to replace it")
+    refuse_existing([path], force)
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -1,0 +1,97 @@
+"""Options that commands share, and help that lists options in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from neurocodec.format.limits import CHUNK, FRAMES
+from neurocodec.option_text import scaled
+
+
+class GroupedCommand(click.Command):
+    """A command whose help lists its options in groups (:func:`option_group`)."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx) if isinstance(parameter, click.Option) else None
+            if record:
+                groups.setdefault(getattr(parameter, "group", "Running"), []).append(record)
+        for title, records in groups.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
+def option_group(title: str, *options: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A decorator that adds options under a title, in their order."""
+
+    def decorate(function: Any) -> Any:
+        before = len(getattr(function, "__click_params__", ()))
+        for option in reversed(options):
+            function = option(function)
+        for parameter in function.__click_params__[before:]:
+            parameter.group = title
+        return function
+
+    return decorate
+
+
+class Size(click.ParamType):
+    """Bytes, with k, M or G for powers of 1000."""
+
+    name = "bytes"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        text = str(value)
+        try:
+            return scaled(text)
+        except (ValueError, OverflowError):
+            self.fail(f"{text!r} is no number of bytes (like 20000, 20k or 1.5M)", param, ctx)
+
+
+SIZE = Size()
+
+
+PATH = click.Path(path_type=Path)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing output.")
+device_option = click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+    help="Where the networks run.",
+)  # fmt: skip
+threads_option = click.option(
+    "--threads", type=int, metavar="N", help="CPU threads, 1 to 256.  [default: all cores]"
+)
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
+frame_limit_option = click.option(
+    "--frame-limit", type=int, default=FRAMES, show_default=True, help="Refuse a file of more frames."
+)
+chunk_limit_option = click.option(
+    "--chunk-limit",
+    type=SIZE,
+    default=CHUNK,
+    show_default=True,
+    help="Largest part of a file (five seconds) in bytes (k, M); about four times this is allocated.",
+)
+
+
+def worker_options(command: Any) -> Any:
+    """``--jobs``, ``--engine`` and ``--scheduler``, for :func:`neurocodec.batch.workers.workers`."""
+    for option in (
+        click.option("--scheduler", metavar="ADDRESS", help="Dask's scheduler, as tcp://HOST:PORT."),
+        click.option(
+            "--engine", type=click.Choice(["processes", "dask"]), default="processes", show_default=True,
+            help="Here, or on the workers of a Dask scheduler.",
+        ),
+        click.option(
+            "--jobs", type=int, default=0, show_default=True, help="Worker processes; 0: one for each core."
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command

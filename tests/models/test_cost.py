@@ -8,22 +8,22 @@ import pytest
 import torch
 from in_process import run
 
-from neurocodec.models import files as models
 from neurocodec.models.cost import cost_of, operations
+from neurocodec.models.files import build, find, load
 
 
 def test_operations_are_those_of_the_layers() -> None:
-    found = operations(models.find("likeness", "feedback"))
+    found = operations(find("likeness", "feedback"))
     assert found["verdict_known"] < found["verdict"] <= 2 * found["verdict_known"]
     with torch.device("meta"):
-        stages = models.build("likeness", models.find("likeness", "feedback").config).stages
+        stages = build("likeness", find("likeness", "feedback").config).stages
     side, features = round(256 / (stages[0][0].in_channels / 3) ** 0.5), 0
     for stage in stages:
         side //= stage[0].stride[0]
         features += sum(layer.weight.numel() * side**2 for layer in stage if hasattr(layer, "weight"))
     assert found["verdict"] - found["verdict_known"] >= features
     assert found["verdict"] < 2.1 * features
-    talk = operations(models.find("talk256", "motion"))
+    talk = operations(find("talk256", "motion"))
     assert talk["keypoints"] < 0.6e9
     assert talk["reference"] > talk["keypoints"]
     assert talk["frame"] < 4e9
@@ -31,9 +31,9 @@ def test_operations_are_those_of_the_layers() -> None:
 
 
 def test_cost_of_a_model(capsys: pytest.CaptureFixture[str]) -> None:
-    model = models.find("likeness", "feedback")
+    model = find("likeness", "feedback")
     cost = cost_of(model, 0.01, "cpu")
-    network = models.load(model)
+    network = load(model)
     assert cost.parameters == sum(p.numel() for p in network.parameters())
     assert cost.bytes == model.path.stat().st_size
     assert cost.milliseconds["verdict"] > 0

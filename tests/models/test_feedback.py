@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from neurocodec.models import files as models
 from neurocodec.models.feedback import CountedFeedback
+from neurocodec.models.files import find
 
 
 def test_verdicts_are_counted() -> None:
     class Told:
-        description = models.find("likeness", "feedback")
+        description = find("likeness", "feedback")
 
         def __call__(self, renderings: Any, originals: Any) -> Any:
             time.sleep(0.01)

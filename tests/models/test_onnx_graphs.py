@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from neurocodec.commands.main import main
 from neurocodec.errors import InputError, OutputError, UnsupportedError, UsageError
 from neurocodec.files.samples import sample_clips
-from neurocodec.models import files as models
 from neurocodec.models import onnx_graphs
+from neurocodec.models.files import find, load
 from neurocodec.models.onnx_export import export_model, spread_pictures
 from neurocodec.networks import elimination
 from neurocodec.networks.talk import Talk, TalkConfig
@@ -50,7 +50,7 @@ def test_graphs_agree_with_pytorch(exported: tuple[Path, list[dict]]) -> None:
 
 def test_graphs_work_on_inputs_they_were_not_made_with(exported: tuple[Path, list[dict]]) -> None:
     """A whole frame through three graphs: other pictures than at export, and a head that turned."""
-    network = models.load(models.find("talk256", "motion"))
+    network = load(find("talk256", "motion"))
     rng = np.random.default_rng(2)
     pair = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(3))
     pair = torch.nn.functional.interpolate(pair, size=(256, 256), mode="bilinear")
@@ -81,7 +81,7 @@ def sums_fit_16_bits(path: Path) -> bool:
 
 
 def test_int8_is_smaller_and_close(tmp_path: Path, pictures: np.ndarray) -> None:
-    model = models.find("talk256", "motion")
+    model = find("talk256", "motion")
     graph = onnx_graphs.graphs(model, pictures)[0]
     plain, small = tmp_path / "k.onnx", tmp_path / "k8.onnx"
     onnx_graphs.export(graph, plain)

@@ -17,9 +17,9 @@ from neurocodec.bench import untrained
 from neurocodec.errors import UnsupportedError
 from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader
-from neurocodec.models import files as models
 from neurocodec.models.device import fold_batch_norms
 from neurocodec.models.engine import Engine
+from neurocodec.models.files import build
 from neurocodec.networks.fused import fuse_activations
 from neurocodec.networks.talk import Talk, TalkConfig
 from neurocodec.networks.talk_render import TalkRenderer
@@ -68,7 +68,7 @@ def test_the_renderer_paints_what_the_network_does_at_any_size(size: int, count:
 
 def test_sizes_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match="multiple of 8, not 100"):
-        models.build("talk", {"size": 100})
+        build("talk", {"size": 100})
     model = small(tmp_path, 64)
     with pytest.raises(UnsupportedError, match="contradicts itself"):
         Engine(replace(model, size=128))

@@ -39,8 +39,8 @@ from neurocodec.inspect.info import read_info
 from neurocodec.inspect.repair import repair_stream
 from neurocodec.keypoints.packet_code import LandmarkDecoder
 from neurocodec.keypoints.packets import outline_frames, parse_frames
-from neurocodec.models import files as models
 from neurocodec.models.checkpoints import read_published
+from neurocodec.models.files import describe, load
 from neurocodec.references.still import decode_still
 from neurocodec.references.store import ReferenceStore
 
@@ -169,7 +169,7 @@ def models_import(data: bytes) -> None:
     path = Path(_scratch.name)
     path.write_bytes(data)
     with suppress(NeurocodecError):
-        models.load(models.describe(path))
+        load(describe(path))
     with suppress(NeurocodecError):
         read_published(path)
 

@@ -10,10 +10,10 @@ import click
 
 from neurocodec.bench import tables
 from neurocodec.bench.run import PARTS, run_bench
-from neurocodec.commands.shared import PATH, device_option, threads_option
+from neurocodec.commands.options import PATH, device_option, threads_option
 from neurocodec.errors import UsageError
 from neurocodec.files.samples import sample_clips
-from neurocodec.models.files import DEFAULT_MOTION
+from neurocodec.options import DEFAULT_MOTION
 
 
 @click.command()

@@ -19,18 +19,17 @@ from neurocodec.format.block import StillCodec
 from neurocodec.media.color import BT709
 from neurocodec.media.frames import read_squeezed
 from neurocodec.media.writer import MediaWriter
-from neurocodec.models import files as models
 from neurocodec.models.cost import counted, operations
 from neurocodec.models.device import BATCH, fold_batch_norms, has_fast_bfloat16
 from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.engine import Engine
-from neurocodec.models.files import ModelDescription
+from neurocodec.models.files import ModelDescription, build, find, load
 from neurocodec.models.tensors import picture_tensor
 from neurocodec.models.timing import Spread, measure
 from neurocodec.networks.fused import fuse_activations
 from neurocodec.networks.talk import Talk
 from neurocodec.networks.talk_render import TalkRenderer
-from neurocodec.options import EncodeOptions
+from neurocodec.options import DEFAULT_FEEDBACK, EncodeOptions
 from neurocodec.references.chain import ChainDecoder
 from neurocodec.references.coder import ReferenceCoder
 from neurocodec.threads import threads_beside
@@ -62,7 +61,7 @@ class Stage:
 
 def _rendering(model: ModelDescription) -> dict[str, int]:
     """Multiply-accumulates of a frame by the number of references, as ``frame1`` and so on."""
-    network = cast(Any, models.build(model.architecture, model.config)).eval()
+    network = cast(Any, build(model.architecture, model.config)).eval()
     picture, points = torch.zeros(1, 3, model.size, model.size), torch.rand(1, model.keypoints, 2)
     with torch.no_grad():
         made = network.encode_reference(picture, points)
@@ -113,7 +112,7 @@ def _references(count: int) -> str:
 
 def _float32_renderer(model: ModelDescription) -> TalkRenderer:
     """The renderer as it is on machines without AMX."""
-    network = cast(Talk, models.load(model))
+    network = cast(Talk, load(model))
     fold_batch_norms(network)
     fuse_activations(network)
     return TalkRenderer(network, torch.float32)
@@ -121,7 +120,7 @@ def _float32_renderer(model: ModelDescription) -> TalkRenderer:
 
 def distance_stage(pictures: Pictures, seconds: float, device: str) -> Stage:
     """The distance behind a verdict of an encode: renderings of originals that were seen before."""
-    distance = DistanceEngine(models.find(models.DEFAULT_FEEDBACK, "feedback"), device)
+    distance = DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"), device)
     originals = list(pictures[:BATCH])
     others = np.ascontiguousarray(pictures[::-1][: len(originals)])
     spent = measure(lambda: distance(others, originals), seconds)

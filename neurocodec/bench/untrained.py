@@ -6,8 +6,7 @@ from pathlib import Path
 
 import torch
 
-from neurocodec.models import files as models
-from neurocodec.models.files import ModelDescription
+from neurocodec.models.files import ModelDescription, save
 from neurocodec.networks.talk import Talk, TalkConfig
 
 
@@ -17,7 +16,7 @@ def write(folder: Path, config: TalkConfig, seed: int = 0) -> ModelDescription:
         torch.manual_seed(seed)
         network = Talk(config)
     name = f"untrained{config.size}"
-    return models.save(
+    return save(
         folder / f"{name}.safetensors", network.state_dict(), name=name, architecture="talk",
         size=config.size, keypoints=network.num_keypoints, config=config.as_dict(), half=False,
     )  # fmt: skip

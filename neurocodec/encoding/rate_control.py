@@ -20,10 +20,10 @@ from neurocodec.encoding.report import EncodeReport
 from neurocodec.errors import UsageError
 from neurocodec.format.block import SoundPacket
 from neurocodec.format.reader import NfcReader
-from neurocodec.models import files as models
 from neurocodec.models.device import BATCH
 from neurocodec.models.distance import DistanceEngine
-from neurocodec.options import DecodeOptions, EncodeOptions
+from neurocodec.models.files import find
+from neurocodec.options import DEFAULT_FEEDBACK, DecodeOptions, EncodeOptions
 from neurocodec.types import Progress
 
 _IN_MEMORY = 1 << 25
@@ -106,7 +106,7 @@ def mean_distance(source: Any, coded: IO[bytes], options: EncodeOptions) -> floa
 
     Every ``gap``-th frame is looked at.
     """
-    meter = DistanceEngine(models.find(models.DEFAULT_FEEDBACK, "feedback"), options.device)
+    meter = DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"), options.device)
     originals = fitted_pictures(source, options)
     decoding = DecodeOptions(model=options.model, device=options.device)
     reader = NfcReader(cast(BinaryIO, coded))

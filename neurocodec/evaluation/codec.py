@@ -27,9 +27,10 @@ from neurocodec.measure.clips import lossless
 from neurocodec.measure.networks import metric_files
 from neurocodec.measure.registry import METRICS
 from neurocodec.media.square import resize
-from neurocodec.models import files as models
 from neurocodec.models.distance import DistanceEngine
+from neurocodec.models.files import find
 from neurocodec.option_text import encode_settings
+from neurocodec.options import DEFAULT_FEEDBACK, DEFAULT_MOTION
 from neurocodec.peers import budget
 from neurocodec.peers.codec import Codec
 from neurocodec.references.still import decode_still, encode_still
@@ -54,7 +55,7 @@ class Measure:
         files = metric_files(Path(platformdirs.user_cache_dir("neurocodec")), **networks)
         every = {name.removesuffix("_rgb"): METRICS[name](files) for name in FIGURES}
         self._metrics = {name: m for name, m in every.items() if m.missing(256, 256) is None}
-        self._distance = DistanceEngine(models.find(models.DEFAULT_FEEDBACK, "feedback"))
+        self._distance = DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"))
         self.names = [*self._metrics, "likeness"]
 
     def __call__(self, source: Pictures, decoded: Pictures) -> dict[str, float]:
@@ -109,7 +110,7 @@ def code_clip(
     Raises:
         InputError: the clip cannot be read.
     """
-    model = models.find(settings.get("model") or models.DEFAULT_MOTION, "motion")
+    model = find(settings.get("model") or DEFAULT_MOTION, "motion")
     frames, fps = first_seconds(path, model.size, seconds)
     originals, out = np.stack(frames), io.BytesIO()
     report = encode(lossless(originals, fps), out, **settings)

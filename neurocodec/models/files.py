@@ -27,10 +27,6 @@ from safetensors import SafetensorError, safe_open
 from neurocodec.errors import InputError, UnsupportedError, UsageError
 from neurocodec.files.atomic import make_folder, write_whole
 from neurocodec.format.header import MAX_KEYPOINTS, MAX_MODEL_SIZE
-from neurocodec.options import DEFAULT_FEEDBACK as DEFAULT_FEEDBACK
-from neurocodec.options import DEFAULT_LANDMARKS as DEFAULT_LANDMARKS
-from neurocodec.options import DEFAULT_MOTION as DEFAULT_MOTION
-from neurocodec.options import ORIGINAL_FEEDBACK as ORIGINAL_FEEDBACK
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from neurocodec.errors import OutputError
+from neurocodec.files.atomic import refuse_existing
 from neurocodec.models.files import ModelDescription, describe, load, save, user_folder
 
 
@@ -32,8 +32,7 @@ def import_checkpoint(source: Path, name: str | None = None, *, force: bool = Fa
         size, keypoints, config = 256, 50 if architecture == "vox256" else 0, {}
         name = name or architecture
     target = user_folder() / f"{name}.safetensors"
-    if target.exists() and not force:
-        raise OutputError(f"{target} exists; use -f to replace it")
+    refuse_existing([target], force)
     return save(
         target, tensors, name=name, architecture=architecture, size=size, keypoints=keypoints,
         config=config, half=False,

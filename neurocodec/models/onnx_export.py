@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from neurocodec.errors import InputError, OutputError, UsageError
+from neurocodec.errors import InputError, UsageError
+from neurocodec.files.atomic import refuse_existing
 from neurocodec.files.samples import sample_clips
 from neurocodec.media.frames import read_squeezed
 from neurocodec.models import onnx_graphs
@@ -60,9 +61,7 @@ def export_model(
         raise InputError(f"the video has too few pictures for a batch of {batch}")
     graphs = onnx_graphs.graphs(model, pictures, batch)
     files = {g.name: [f"{g.name}.onnx"] + [f"{g.name}.int8.onnx"] * int8 for g in graphs}
-    there = [f for names in files.values() for f in names if (out / f).exists()]
-    if there and not force:
-        raise OutputError(f"{out / there[0]} exists; use -f to replace it")
+    refuse_existing((out / file for names in files.values() for file in names), force)
     samples = onnx_graphs.calibration(model, pictures, batch) if int8 else {}
     result = []
     for graph in graphs:

@@ -35,9 +35,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from neurocodec.errors import OutputError, UnsupportedError
-from neurocodec.models import files as models
 from neurocodec.models.device import fold_batch_norms
-from neurocodec.models.files import ModelDescription
+from neurocodec.models.files import ModelDescription, load
 from neurocodec.models.timing import measure
 from neurocodec.networks.face68 import SIDE, Face68
 from neurocodec.networks.talk import ReferenceFeatures, Talk
@@ -165,7 +164,7 @@ def graphs(model: ModelDescription, pictures: NDArray[np.uint8], batch: int = 1)
             f"{model.name} ({model.architecture}) cannot be exported; motion models of the architecture talk "
             "and landmark networks can"
         )
-    network = models.load(model)
+    network = load(model)
     fold_batch_norms(network)
     pad_channels(network)
     tensor = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255

@@ -14,8 +14,8 @@ from tqdm import tqdm
 from neurocodec.datasets.clips import Clip, readable
 from neurocodec.errors import InputError
 from neurocodec.keypoints.transform import train_basis
-from neurocodec.models import files as models
 from neurocodec.models.device import BATCH, fold_batch_norms
+from neurocodec.models.files import ModelDescription, save
 from neurocodec.networks.talk import Talk, TalkConfig
 from neurocodec.training import state as states
 
@@ -67,7 +67,7 @@ def landmark_basis(paths: Sequence[NDArray[np.float32]]) -> NDArray[np.int16]:
 def export(
     weights: dict[str, Tensor], config: TalkConfig, path: Path, *, name: str, clips: Sequence[Clip],
     people: int = 60, region: str = "full",
-) -> models.ModelDescription:  # fmt: skip
+) -> ModelDescription:  # fmt: skip
     """Write a motion model: ``weights`` as float16, with a landmark basis of ``clips``' keypoints.
 
     Raises:
@@ -78,7 +78,7 @@ def export(
     states.fill(network, {k: v.cpu() for k, v in weights.items()}, "the state")
     network.half().float()  # the keypoints are those of what is written
     basis = landmark_basis(trajectories(network, one_each(clips, people), region))
-    return models.save(
+    return save(
         path, {**states.to_ship(network), "landmark_basis": torch.from_numpy(basis)}, name=name,
         architecture="talk", size=config.size, keypoints=network.num_keypoints, config=config.as_dict(),
         half=True,

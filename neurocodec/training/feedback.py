@@ -11,8 +11,9 @@ from torch import nn
 
 from neurocodec.errors import UsageError
 from neurocodec.measure.lpips import Lpips
-from neurocodec.models import files as models
 from neurocodec.models.engine import Engine
+from neurocodec.models.files import find, save
+from neurocodec.options import DEFAULT_MOTION
 from neurocodec.training import loop, machine
 from neurocodec.training.classic import ClassicTask
 from neurocodec.training.config import FeedbackConfig
@@ -43,7 +44,7 @@ def samples(config: FeedbackConfig, files: Files, fabric: Fabric) -> tuple[Rende
     if files.lpips is None:
         raise UsageError("the feedback network learns LPIPS: give its weights with --lpips")
     distance = Lpips(files.lpips)
-    model = models.find(files.model or models.DEFAULT_MOTION, "motion")
+    model = find(files.model or DEFAULT_MOTION, "motion")
     if files.cache is None:
         config.data.size = model.size
     cache, people, held_out = cached_clips(config, files, fabric, _FIRST)
@@ -73,7 +74,7 @@ def _report(task: loop.Task, average: nn.Module, what: str) -> str:
 
 def _save(path: Path, average: nn.Module, name: str, architecture: str, fields: dict[str, Any]) -> str:
     return written(
-        models.save(
+        save(
             path, to_ship(average), name=name, architecture=architecture, size=256, keypoints=0,
             config=fields, half=architecture != "classic-feedback",
         )

@@ -14,10 +14,9 @@ from tqdm import tqdm
 
 from neurocodec.datasets.clips import Clip, frames_of
 from neurocodec.errors import InputError
-from neurocodec.models import files as models
 from neurocodec.models.device import BATCH
 from neurocodec.models.engine import Engine
-from neurocodec.models.files import ModelDescription
+from neurocodec.models.files import ModelDescription, load, save
 from neurocodec.models.landmark_engine import LandmarkEngine
 from neurocodec.networks.face68 import SIDE, Face68
 from neurocodec.training.landmark_samples import Faces
@@ -49,7 +48,7 @@ def ship(state: Path, cache: Path, out: Path, pairs: int) -> ModelDescription:
         groups = range(0, len(pictures), _GROUP)
         latents = torch.cat([network.encode(tensors(pictures[k : k + _GROUP]))[0] for k in groups])
     turn_latent(network, latents[pairs:] - latents[:pairs])
-    return models.save(
+    return save(
         out, to_ship(network), name=out.stem, architecture="face68", size=SIDE, keypoints=0,
         config=recipe["model"], half=True,
     )  # fmt: skip
@@ -96,8 +95,8 @@ def fit_mapping(
     y = np.concatenate(outputs).reshape(len(groups), -1)
     mapping = fit_linear(x, y, groups)
     error, spread = (np.abs(within(v, groups)).mean() for v in (y - x @ mapping[:, :-1].T, y))
-    weights = {**to_ship(models.load(model)), "mapping": torch.from_numpy(mapping.astype(np.float32))}
-    made = models.save(
+    weights = {**to_ship(load(model)), "mapping": torch.from_numpy(mapping.astype(np.float32))}
+    made = save(
         out or model.path, weights, name=model.name, architecture="face68", size=SIDE,
         keypoints=motion.keypoints, half=True,
         config={**model.config, "keypoints": motion.keypoints, "motion": motion.hash[:16]},

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from neurocodec.errors import InputError
-from neurocodec.models import files as models
+from neurocodec.models.files import find, load
+from neurocodec.options import DEFAULT_FEEDBACK
 from neurocodec.training.config import Loss
 
 _SMALLEST = 1e-12
@@ -168,8 +169,8 @@ class PerceptualLosses(nn.Module):
     def __init__(self, squeeze: Path | None, vgg: Path | None) -> None:
         super().__init__()
         self.squeeze = SqueezeDistance(squeeze) if squeeze else None
-        own = models.find(models.DEFAULT_FEEDBACK, "feedback")
-        self.own = None if squeeze else models.load(own)
+        own = find(DEFAULT_FEEDBACK, "feedback")
+        self.own = None if squeeze else load(own)
         self.vgg = Vgg19Distance(vgg) if vgg else None
 
     def describe(self) -> str:

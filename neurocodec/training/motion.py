@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from neurocodec.datasets.clips import find_clips
 from neurocodec.errors import UsageError
 from neurocodec.evaluation.codec import Measure, evaluate
-from neurocodec.models import files as models
+from neurocodec.models.files import ModelDescription, weights_hash
 from neurocodec.networks.talk import Talk, TalkConfig, blended
 from neurocodec.training import loop, machine
 from neurocodec.training.augment import Prepared, moved, prepare, similarities, transform
@@ -151,7 +151,7 @@ class MotionTask(loop.Task):
             results = [evaluate(c.path, seconds, measure, _VALIDATION_EVERY, model=str(model)) for c in clips]
         return {n: float(np.mean([r[n] for r in results])) for n in ("kbps", *measure.names)}
 
-    def export(self, average: nn.Module, path: Path, people: int) -> models.ModelDescription:
+    def export(self, average: nn.Module, path: Path, people: int) -> ModelDescription:
         """Write the averaged network as a model, with a landmark basis of the training clips."""
         return export(
             average.state_dict(), self.network.config, path, name=self.config.name,
@@ -168,7 +168,7 @@ def _references(config: MotionConfig, files: Files, cache: Path, fabric: Fabric)
         return "references"
     fill(network, weights_of(source), source)
     weights = {k: v for k, v in network.state_dict().items() if k.startswith("restorer.")}
-    made_by = models.weights_hash(weights)
+    made_by = weights_hash(weights)
     network.to(fabric.device).eval()
     return machine.in_turns(fabric, lambda: restore_references(cache, network, made_by, fabric.device))
 

@@ -17,10 +17,12 @@ from torch import Tensor, nn
 
 from neurocodec.errors import InputError, UsageError
 from neurocodec.measure.lpips import Lpips
-from neurocodec.models import files as models
 from neurocodec.models.distance import DistanceEngine
+from neurocodec.models.files import ModelDescription, find, save
+from neurocodec.models.files import load as load_model
 from neurocodec.networks.restore import Restorer
 from neurocodec.networks.talk import Talk
+from neurocodec.options import DEFAULT_FEEDBACK, DEFAULT_MOTION
 from neurocodec.training import loop, machine
 from neurocodec.training.config import RestorationConfig
 from neurocodec.training.frame_cache import load, rows_of_people
@@ -146,24 +148,24 @@ class RestorationTask(loop.Task):
 
 
 def _own_distance() -> Callable[[Picture, Picture], float]:
-    engine = DistanceEngine(models.find(models.DEFAULT_FEEDBACK, "feedback"))
+    engine = DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"))
     return lambda a, b: float(engine(a[None], [b])[0])
 
 
 def with_restorer(
-    model: models.ModelDescription, restorer: Restorer, width: int, path: Path, name: str
-) -> models.ModelDescription:
+    model: ModelDescription, restorer: Restorer, width: int, path: Path, name: str
+) -> ModelDescription:
     """Write a motion model with another restorer.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    network = models.load(model)
+    network = load_model(model)
     assert isinstance(network, Talk)
     config = replace(network.config, restorer_width=width)
     tensors = {k: v for k, v in to_ship(network).items() if not k.startswith(_PART)}
     tensors |= {_PART + k: v for k, v in to_ship(restorer).items()}
-    return models.save(
+    return save(
         path, tensors, name=name, architecture="talk", size=model.size, keypoints=model.keypoints,
         config=config.as_dict(), half=True,
     )  # fmt: skip
@@ -180,7 +182,7 @@ def run(config: RestorationConfig, files: Files, export_to: Path | None, quiet: 
         raise UsageError("width must be at least 1")
     if config.piece < 64 or config.piece % 16:
         raise UsageError("piece must be a multiple of 16, at least 64")
-    model = models.find(files.model or models.DEFAULT_MOTION, "motion")
+    model = find(files.model or DEFAULT_MOTION, "motion")
     if model.architecture != "talk":
         raise UsageError(f"{model.name} ({model.architecture}) has no place for a restorer")
     fabric = machine.start(config.machine, config.optimizer.seed)

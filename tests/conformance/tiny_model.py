@@ -61,10 +61,10 @@ def tensors() -> dict[str, Any]:
 
 def write(folder: Path) -> Path:
     """The model file, to be found by ``NEUROCODEC_MODELS`` or ``--model``."""
-    from neurocodec.models import files as models
+    from neurocodec.models.files import save
 
     path = folder / f"{NAME}.safetensors"
-    models.save(
+    save(
         path, tensors(), name=NAME, architecture="talk", size=SIZE, keypoints=KEYPOINTS, config=CONFIG,
         half=False,
     )  # fmt: skip

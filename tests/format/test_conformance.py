@@ -23,7 +23,7 @@ from neurocodec.format.header import Header
 from neurocodec.format.losses import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.keypoints.packets import parse_frames
-from neurocodec.models import files as models
+from neurocodec.models.files import describe, load
 from neurocodec.options import DecodeOptions
 from neurocodec.references.store import ReferenceStore
 
@@ -218,8 +218,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_model_of_the_files_is_what_it_was(model: Path) -> None:
     hashes = {EXPECTED[name]["header"]["model_hash"] for name in NAMES}
-    assert hashes == {models.describe(model).hash[:16]}
-    models.load(model_description := models.describe(model))
+    assert hashes == {describe(model).hash[:16]}
+    load(model_description := describe(model))
     assert model_description.architecture == "talk"
 
 

@@ -17,7 +17,7 @@ from neurocodec.measure.clips import Clip, ClipSource, fitted_size, load_clip
 from neurocodec.measure.pictures import psnr
 from neurocodec.measure.registry import METRICS
 from neurocodec.media import ffmpeg_program
-from neurocodec.models import files as models
+from neurocodec.models.files import find, save
 from neurocodec.option_text import named
 from neurocodec.peers.budget import finest, within
 from neurocodec.peers.codec import Codec, pack, unpack
@@ -233,8 +233,8 @@ def test_a_peer_within_a_budget(small: Clip) -> None:
 
 def test_other_verdicts_are_another_codec(tmp_path: Path) -> None:
     """What the cache holds of one feedback network is not taken for another's."""
-    tensors = {k: v + 0.01 for k, v in load_file(models.find("likeness", "feedback").path).items()}
-    other = models.save(
+    tensors = {k: v + 0.01 for k, v in load_file(find("likeness", "feedback").path).items()}
+    other = save(
         tmp_path / "other.safetensors", tensors, name="other", architecture="likeness", size=256,
         keypoints=0, config={}, half=True,
     )  # fmt: skip

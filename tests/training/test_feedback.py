@@ -16,8 +16,8 @@ from safetensors.torch import save_file
 from training_clips import face, people
 
 from neurocodec.errors import UsageError
-from neurocodec.models import files as models
 from neurocodec.models.feedback import open_feedback
+from neurocodec.models.files import find
 from neurocodec.training import renderings as samples
 from neurocodec.training.config import Data
 from neurocodec.training.distance import DistanceTask
@@ -59,7 +59,7 @@ def test_the_originals_layout(classes: Path, tmp_path: Path, capsys: pytest.Capt
     assert "distorted (0): 'distorted', real (1): 'real'" in shown
     low, high = (float(shown.split(f"score_of_{k} ")[1].split()[0].strip(",")) for k in ("distorted", "real"))
     assert high > low + 0.05
-    network = open_feedback(models.find(str(model), "feedback"), "cpu")
+    network = open_feedback(find(str(model), "feedback"), "cpu")
     sharp = grainy(30)
     blurred = np.asarray(cv2.GaussianBlur(sharp, (0, 0), 6), np.uint8)
     good, bad = network(np.stack([sharp, blurred]), [sharp, sharp])
@@ -140,7 +140,7 @@ def test_feedback_learns_a_distance(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     noted = [json.loads(x) for x in (tmp_path / "run" / "validation.jsonl").read_text().splitlines()]
     assert [x["step"] for x in noted] == [30, 60]
     assert noted[-1]["spearman"] == pytest.approx(spearman, abs=2e-3)
-    feedback = open_feedback(models.find(str(model), "feedback"), "cpu")
+    feedback = open_feedback(find(str(model), "feedback"), "cpu")
     verdicts = feedback(test.pictures, list(test.originals))
     assert np.corrcoef(verdicts, test.distances)[0, 1] < -0.8
     assert feedback(test.originals, list(test.originals)) == pytest.approx(1, abs=1e-3)
@@ -216,7 +216,7 @@ def test_samples_are_renderings_of_the_model(tmp_path: Path) -> None:
 
     people(tmp_path / "data", 2, 8)
     build_cache(find_clips(tmp_path / "data"), tmp_path / "cache", Data(stride=2, references=3))
-    engine = Engine(models.find("talk256", "motion"), "cpu")
+    engine = Engine(find("talk256", "motion"), "cpu")
     measured: list[tuple[Any, Any]] = []
 
     def distance(a: Any, b: Any) -> float:

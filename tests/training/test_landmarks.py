@@ -14,7 +14,7 @@ from landmark_faces import face, image_set
 from neurocodec.datasets.clips import Clip
 from neurocodec.datasets.labelled_faces import NO_FACE, face_square, is_validation
 from neurocodec.errors import InputError
-from neurocodec.models import files as models
+from neurocodec.models.files import find, load
 from neurocodec.models.landmark_engine import MIRROR
 from neurocodec.networks.face68 import SIDE, Face68
 from neurocodec.training import landmark_samples as samples
@@ -167,7 +167,7 @@ def test_a_training_is_gone_on_from_and_shipped(cache: Path, tmp_path: Path) -> 
     landmarks.run(config("optimizer.steps=3", "watch.log=1"), cache, out, quiet=True)
     assert [json.loads(x)["step"] for x in (out / "log.jsonl").read_text().splitlines()] == [1, 2, 3]
     model = ship(out / "state.pt", cache, tmp_path / "face.safetensors", 50)
-    network = models.load(models.find(str(model.path), "landmarks"))
+    network = load(find(str(model.path), "landmarks"))
     average = states.weights_of(out)
     assert network.sharpness == average["sharpness"].half().float()  # type: ignore[operator]
     (out / "state.pt").unlink()

@@ -14,8 +14,8 @@ from neurocodec.bench import untrained
 from neurocodec.commands.main import main
 from neurocodec.datasets.clips import find_clips
 from neurocodec.errors import InputError, UsageError
-from neurocodec.models import files as models
 from neurocodec.models.engine import Engine
+from neurocodec.models.files import find, load
 from neurocodec.networks.restore import Restorer
 from neurocodec.networks.talk import Talk, TalkConfig
 from neurocodec.training.config import Data, MotionConfig, parse, read
@@ -88,10 +88,10 @@ def test_training_brings_references_nearer_to_what_they_were(trained: tuple[Path
     line = next(x for x in said.splitlines() if "restored" in x)
     before, after = (float(line.split(f"{word} ")[1].split(",")[0]) for word in ("coded", "restored"))
     assert 0 < before < 1 and 0 < after < 1 and before != after
-    model = models.find(str(path), "motion")
+    model = find(str(path), "motion")
     assert model.name == "cleaner"
     assert model.config["restorer_width"] == 4
-    network = models.load(model)
+    network = load(model)
     assert isinstance(network, Talk)
     coded, true = CodedPairs(cache, {"person0", "person1"}).pieces(32, 64, 0.0, np.random.default_rng(1))
     with torch.inference_mode():
@@ -102,7 +102,7 @@ def test_training_brings_references_nearer_to_what_they_were(trained: tuple[Path
 def test_a_model_cleans_its_references(trained: tuple[Path, str], cache: Path) -> None:
     """What is rendered changes; keypoints of references, which are coded against, do not."""
     path, _ = trained
-    plain, cleaning = Engine(untrained.write(path.parent, SHAPE)), Engine(models.find(str(path), "motion"))
+    plain, cleaning = Engine(untrained.write(path.parent, SHAPE)), Engine(find(str(path), "motion"))
     picture = np.load(cache / "references.npy")[0]
     references = [engine.reference(picture) for engine in (plain, cleaning)]
     np.testing.assert_array_equal(references[0].picture, references[1].picture)
@@ -125,7 +125,7 @@ def test_motion_is_trained_on_cleaned_references(trained: tuple[Path, str], cach
     coded = np.load(cache / "references.npy")
     assert cleaned.shape == coded.shape
     assert (cleaned != coded).any()
-    network = models.load(models.find(str(path), "motion"))
+    network = load(find(str(path), "motion"))
     assert isinstance(network, Talk)
     with torch.inference_mode():
         one = network.restored(torch.from_numpy(coded[3:4]).permute(0, 3, 1, 2).float() / 255)

@@ -11,8 +11,8 @@ import click
 
 from neurocodec.commands.train.options import EXISTING, PATH
 from neurocodec.errors import OutputError, UnsupportedError, UsageError
-from neurocodec.models.files import DEFAULT_MOTION
 from neurocodec.option_text import encode_settings, named
+from neurocodec.options import DEFAULT_MOTION
 
 RATES = ("kbps", "bits_per_frame", "references")
 

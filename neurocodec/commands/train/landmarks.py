@@ -10,7 +10,7 @@ import click
 from neurocodec.commands.groups import LazyGroup
 from neurocodec.commands.options import quiet_option
 from neurocodec.commands.train.options import EXISTING, PATH, configuration, print_lines
-from neurocodec.models.files import DEFAULT_LANDMARKS, DEFAULT_MOTION
+from neurocodec.options import DEFAULT_LANDMARKS, DEFAULT_MOTION
 from neurocodec.training.config import LandmarkConfig
 
 _HERE, _FIGURES = "neurocodec.commands.train.landmarks", "neurocodec.commands.train.landmark_figures"

@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clips import cut
+from clips import cut, frames_of
 from media_factory import make_clip
 
 import neurocodec
 from neurocodec.decoding.decoder import Decoder
 from neurocodec.errors import DamagedFileError, InputError, OutputError, UnsupportedError, UsageError
-from neurocodec.faces.region import FaceRegion
-from neurocodec.format.block import Region
 from neurocodec.format.reader import NfcReader
 from neurocodec.keypoints.quantization import quantize
 from neurocodec.measure.pictures import psnr
@@ -27,11 +25,6 @@ from neurocodec.models.engine import Engine
 from neurocodec.models.files import find
 from neurocodec.options import DecodeOptions
 from neurocodec.references.store import ReferenceStore
-
-
-def frames_of(path: Path) -> list[tuple[Fraction, np.ndarray]]:
-    with MediaReader(path, audio=False) as reader:
-        return [(i.pts * reader.video.time_base, i.to_rgb()) for i in reader if isinstance(i, VideoPicture)]
 
 
 def symbols_of(path: Path) -> list[list[int]]:
@@ -276,110 +269,6 @@ def test_original_profile_takes_our_feedback_where_its_own_is_missing(
     assert [n for n in report.notes if "not imported" in n]
 
 
-@pytest.fixture(scope="module")
-def long(sound_clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Several blocks with refreshes here and there: 12.5 s at 10 frames/s."""
-    folder = tmp_path_factory.mktemp("long")
-    slow = folder / "slow.mp4"
-    with MediaReader(sound_clip, audio=False) as reader:
-        pictures = [i.to_rgb() for i in reader if isinstance(i, VideoPicture)]
-    from neurocodec.media.writer import MediaWriter
-
-    v = reader.video
-    with MediaWriter(
-        slow,
-        width=v.width,
-        height=v.height,
-        time_base=Fraction(1, 10),
-        fps=Fraction(10),
-        color=v.color,
-        crf=8,
-    ) as writer:
-        for k, p in enumerate(pictures):
-            writer.write_video(p, k)
-    out = folder / "long.nfc"
-    neurocodec.encode(slow, out, alpha=0.9, gap=20, reference_period=11)
-    return out
-
-
-def test_blocks_last_at_most_five_seconds(long: Path) -> None:
-    with long.open("rb") as file:
-        reader = NfcReader(file)
-        blocks = [item[0] for item in reader if isinstance(item, tuple)]
-    assert len(blocks) == 3
-    for b in blocks:
-        assert float((b.pts[-1] - b.pts[0]) * reader.header.time_base) < 5
-    times = [r["time"] for r in neurocodec.probe(long).refreshes]
-    starts = [float((b.pts[0] - reader.header.start) * reader.header.time_base) for b in blocks]
-    for b, start in zip(blocks, starts, strict=True):
-        for number in b.needed:
-            assert start + 5 - times[number] <= 11 + 1e-6
-    assert [bool(b.needed) for b in blocks] == [False, True, False]
-
-
-@pytest.mark.parametrize("start", [0.0, 0.4, 3.3, 5.0, 7.7, 11.9])
-def test_random_access_equals_linear_decoding(long: Path, start: float) -> None:
-    whole = list(neurocodec.pictures(long))
-    part = list(neurocodec.pictures(long, start=start, duration=2.0))
-    expected = [(t, p) for t, p in whole if start - 1e-9 <= t < start + 2 - 1e-9]
-    assert [t for t, _ in part] == [t for t, _ in expected]
-    assert all((a == b).all() for (_, a), (_, b) in zip(part, expected, strict=True))
-
-
-def test_random_access_without_an_index(long: Path) -> None:
-    class Pipe(io.RawIOBase):
-        def __init__(self, data: bytes) -> None:
-            self._data = io.BytesIO(data)
-
-        def readable(self) -> bool:
-            return True
-
-        def read(self, size: int = -1) -> bytes:
-            return self._data.read(size)
-
-    a = list(neurocodec.pictures(long, start=6.0, duration=1.0))
-    b = list(neurocodec.pictures(Pipe(long.read_bytes()), start=6.0, duration=1.0))  # type: ignore[arg-type]
-    assert all((p == q).all() for (_, p), (_, q) in zip(a, b, strict=True))
-
-
-def test_a_truncated_file_decodes_to_its_last_reference(long: Path, tmp_path: Path) -> None:
-    """Of the block that it ends in, the pictures are there if all but its landmarks has come."""
-    cut_file = tmp_path / "cut.nfc"
-    cut_file.write_bytes(long.read_bytes()[: int(long.stat().st_size * 0.6)])
-    report = neurocodec.decode(cut_file, tmp_path / "cut.mp4")
-    assert report.frames in (50, 100)
-    assert report.concealed < 50 and report.frames - report.concealed >= 50
-    assert "cut off" in report.losses[-1]
-    assert len(frames_of(tmp_path / "cut.mp4")) == report.frames
-
-
-def test_a_damaged_block_is_skipped(long: Path, tmp_path: Path) -> None:
-    data = bytearray(long.read_bytes())
-    with long.open("rb") as file:
-        entries = NfcReader(file).index()
-    assert entries is not None
-    data[entries[1].offset + 8] ^= 4  # in the part without which nothing of a block can be read
-    broken = tmp_path / "broken.nfc"
-    broken.write_bytes(data)
-    report = neurocodec.decode(broken, tmp_path / "out.mp4")
-    assert len(report.losses) == 1 and "damage" in report.losses[0]
-    assert report.frames == 75
-
-
-def test_a_lost_block_loses_those_that_depend_on_it(long: Path, tmp_path: Path) -> None:
-    data = bytearray(long.read_bytes())
-    with long.open("rb") as file:
-        data[NfcReader(file).header_bytes + 40] ^= 4
-    broken = tmp_path / "broken.nfc"
-    broken.write_bytes(data)
-    report = neurocodec.decode(broken, tmp_path / "out.mp4")
-    assert "damage" in report.losses[0]
-    assert report.losses[1:] == ["50 frames from 5.00 s on are lost: their reference is"]
-    assert report.frames == 25
-    with pytest.raises(DamagedFileError, match="lost"):
-        list(neurocodec.pictures(broken, start=6.0, duration=1.0))
-
-
 @pytest.mark.parametrize("rotation", [0, 90, 270])
 def test_rotated_and_odd_sources(tmp_path: Path, rotation: int) -> None:
     source = tmp_path / "in.mp4"
@@ -501,22 +390,6 @@ def test_no_face_is_said_not_failed(tmp_path: Path) -> None:
     make_clip(source, width=160, height=90, frames=4)
     report = neurocodec.encode(source, tmp_path / "o.nfc", region="face")
     assert any("no face" in note for note in report.notes)
-
-
-def test_the_region_follows_only_real_moves() -> None:
-    boxes = [(100.0, 50.0, 80.0, 80.0)]
-    finder = FaceRegion(lambda picture: boxes)
-    picture = np.zeros((240, 426, 3), np.uint8)
-    first = finder.update(picture)
-    boxes[0] = (104.0, 52.0, 80.0, 80.0)
-    assert finder.update(picture) == first
-    boxes[0] = (250.0, 52.0, 80.0, 80.0)
-    moved = finder.update(picture)
-    assert moved.x > first.x
-    boxes.clear()
-    assert finder.update(picture) == moved
-    assert finder.blocks_without_face == 1
-    assert FaceRegion(lambda picture: []).update(picture) == Region(93, 0, 240)
 
 
 @pytest.mark.parametrize(

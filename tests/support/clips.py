@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader
 from neurocodec.media.types import AudioPacket
 from neurocodec.media.writer import MediaWriter
+from neurocodec.types import Picture
 
 
 def cut(source: Path, target: Path, frames: int) -> Path:
@@ -50,3 +53,9 @@ def copy_clip(source: Any, destination: Any, audio_mode: Any = "copy", **options
                     writer.write_audio(item)
                 else:
                     writer.write_video(item.to_rgb(), item.pts, item.duration)
+
+
+def frames_of(path: Path) -> list[tuple[Fraction, Picture]]:
+    """Times in seconds and pictures (H,W,3) of a clip."""
+    with MediaReader(path, audio=False) as reader:
+        return [(i.pts * reader.video.time_base, i.to_rgb()) for i in reader if isinstance(i, VideoPicture)]

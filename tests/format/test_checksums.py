@@ -3,83 +3,27 @@
 from __future__ import annotations
 
 import io
-import json
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 import tiny_files
-from click.testing import CliRunner
+from guarded_files import BLOCKS, SILENT, SILENT_HEADER, WHOLE, H, flipped, left_of, parts_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_files import make
 
-import neurocodec
-from neurocodec.commands.main import main
-from neurocodec.decoding.concealment import between
-from neurocodec.decoding.pictures import decode_pictures
-from neurocodec.decoding.report import DecodeReport
 from neurocodec.errors import DamagedFileError, NeurocodecError
-from neurocodec.format.block import Block, ReferenceFrame, SoundPacket, StillCodec
+from neurocodec.format.block import Block, ReferenceFrame, StillCodec
 from neurocodec.format.block_reader import read_block
 from neurocodec.format.block_writer import write_block
 from neurocodec.format.checksums import Part, crc16
 from neurocodec.format.chunks import BLOCK_CHUNK
-from neurocodec.format.losses import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.inspect.check import check_whole
 from neurocodec.keypoints.packets import parse_frames
-from neurocodec.options import DecodeOptions
 
-H = tiny_files.header(version=4)
-BLOCKS = [replace(block, guarded=True) for block in tiny_files.long_blocks(H)]
-WHOLE = make.file(H, BLOCKS)
-SILENT_HEADER = make.header(version=4)
-SILENT = make.file(SILENT_HEADER, [replace(block, audio=()) for block in BLOCKS])
 START = tiny_files.places(WHOLE)[0]
 quick = settings(max_examples=50, deadline=None)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return str(tiny_files.write_model(tmp_path_factory.mktemp("model")))
-
-
-def parts_of(data: bytes, k: int, blocks: list[Block] = BLOCKS) -> dict[str, range]:
-    """Where the parts of block ``k`` lie in a file; the checksum of a part is of it."""
-    start = tiny_files.places(data)[k]
-    block = blocks[k]
-    sound = sum(len(p.data) for p in block.audio)
-    at = data.index(block.landmarks, start)
-    head = range(data.index(write_block(block, H)[:8], start), at)
-    landmarks = range(at, at + len(block.landmarks) + (2 if sound else 0))
-    end = (
-        tiny_files.places(data)[k + 1]
-        if k + 1 < len(blocks)
-        else len(data) - 3 - int.from_bytes(data[-3:], "little")
-    )
-    return {"head": head, "landmarks": landmarks, "sound": range(landmarks.stop, end - 4)}
-
-
-def flipped(data: bytes, bit: int) -> bytes:
-    bad = bytearray(data)
-    bad[bit >> 3] ^= 1 << (bit & 7)
-    return bytes(bad)
-
-
-def left_of(data: bytes) -> tuple[list[Block], list[Loss]]:
-    """All blocks that are there, whole or not, and the losses."""
-    found = list(NfcReader(io.BytesIO(data)))
-    blocks = [i.left if isinstance(i, Loss) else i[0] for i in found]
-    return [b for b in blocks if b is not None], [i for i in found if isinstance(i, Loss)]
-
-
-def items(data: bytes, model: str, **options: Any) -> tuple[list[Any], DecodeReport]:
-    report = DecodeReport()
-    reader = NfcReader(io.BytesIO(data))
-    return list(decode_pictures(reader, DecodeOptions(model=model, **options), report)), report
 
 
 def test_the_checksum() -> None:
@@ -229,127 +173,6 @@ def test_damage_in_two_neighbours() -> None:
     found, losses = left_of(bytes(bad))
     assert [b.first_frame for b in found] == [0, 20, 30, 40, 50]
     assert [bool(loss.left) for loss in losses] == [False, True]
-
-
-# Decoding
-
-
-def test_lost_landmarks_are_concealed_and_nothing_else_changes(model: str) -> None:
-    whole, _ = items(WHOLE, model)
-    found, report = items(flipped(WHOLE, 8 * parts_of(WHOLE, 1)["landmarks"].start + 3), model)
-    assert len(found) == len(whole)
-    assert (report.frames, report.concealed, report.held) == (60, 9, 0)
-    assert (report.lost, report.lost_landmarks, report.lost_sound) == ([], [[1.0, 2.0]], [])
-    assert len(report.losses) == 1 and "the landmarks of a block" in report.losses[0]
-    different = set()
-    for a, b in zip(whole, found, strict=True):
-        if isinstance(a, SoundPacket):
-            assert a == b
-            continue
-        assert a[0] == b[0]
-        if not np.array_equal(a[1], b[1]):
-            different.add(a[0] // 100)
-    assert different and different <= set(range(11, 20))
-
-
-def test_lost_sound_leaves_all_pictures_and_becomes_silence(model: str) -> None:
-    bad = flipped(WHOLE, 8 * parts_of(WHOLE, 2)["sound"].start + 40)
-    whole, (found, report) = items(WHOLE, model)[0], items(bad, model)
-    before, after = ([i[1] for i in x if isinstance(i, tuple)] for x in (whole, found))
-    assert all(np.array_equal(a, b) for a, b in zip(before, after, strict=True))
-    assert (report.lost, report.lost_landmarks, report.lost_sound) == ([], [], [[2.0, 3.0]])
-    out = io.BytesIO()
-    neurocodec.decode(io.BytesIO(bad), out, model=model, crf=30, threads=1)
-    import av
-
-    with av.open(io.BytesIO(out.getvalue())) as file:
-        assert sum(1 for p in file.demux(audio=0) if p.pts is not None) == 300
-
-
-def test_random_access_conceals_alike(model: str) -> None:
-    bad = flipped(WHOLE, 8 * parts_of(WHOLE, 4)["landmarks"].start + 3)
-    linear = {i[0]: i[1] for i in items(bad, model)[0] if isinstance(i, tuple)}
-    found, report = items(bad, model, start=4.2, duration=0.5)
-    pictures = {i[0]: i[1] for i in found if isinstance(i, tuple)}
-    assert len(pictures) == 5 and report.lost_landmarks == [[4.2, 4.7]]
-    assert all(np.array_equal(linear[t], p) for t, p in pictures.items())
-
-
-def test_guessed_landmarks_lie_between_the_references() -> None:
-    values = {0: np.zeros((2, 2), np.float32), 1: np.ones((2, 2), np.float32)}
-    anchors = [(100, 0), (300, 1)]
-    expected = {0: 0, 100: 0, 150: 0.25, 200: 0.5, 300: 1, 999: 1}
-    assert {t: float(between(t, anchors, values.__getitem__)[0, 0]) for t in expected} == expected
-
-
-def test_a_damaged_checksum_costs_nothing_but_strict_refuses(model: str) -> None:
-    bad = flipped(WHOLE, 8 * parts_of(WHOLE, 2)["sound"].stop + 7)
-    report = items(bad, model)[1]
-    assert (report.frames, report.losses, report.lost) == (60, [], [])
-    assert len(report.notes) == 1 and "checksum" in report.notes[0]
-    with pytest.raises(DamagedFileError, match="checksum"):
-        items(bad, model, strict=True)
-
-
-def test_exit_code_and_words(model: str, tmp_path: Path) -> None:
-    bad = flipped(WHOLE, 8 * parts_of(WHOLE, 1)["landmarks"].start + 3)
-    bad = flipped(bad, 8 * parts_of(WHOLE, 3)["sound"].start + 80)
-    path, out = tmp_path / "bad.nfc", tmp_path / "out.mp4"
-    path.write_bytes(bad)
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        done = CliRunner().invoke(main, [str(a) for a in arguments])
-        return done.exit_code, done.stdout, done.stderr
-
-    words = "landmarks lost and concealed: 1.00 to 2.00 s; sound lost: 3.00 to 4.00 s"
-    code, stdout, stderr = run("decode", path, out, "--model", model, "--json", "-q")
-    assert code == 7 and json.loads(stdout)["concealed"] == 9
-    assert stderr.count("\n") == 1 and words in stderr
-    code, stdout, stderr = run("info", path, "--json")
-    assert code == 7 and json.loads(stdout)["frames"] == 60
-    assert words in stderr
-    assert run("decode", path, tmp_path / "no.mp4", "--model", model, "--strict", "-q")[0] == 4
-    assert run("repair", path, tmp_path / "again.nfc")[0] == 0
-    assert (
-        run("decode", tmp_path / "again.nfc", tmp_path / "2.mp4", "--model", model, "--strict", "-q")[0] == 0
-    )
-
-
-# Repair
-
-
-def test_repair_keeps_references_shown_and_sound(model: str) -> None:
-    bad = flipped(WHOLE, 8 * parts_of(WHOLE, 1)["landmarks"].start + 3)
-    out = io.BytesIO()
-    report = neurocodec.repair(io.BytesIO(bad), out)
-    assert (report.frames, report.frames_dropped, report.blocks) == (51, 9, 6)
-    check_whole(NfcReader(io.BytesIO(out.getvalue())))
-    before, after = (
-        {i[0]: i[1] for i in items(d, model)[0] if isinstance(i, tuple)} for d in (WHOLE, out.getvalue())
-    )
-    assert after.keys() == before.keys() - set(range(1100, 2000, 100))
-    assert all(np.array_equal(before[t], p) for t, p in after.items())
-    packets = [[p for b in left_of(d)[0] for p in b.audio] for d in (WHOLE, out.getvalue())]
-    assert packets[0] == packets[1]
-    again = io.BytesIO()
-    assert neurocodec.repair(io.BytesIO(WHOLE), again).losses == [] and again.getvalue() == WHOLE
-
-
-def test_random_damage_never_breaks_repair() -> None:
-    rng = np.random.default_rng(4)
-    for k in range(120):
-        bad = bytearray(WHOLE if k % 2 else SILENT)
-        for _ in range(rng.integers(1, 8)):
-            bad[rng.integers(len(bad))] = rng.integers(256)
-        if k % 3 == 0:
-            del bad[rng.integers(len(bad)) :]
-        out, again = io.BytesIO(), io.BytesIO()
-        try:
-            neurocodec.repair(io.BytesIO(bytes(bad)), out)
-        except NeurocodecError:
-            continue
-        assert neurocodec.repair(io.BytesIO(out.getvalue()), again).losses == []
-        assert again.getvalue() == out.getvalue()
 
 
 def test_a_search_among_false_heads_is_bounded() -> None:

@@ -94,12 +94,9 @@ class Ahead(Generic[T]):
             try:
                 item = self._queue.get(timeout=_PATIENCE)
             except queue.Empty:
-                if self._thread.is_alive():
+                if self._thread.is_alive() or not self._queue.empty():
                     continue
-                if self._queue.empty():
-                    item = _DONE
-                else:
-                    continue
+                item = _DONE
             if item is _DONE:
                 if self._error is not None:
                     raise self._error

@@ -8,7 +8,7 @@ import torch
 
 from neurocodec.bench.hardware import measure_on
 from neurocodec.bench.stages import Stage
-from neurocodec.models.cost import counted, operations
+from neurocodec.models.cost import count_macs, macs_of
 from neurocodec.models.device import choose_device
 from neurocodec.models.files import ModelDescription, build
 from neurocodec.networks.vox256 import IMAGE_SIZE, NUM_KEYPOINTS
@@ -27,13 +27,13 @@ def published(ours: ModelDescription, device: str, seconds: float, least: int) -
         "render, one reference": lambda: network.render(reference, points),
     }
     stages = [
-        Stage(name, "frame", measure_on(where, call, seconds, least), counted(call))
+        Stage(name, "frame", measure_on(where, call, seconds, least), count_macs(call))
         for name, call in calls.items()
     ]
     weights = sum(4 * p.numel() for p in network.parameters())
     return {
         "bytes": weights,
         "stages": {s.name: s.as_dict() for s in stages},
-        "mac_ratio": (stages[-1].macs or 0) / operations(ours)["frame"],
+        "mac_ratio": (stages[-1].macs or 0) / macs_of(ours)["frame"],
         "byte_ratio": weights / ours.path.stat().st_size,
     }

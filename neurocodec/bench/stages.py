@@ -19,7 +19,7 @@ from neurocodec.format.block import StillCodec
 from neurocodec.media.color import BT709
 from neurocodec.media.frames import read_squeezed
 from neurocodec.media.writer import MediaWriter
-from neurocodec.models.cost import counted, operations
+from neurocodec.models.cost import count_macs, macs_of
 from neurocodec.models.device import BATCH, fold_batch_norms, has_fast_bfloat16
 from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.engine import Engine
@@ -67,9 +67,9 @@ def _rendering(model: ModelDescription) -> dict[str, int]:
         made = network.encode_reference(picture, points)
     most = int(getattr(network, "max_references", 1))
     if most == 1:
-        return {"frame1": counted(lambda: network.render(made, points))}
+        return {"frame1": count_macs(lambda: network.render(made, points))}
     calls = {f"frame{n}": partial(network.render, [made] * n, points) for n in range(1, most + 1)}
-    return {name: counted(call) for name, call in calls.items()}
+    return {name: count_macs(call) for name, call in calls.items()}
 
 
 def network_stages(
@@ -78,7 +78,7 @@ def network_stages(
     """A motion model's work; frames in groups of eight, as encode and decode do it."""
     engine = Engine(model, device)
     some = np.resize(pictures, (BATCH, *pictures.shape[1:]))
-    macs = {**operations(model), **_rendering(model)}
+    macs = {**macs_of(model), **_rendering(model)}
     points = engine.keypoints(some)
 
     def stage(name: str, call: Callable[[], Any], key: str) -> Stage:

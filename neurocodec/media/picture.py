@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import Any
+from functools import lru_cache
 
 import av
 import numpy as np
@@ -45,7 +44,7 @@ class PictureConverter:
         Raises UnsupportedError for colours that cannot be converted.
         """
         self._fallback = fallback
-        self._scalers: OrderedDict[tuple[Any, ...], VideoReformatter] = OrderedDict()
+        self._scaler = lru_cache(6)(lambda *conversion: VideoReformatter())
         self.orientation = orientation_of(first)
         size = (first.width, first.height)
         self.width, self.height = size[::-1] if self.orientation.transpose else size
@@ -75,7 +74,7 @@ class PictureConverter:
         """Upright ``height x width x 3`` uint8 RGB of a frame."""
         color = self.source_color(frame)
         coded = (height, width) if self.orientation.transpose else (width, height)
-        scaler = self._scaler((frame.format.name, frame.width, frame.height, *coded, color))
+        scaler = self._scaler(frame.format.name, frame.width, frame.height, *coded, color)
         try:
             rgb = frame_to_rgb(frame, color, *coded, deep=color.hdr, rgb=is_rgb(frame), reformatter=scaler)
         except NeurocodecError:
@@ -86,13 +85,6 @@ class PictureConverter:
         if color.hdr:
             rgb = tone_map(rgb, color)
         return self.orientation.apply(rgb)
-
-    def _scaler(self, key: tuple[Any, ...]) -> VideoReformatter:
-        scaler = self._scalers.pop(key, None) or VideoReformatter()
-        self._scalers[key] = scaler
-        if len(self._scalers) > 6:
-            self._scalers.popitem(last=False)
-        return scaler
 
 
 class VideoPicture:

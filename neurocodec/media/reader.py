@@ -74,7 +74,7 @@ class MediaReader:
         self.skipped = 0
         self._container: Any = None
         self._own_file: Any = None
-        self._early: deque[tuple[str, Any]] = deque()
+        self._early: deque[Iterator[VideoPicture | AudioPacket]] = deque()
         self._sound: CopiedSound | ReencodedSound | None = None
         self._shift = Fraction(0)
         self.name, file = self._open_source(source)
@@ -191,20 +191,18 @@ class MediaReader:
         sound: bytes | None = None
         kept = swallowed = largest = 0
         for packet in self._packets:
-            if packet.stream_index != self._video_index:
-                self._early.append(("sound", packet))
-                sound = sound or bytes(packet)
-                kept += packet.size
-            elif first is None:
+            is_video = packet.stream_index == self._video_index
+            if is_video and first is None:
                 frames = self._decode(packet)
                 swallowed += packet.size
                 largest = max(largest, packet.size)
                 if frames:
                     first = frames[0]
-                    self._early.append(("frames", frames))
+                    self._early.append(self._pictures(frames))
             else:
-                self._early.append(("video", packet))
+                self._early.append(self._content(packet))
                 kept += packet.size
+                sound = sound if is_video else sound or bytes(packet)
             if first is not None and (sound is not None or not want_sound):
                 return first, sound
             held_back = self._video_stream.codec_context.thread_count + _REORDERED  # 2 fields each
@@ -215,7 +213,7 @@ class MediaReader:
         else:
             if first is None and (frames := self._decode(None)):
                 first = frames[0]
-                self._early.append(("frames", frames))
+                self._early.append(self._pictures(frames))
         if first is None:
             hint = (
                 "" if self._guard.seekable() else " (MP4 needs its index at the front to be read from a pipe)"
@@ -284,24 +282,25 @@ class MediaReader:
     def _run(self) -> Iterator[VideoPicture | AudioPacket]:
         try:
             while self._early:
-                kind, content = self._early.popleft()
-                if kind == "sound":
-                    yield from self._sound_packets(content)
-                else:
-                    yield from self._pictures(content if kind == "frames" else self._decode(content))
+                yield from self._early.popleft()
             for packet in self._packets:
-                if packet.stream_index == self._video_index:
-                    yield from self._pictures(self._decode(packet))
-                else:
-                    yield from self._sound_packets(packet)
+                yield from self._content(packet)
             if self._container is None:  # closed meanwhile
                 return
             yield from self._pictures(self._decode(None))
-            yield from self._sound_packets(None)
+            if self._sound:
+                yield from self._sound.packets(None)
         except NeurocodecError:
             raise
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._input_error(error) from error
+
+    def _content(self, packet: Any) -> Iterator[VideoPicture | AudioPacket]:
+        """What comes of a packet, which is not decoded before that is asked for."""
+        if packet.stream_index == self._video_index:
+            yield from self._pictures(self._decode(packet))
+        elif self._sound:
+            yield from self._sound.packets(packet)
 
     def _pictures(self, frames: list[av.VideoFrame]) -> Iterator[VideoPicture]:
         shift = round(self._shift / self._tick)
@@ -310,9 +309,6 @@ class MediaReader:
             pts = self._video_clock(None if pts is None else pts + shift)
             duration = int(getattr(frame, "duration", 0) or 0)
             yield VideoPicture(frame, pts, duration if duration > 0 else self._step, self._converter)
-
-    def _sound_packets(self, packet: Any) -> Iterator[AudioPacket]:
-        return self._sound.packets(packet) if self._sound else iter(())
 
     def _input_error(self, error: BaseException) -> InputError:
         reason = str(getattr(error, "strerror", None) or error).splitlines()[:1]

@@ -55,8 +55,7 @@ class SoundEncoder:
         self._chunk = int(context.frame_size) or 1024
         self._resampler: av.AudioResampler | None = None
         self._source: tuple[str, str, int] | None = None
-        self._pending: list[npt.NDArray[np.float32]] = []
-        self._pending_samples = 0
+        self._pending = av.AudioFifo()
         self._position: int | None = None  # where the first pending sample lies
         extradata = bytes(context.extradata or b"")
         name = {"libopus": "opus"}.get(codec, codec)
@@ -94,8 +93,8 @@ class SoundEncoder:
     def finish(self) -> Iterator[AudioPacket]:
         """Encode what is left; the last packet's duration tells where the sound ends."""
         yield from self._flush_resampler()
-        if self._pending_samples:
-            yield from self._encode(self._take(self._pending_samples))
+        if (rest := self._pending.read()) is not None:
+            yield from self._encode(rest)
         if self._position is not None:
             yield from self._packets(self._context.encode(None))
 
@@ -114,7 +113,7 @@ class SoundEncoder:
         if self._position is None:
             self._position = start or 0
         elif start is not None:
-            shift = start - (self._position + self._pending_samples)
+            shift = start - (self._position + self._pending.samples)
             if abs(shift) > _LONGEST_GAP * self._rate:
                 shift = 0
             if shift > _TOLERANCE * self._rate:
@@ -128,27 +127,17 @@ class SoundEncoder:
 
     def _append(self, samples: npt.NDArray[np.float32]) -> Iterator[AudioPacket]:
         if len(samples):
-            self._pending.append(samples)
-            self._pending_samples += len(samples)
-        while self._pending_samples >= self._chunk:
-            yield from self._encode(self._take(self._chunk))
+            array = np.ascontiguousarray(samples.reshape(1, -1) if self._format == "flt" else samples.T)
+            frame = av.AudioFrame.from_ndarray(array, format=self._format, layout=LAYOUTS[self._channels])
+            frame.sample_rate = self._rate
+            self._pending.write(frame)
+        for frame in self._pending.read_many(self._chunk):
+            yield from self._encode(frame)
 
-    def _take(self, count: int) -> npt.NDArray[np.float32]:
-        joined = np.concatenate(self._pending) if len(self._pending) > 1 else self._pending[0]
-        rest = joined[count:]
-        self._pending = [rest] if len(rest) else []
-        self._pending_samples = len(rest)
-        return joined[:count]
-
-    def _encode(self, samples: npt.NDArray[np.float32]) -> Iterator[AudioPacket]:
+    def _encode(self, frame: av.AudioFrame) -> Iterator[AudioPacket]:
         assert self._position is not None
-        packed = self._format == "flt"
-        array = np.ascontiguousarray(samples.reshape(1, -1) if packed else samples.T)
-        frame = av.AudioFrame.from_ndarray(array, format=self._format, layout=LAYOUTS[self._channels])
-        frame.sample_rate = self._rate
-        frame.time_base = Fraction(1, self._rate)
-        frame.pts = self._position
-        self._position += len(samples)
+        frame.time_base, frame.pts = Fraction(1, self._rate), self._position
+        self._position += frame.samples
         yield from self._packets(self._context.encode(frame))
 
     def _packets(self, packets: list[Any]) -> Iterator[AudioPacket]:

@@ -25,40 +25,19 @@ from neurocodec.media.sound_track import SoundTrack
 from neurocodec.media.types import AudioInfo, AudioPacket
 
 PRESETS = (
-    "ultrafast",
-    "superfast",
-    "veryfast",
-    "faster",
-    "fast",
-    "medium",
-    "slow",
-    "slower",
-    "veryslow",
-    "placebo",
-)
+    "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo",
+)  # fmt: skip
+"""Of libx264, the fastest first."""
 
 _LARGEST_PICTURE = 139_264  # macroblocks: level 6.2, the highest of H.264
 _LARGEST_TIMESCALE = 1_000_000
 _LARGEST_MOVIE_TIMESCALE = 100_000_000
 _FRAGMENTED = "frag_keyframe+empty_moov+delay_moov+default_base_moof"
-# Keys that MP4's ordinary (iTunes style) metadata can hold.
-_STANDARD_KEYS = frozenset(
-    (
-        "title",
-        "artist",
-        "album_artist",
-        "composer",
-        "album",
-        "date",
-        "comment",
-        "genre",
-        "copyright",
-        "grouping",
-        "lyrics",
-        "description",
-        "synopsis",
-    )
-)
+_STANDARD_KEYS = {
+    "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright",
+    "grouping", "lyrics", "description", "synopsis",
+}  # fmt: skip
+"""What MP4's ordinary (iTunes style) metadata can hold."""
 
 
 class MediaWriter:

@@ -59,7 +59,7 @@ class Cost:
         ]
 
 
-def counted(call: Callable[[], Any]) -> int:
+def count_macs(call: Callable[[], Any]) -> int:
     """Multiply-accumulates of convolutions and matrix products in a call."""
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -69,7 +69,7 @@ def counted(call: Callable[[], Any]) -> int:
     return counter.get_total_flops() // 2
 
 
-def operations(model: ModelDescription) -> dict[str, int]:
+def macs_of(model: ModelDescription) -> dict[str, int]:
     """Multiply-accumulates by part; a frame is rendered from as many references as the model can use."""
     network = cast(Any, build(model.architecture, model.config)).eval()
     picture = torch.zeros(1, 3, model.size, model.size)
@@ -77,23 +77,23 @@ def operations(model: ModelDescription) -> dict[str, int]:
         with torch.no_grad():
             known = network.features(picture)
         return {
-            "verdict": counted(lambda: network(picture, picture)),
-            "verdict_known": counted(lambda: network.compare(network.features(picture), known)),
+            "verdict": count_macs(lambda: network(picture, picture)),
+            "verdict_known": count_macs(lambda: network.compare(network.features(picture), known)),
         }
     if model.kind == "feedback":
-        return {"verdict": counted(lambda: network.verdict(picture))}
+        return {"verdict": count_macs(lambda: network.verdict(picture))}
     if model.kind != "motion":
-        return {"picture": counted(lambda: network(picture))}
+        return {"picture": count_macs(lambda: network(picture))}
     points = torch.rand(1, model.keypoints, 2)
     most = int(getattr(network, "max_references", 1))
     with torch.no_grad():
         made = network.encode_reference(picture, points)
-    keypoints = counted(lambda: network.keypoints(picture))
+    keypoints = count_macs(lambda: network.keypoints(picture))
     used = [made] * most if most > 1 else made
     return {
         "keypoints": keypoints,
-        "reference": keypoints + counted(lambda: network.encode_reference(picture, points)),
-        "frame": counted(lambda: network.render(used, points)),
+        "reference": keypoints + count_macs(lambda: network.encode_reference(picture, points)),
+        "frame": count_macs(lambda: network.render(used, points)),
     }
 
 
@@ -101,7 +101,7 @@ def _milliseconds(call: Callable[[], Any], seconds: float) -> float:
     return 1000 * measure(call, seconds).median
 
 
-def times(model: ModelDescription, seconds: float, device: str = "auto") -> dict[str, float]:
+def milliseconds_of(model: ModelDescription, seconds: float, device: str = "auto") -> dict[str, float]:
     """Milliseconds by part, each measured for about ``seconds``; frames, keypoints and verdicts in groups."""
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, (BATCH, model.size, model.size, 3), np.uint8)
@@ -133,10 +133,10 @@ def cost_of(model: ModelDescription, seconds: float, device: str = "auto") -> Co
     with torch.device("meta"):
         network = build(model.architecture, model.config)
     return Cost(
-        operations(model),
+        macs_of(model),
         sum(p.numel() for p in network.parameters()),
         model.path.stat().st_size,
-        times(model, seconds, device),
+        milliseconds_of(model, seconds, device),
         torch.get_num_threads(),
         "cuda" if device != "cpu" and torch.cuda.is_available() else "cpu",
     )

@@ -108,9 +108,7 @@ class DistanceEngine:
 
         There are always 2, 4 or 8 of them: oneDNN takes its time for every new size.
         """
-        count = 2
-        while count < len(pictures):
-            count *= 2
+        count = max(2, 1 << (len(pictures) - 1).bit_length())
         levels = torch.from_numpy(np.stack([*pictures, *pictures[:1] * (count - len(pictures))]))
         levels = levels.to(self.device)
         _, height, width, _ = levels.shape

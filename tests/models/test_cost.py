@@ -8,12 +8,12 @@ import pytest
 import torch
 from in_process import run
 
-from neurocodec.models.cost import cost_of, operations
+from neurocodec.models.cost import cost_of, macs_of
 from neurocodec.models.files import build, find, load
 
 
 def test_operations_are_those_of_the_layers() -> None:
-    found = operations(find("likeness", "feedback"))
+    found = macs_of(find("likeness", "feedback"))
     assert found["verdict_known"] < found["verdict"] <= 2 * found["verdict_known"]
     with torch.device("meta"):
         stages = build("likeness", find("likeness", "feedback").config).stages
@@ -23,7 +23,7 @@ def test_operations_are_those_of_the_layers() -> None:
         features += sum(layer.weight.numel() * side**2 for layer in stage if hasattr(layer, "weight"))
     assert found["verdict"] - found["verdict_known"] >= features
     assert found["verdict"] < 2.1 * features
-    talk = operations(find("talk256", "motion"))
+    talk = macs_of(find("talk256", "motion"))
     assert talk["keypoints"] < 0.6e9
     assert talk["reference"] > talk["keypoints"]
     assert talk["frame"] < 4e9

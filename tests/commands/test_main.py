@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-import numpy as np
 import pytest
 from command_line import call, refused, run
 from media_factory import make_clip
@@ -208,75 +205,6 @@ def test_truncated_file_says_so(coded: Path, tmp_path: Path) -> None:
     with MediaReader(tmp_path / "o.mp4") as reader:
         assert sum(isinstance(i, VideoPicture) for i in reader) == 40
     assert call("info", short).returncode == 7
-
-
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_full_disk(clip: Path, coded: Path) -> None:
-    refused(run("encode", clip, "/dev/full", "-f"), 6)
-    refused(run("decode", coded, "/dev/full", "-f"), 6)
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-def test_interrupt_leaves_nothing(sound_clip: Path, tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "neurocodec", "encode", str(sound_clip), str(tmp_path / "o.nfc")],
-        stderr=subprocess.PIPE,
-    )
-    deadline = time.time() + 60
-    while not list(tmp_path.iterdir()) and time.time() < deadline and process.poll() is None:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, text = process.communicate(timeout=60)
-    assert process.returncode == 130, text
-    assert b"Traceback" not in text
-    assert b"interrupted" in text
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-@pytest.mark.parametrize("kind", ["pipe", "fifo"])
-def test_interrupt_while_the_input_is_idle(
-    tmp_path: Path, kind: str, number: signal.Signals, code: int
-) -> None:
-    """The writer goes on holding its end, and writes nothing more."""
-    noise = np.random.default_rng(0).integers(0, 256, (40, 48, 64, 3), dtype=np.uint8)
-    data = make_clip(tmp_path / "a.mkv", fps=2, frames=40, picture=lambda k: noise[k]).read_bytes()
-    assert len(data) > 150_000
-    folder, fifo = tmp_path / "out", tmp_path / "fifo"
-    folder.mkdir()
-    os.mkfifo(fifo)
-    with fifo.open("r+b", buffering=0) as target:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "neurocodec", "encode", "-" if kind == "pipe" else str(fifo),
-             str(folder / "o.nfc"), "--threads", "2"],
-            stdin=target, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
-        target.write(data)
-        part = folder / "o.nfc.part"
-        deadline = time.time() + 120
-        while not (part.exists() and part.stat().st_size) and time.time() < deadline:
-            assert process.poll() is None
-            time.sleep(0.05)
-        assert part.stat().st_size
-        time.sleep(1)
-        assert process.poll() is None
-        began = time.monotonic()
-        process.send_signal(number)
-        time.sleep(0.05)
-        process.send_signal(number)  # an impatient second time, while it cleans up
-        try:
-            process.wait(60)
-        except subprocess.TimeoutExpired:
-            process.kill()
-        took = time.monotonic() - began
-        printed, text = process.communicate(timeout=60)
-    assert process.returncode == code, text
-    assert took < 30  # it did not wait for more input
-    assert not printed
-    assert b"Traceback" not in text and b"Fatal" not in text
-    assert (b"interrupted" in text) == (number == signal.SIGINT)
-    assert not list(folder.iterdir())
 
 
 def test_sound_that_cannot_be_copied(tmp_path: Path) -> None:

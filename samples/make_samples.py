@@ -15,12 +15,7 @@ Nothing here was filmed. Every frame is that one picture, deformed by documented
 All geometry is in *source coordinates*: pixels of the 512x512 picture, x to the right, y down, the centre
 of the first pixel at (0, 0). "Left" and "right" in names are those of the viewer.
 
-Usage::
-
-    python samples/make_samples.py [--out DIR] [--seconds S] [--size PX] [--fps N] [--seed N]
-                                   [--audio | --no-audio] [--landmarks CSV]
-
-Without options it writes the shipped files, ``astronaut.mp4`` (10 s, silent) and
+Without options it writes the shipped files, bit for bit: ``astronaut.mp4`` (10 s, silent) and
 ``astronaut_sound.mp4`` (5 s).
 """
 
@@ -54,12 +49,9 @@ COMMENT = (
     "neurocodec."
 )
 
-# --------------------------------------------------------------------------------------------------
-# Control points, read off the enlarged picture (source coordinates).
-# --------------------------------------------------------------------------------------------------
-
 CROP = (113.0, 0.0, 224.0)  # left, top and side of the square that the clip shows
 CANVAS = (90, 0, 270, 250)  # left, top, width and height of the working area: the crop and some margin
+FACE = (180, 78, 270, 208)  # left, top, right and bottom of what an expression can change
 CANVAS_SCALE = 2  # the working area is kept enlarged, so that resampling it twice does not blur it
 
 # Head: a bump of depth. The silhouette of the hair spans about x 152..301, y 15..; the chin is at y 178.
@@ -157,11 +149,6 @@ LANDMARKS: dict[str, tuple[float, float, str]] = {
     "ear_left": (177.0, 124.0, "face"),
     "ear_right": (273.0, 132.0, "face"),
 }
-
-
-# --------------------------------------------------------------------------------------------------
-# Motion: what the face does, as functions of time
-# --------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -348,11 +335,6 @@ def _lid(t: float, start: float, length: float) -> float:
     return float(_smooth(u, 0.0, 0.34) * (1.0 - _smooth(u, 0.5, 1.0)))
 
 
-# --------------------------------------------------------------------------------------------------
-# Picture
-# --------------------------------------------------------------------------------------------------
-
-
 def _curve(x: Array, xs: Sequence[float], ys: Sequence[float]) -> Array:
     """A smooth curve through the points (a cubic through each piece, no overshoot); constant outside."""
     px, py = np.asarray(xs, np.float64), np.asarray(ys, np.float64)
@@ -373,10 +355,10 @@ def _mask(outline: Sequence[tuple[float, float]], shape: tuple[int, int]) -> NDA
     return out
 
 
-def _sample(picture: F32, x: Array, y: Array, origin: tuple[float, float], scale: float) -> F32:
-    """``picture`` at source coordinates, where its first pixel covers the source from ``origin`` on."""
-    mx = ((x - origin[0] + 0.5) * scale - 0.5).astype(np.float32)
-    my = ((y - origin[1] + 0.5) * scale - 0.5).astype(np.float32)
+def _sample(picture: F32, x: Array, y: Array) -> F32:
+    """A picture of the canvas at source coordinates."""
+    mx = ((x - CANVAS[0] + 0.5) * CANVAS_SCALE - 0.5).astype(np.float32)
+    my = ((y - CANVAS[1] + 0.5) * CANVAS_SCALE - 0.5).astype(np.float32)
     out = cv2.remap(picture, mx, my, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(out, np.float32)
 
@@ -397,22 +379,16 @@ class Puppet:
         head = np.dstack([picture[cut], 255.0 * alpha[cut]])
         self.head = np.asarray(cv2.resize(head, big, interpolation=cv2.INTER_LANCZOS4), np.float32)
         self.plate = np.asarray(cv2.resize(plate[cut], big, interpolation=cv2.INTER_LANCZOS4), np.float32)
-        # The parts of the canvas that an expression can change, and their source coordinates.
-        self.face = self._part(180, 78, 270, 208)
-        self.coarse = np.meshgrid(np.arange(180.0, 270.0), np.arange(78.0, 208.0))
-        self.cavity, self.under_teeth = self._interior()
-        self.lids, self.lashes = self._lids()
-
-    @staticmethod
-    def _part(left: int, top: int, right: int, bottom: int) -> tuple[tuple[slice, slice], Array, Array]:
-        """A rectangle of the canvas: its rows and columns, and the source coordinates of its pixels."""
-        x0, y0, _, _ = CANVAS
+        # The part of the canvas that an expression can change, and its source coordinates.
+        left, top, right, bottom = FACE
         rows = slice((top - y0) * CANVAS_SCALE, (bottom - y0) * CANVAS_SCALE)
         cols = slice((left - x0) * CANVAS_SCALE, (right - x0) * CANVAS_SCALE)
         x = (np.arange(cols.start, cols.stop) + 0.5) / CANVAS_SCALE - 0.5 + x0
         y = (np.arange(rows.start, rows.stop) + 0.5) / CANVAS_SCALE - 0.5 + y0
-        gx, gy = np.meshgrid(x, y)
-        return (rows, cols), gx, gy
+        self.face = (rows, cols), *np.meshgrid(x, y)
+        self.coarse = np.meshgrid(np.arange(left, right, dtype=float), np.arange(top, bottom, dtype=float))
+        self.cavity, self.under_teeth = self._interior()
+        self.lids, self.lashes = self._lids()
 
     @staticmethod
     def _matte(picture: F32) -> tuple[F32, F32]:
@@ -496,8 +472,6 @@ class Puppet:
         lashes[part][..., :3] = np.where(hole[..., None] > 0, ratio, 1.0)
         return lids, lashes
 
-    # -- expression: in the frame of the head, in source coordinates -----------------------------
-
     @staticmethod
     def _lips_gap(x: Array, jaw: float, close: float) -> tuple[Array, Array]:
         """How far the upper and the lower lip go down in column ``x`` (at their inner edges)."""
@@ -548,11 +522,10 @@ class Puppet:
     def expression(self, state: State) -> F32:
         """The head layer (RGB and alpha) with the expression of ``state``, in the pose of the picture."""
         part, _, _ = self.face
-        origin = (float(CANVAS[0]), float(CANVAS[1]))
         ux, uy = self._from(state, lower=False)
         lx, ly = self._from(state, lower=True)
         skin = self._eyes(ux, uy, state)
-        jaw = _sample(self.head, lx, ly, origin, CANVAS_SCALE)
+        jaw = _sample(self.head, lx, ly)
         over = _curve(ux, MOUTH_X, UPPER_LIP) - uy  # positive: above the edge of the upper lip
         under = ly - _curve(lx, MOUTH_X, LOWER_LIP)  # positive: below the edge of the lower lip
         # Behind the lips: the teeth of the picture; below them, as soon as the jaw opens, the dark.
@@ -575,8 +548,7 @@ class Puppet:
 
     def _eyes(self, x: Array, y: Array, state: State) -> F32:
         """The head layer at source coordinates (x, y), with lids and irises moved."""
-        origin = (float(CANVAS[0]), float(CANVAS[1]))
-        out = _sample(self.head, x, y, origin, CANVAS_SCALE)
+        out = _sample(self.head, x, y)
         if state.blink == 0.0 and state.gaze_x == 0.0 and state.gaze_y == 0.0:
             return out
         lash_y = y.copy()
@@ -602,19 +574,17 @@ class Puppet:
             ball_x -= state.gaze_x * slide
             ball_y -= state.gaze_y * slide
         if state.blink > 0.0:
-            skin = _sample(self.lids, x, y, origin, CANVAS_SCALE)
-            lash = _sample(self.lashes, x, lash_y, origin, CANVAS_SCALE)
+            skin = _sample(self.lids, x, y)
+            lash = _sample(self.lashes, x, lash_y)
             skin[..., :3] *= np.clip(lash[..., :3], 0.0, 1.25)
             out += lid[..., None].astype(np.float32) * (skin - out)
-        eyes = _sample(self.head, ball_x, ball_y, origin, CANVAS_SCALE)
+        eyes = _sample(self.head, ball_x, ball_y)
         eyes[..., :3] *= (1.0 - 0.45 * shade)[..., None].astype(np.float32)
         return out + ball[..., None].astype(np.float32) * (eyes - out)
 
     @staticmethod
     def _lid_shift(top: Array, bottom: Array, blink: float) -> Array:
         return blink * np.maximum(bottom - top - 0.2, 0.0)
-
-    # -- pose: from the frame of the head to the crop -------------------------------------------
 
     @staticmethod
     def pose(x: Array, y: Array, state: State) -> tuple[Array, Array]:
@@ -646,15 +616,10 @@ class Puppet:
         fade = _smooth(y, *BODY_FADE)
         return x + fade * state.sway_x, y + fade * state.sway_y
 
-    def _grid(self) -> tuple[Array, Array]:
-        axis = (np.arange(self.size) + 0.5) / self.zoom - 0.5
-        gx, gy = np.meshgrid(axis + CROP[0], axis + CROP[1])
-        return gx, gy
-
     def frame(self, state: State) -> NDArray[np.uint8]:
         """One frame, RGB."""
-        origin = (float(CANVAS[0]), float(CANVAS[1]))
-        gx, gy = self._grid()
+        axis = (np.arange(self.size) + 0.5) / self.zoom - 0.5
+        gx, gy = np.meshgrid(axis + CROP[0], axis + CROP[1])
         bx, by = gx.copy(), gy.copy()
         hx, hy = gx.copy(), gy.copy()
         for _ in range(4):
@@ -663,8 +628,8 @@ class Puppet:
         for _ in range(9):
             fx, fy = self.pose(hx, hy, state)
             hx, hy = hx + gx - fx, hy + gy - fy
-        back = _sample(self.plate, bx, by, origin, CANVAS_SCALE)
-        head = _sample(self.expression(state), hx, hy, origin, CANVAS_SCALE)
+        back = _sample(self.plate, bx, by)
+        head = _sample(self.expression(state), hx, hy)
         alpha = np.clip(head[..., 3:] / 255.0, 0.0, 1.0)
         return np.clip(np.rint(back + alpha * (head[..., :3] - back)), 0, 255).astype(np.uint8)
 
@@ -684,11 +649,6 @@ class Puppet:
                 float((y[0] - CROP[1] + 0.5) * self.zoom - 0.5),
             )
         return out
-
-
-# --------------------------------------------------------------------------------------------------
-# Sound
-# --------------------------------------------------------------------------------------------------
 
 
 def voice(motion: Motion, seconds: float, rate: int = SAMPLE_RATE, seed: int = SEED) -> F32:
@@ -727,11 +687,6 @@ def voice(motion: Motion, seconds: float, rate: int = SAMPLE_RATE, seed: int = S
     sound = sound * loud + 0.05 * noise * hiss
     peak = float(np.max(np.abs(sound))) or 1.0
     return (0.5 * sound / peak).astype(np.float32)
-
-
-# --------------------------------------------------------------------------------------------------
-# Files
-# --------------------------------------------------------------------------------------------------
 
 
 def frames(motion: Motion, puppet: Puppet, count: int, fps: int = FPS) -> Iterator[NDArray[np.uint8]]:

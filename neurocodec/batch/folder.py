@@ -12,7 +12,7 @@ from typing import Any
 import neurocodec
 from neurocodec.batch.workers import Failure, Workers
 from neurocodec.errors import InputError, NeurocodecError, UsageError
-from neurocodec.files.atomic import output_error, write_whole
+from neurocodec.files.atomic import make_folder, write_whole
 from neurocodec.options import DecodeOptions, EncodeOptions
 from neurocodec.types import Progress
 
@@ -135,13 +135,6 @@ def _made_of(source: Path, options: Options) -> dict[str, Any]:
     return {"bytes": status.st_size, "changed": status.st_mtime_ns, "options": settings}
 
 
-def _made_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
-
-
 def run_batch(
     action: str, in_dir: Path, out_dir: Path, options: Options, workers: Workers, *, force: bool = False,
     progress: Progress = lambda done, total: None,
@@ -159,7 +152,7 @@ def run_batch(
     sources = find_sources(in_dir, action)
     if out_dir.exists() and out_dir.samefile(in_dir):
         raise UsageError("the input and the output folder are the same")
-    _made_folder(out_dir)
+    make_folder(out_dir)
     report, manifest = BatchReport(), _Manifest(out_dir)
     todo: list[tuple[Path, Path, str, dict[str, Any]]] = []
     for source, relative in output_names(sources, in_dir, action).items():
@@ -171,7 +164,7 @@ def run_batch(
         try:
             if target.exists() and not force and state is None:
                 raise NeurocodecError(f"{target} exists and is not of this batch (use -f)")
-            _made_folder(target.parent)
+            make_folder(target.parent)
         except NeurocodecError as error:
             report.failed.append((str(source), str(error)))
             continue

@@ -98,6 +98,11 @@ class LinkOptions:
         return self
 
     @property
+    def best_rate(self) -> float:
+        """The highest bandwidth that it ever has, in bit/s."""
+        return max(self.trace.rates) if self.trace else self.bandwidth or UNLIMITED
+
+    @property
     def way_back(self) -> LinkOptions:
         """The other direction: the same loss, delay and jitter, and no bottleneck."""
         return LinkOptions(0.0, self.loss, self.delay, self.jitter)

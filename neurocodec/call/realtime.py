@@ -20,17 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from neurocodec.call.link import Link, LinkCounts, LinkOptions
+from neurocodec.call.link import Link, LinkCounts
 from neurocodec.call.receiver import REPORT_SECONDS, Receiver, Shown
 from neurocodec.call.rtp import UDP_IP
-from neurocodec.call.sender import Sender, SenderOptions, SentTotals
-from neurocodec.call.simulate import POLL_SECONDS, CallResult, ComputeTimes, end_of_call, take_report
+from neurocodec.call.sender import Sender, SentTotals
+from neurocodec.call.simulate import POLL_SECONDS, Call, CallResult, ComputeTimes, take_report
 from neurocodec.errors import DamagedFileError, NeurocodecError
 from neurocodec.models import files as models
 from neurocodec.models.feedback import open_feedback
 from neurocodec.models.files import ModelDescription
 from neurocodec.models.opening import open_engine
-from neurocodec.types import Picture
+from neurocodec.options import DEFAULT_FEEDBACK
 
 _READY_SECONDS = 120.0
 _LEAD = 0.5
@@ -40,20 +40,10 @@ _LEAD = 0.5
 class _Setup:
     """What both processes need."""
 
-    model: ModelDescription
+    call: Call
+    motion: ModelDescription
     landmarks: ModelDescription | None
-    pictures: list[Picture]
-    fps: float
-    link: LinkOptions
-    seed: int
-    sender: SenderOptions
-    buffer: float | None
     threads: int | None
-
-    @property
-    def end(self) -> float:
-        """When the call is over."""
-        return end_of_call(len(self.pictures), self.fps, self.link)
 
 
 class _Meeting:
@@ -122,30 +112,31 @@ def _typical(seconds: list[float]) -> float:
 
 def _send(setup: _Setup) -> tuple[SentTotals, LinkCounts, float, float]:
     """The sending process: what was sent, its fate, and the usual seconds of a frame and of a verdict."""
-    engine = open_engine(setup.model, setup.landmarks, threads=setup.threads)
-    feedback = open_feedback(models.find(models.DEFAULT_FEEDBACK, "feedback"))
-    engine.measure(setup.pictures[0][None])
-    warm = engine.reference(setup.pictures[0])
+    call = setup.call
+    engine = open_engine(setup.motion, setup.landmarks, threads=setup.threads)
+    feedback = open_feedback(models.find(DEFAULT_FEEDBACK, "feedback"))
+    engine.measure(call.pictures[0][None])
+    warm = engine.reference(call.pictures[0])
     feedback(engine.render([warm], warm.keypoints[None]), [warm.picture])
-    sender = Sender(engine, feedback, setup.sender, setup.fps)
-    wire = _Wire(_meeting.sockets[0], Link(setup.link, setup.seed))
+    sender = Sender(engine, feedback, call.rate, call.fps)
+    wire = _Wire(_meeting.sockets[0], Link(call.link, call.seed))
     measuring: list[float] = []
     judging: list[float] = []
     k = 0
     clock = _meeting.clock()
-    while (now := clock()) < setup.end:
+    while (now := clock()) < call.end:
         for data in wire.receive():
             with suppress(DamagedFileError):
                 take_report(sender, data, now)
-        if k < len(setup.pictures) and now >= k / setup.fps:
-            if now < (k + 2) / setup.fps:
+        if k < len(call.pictures) and now >= k / call.fps:
+            if now < (k + 2) / call.fps:
                 began = clock()
-                packets = sender.frame(k, setup.pictures[k], now)
+                packets = sender.frame(k, call.pictures[k], now)
                 sent = clock()
                 measuring.append(sent - began)
                 wire.send(packets, sent)
                 began = clock()
-                checked = sender.check(k, setup.pictures[k])
+                checked = sender.check(k, call.pictures[k])
                 now = clock()
                 if checked:
                     judging.append(now - began)
@@ -159,16 +150,17 @@ def _send(setup: _Setup) -> tuple[SentTotals, LinkCounts, float, float]:
 
 def _receive(setup: _Setup) -> tuple[list[Shown], int, int, float]:
     """The receiving process: what was shown, bytes of reports, damaged packets, seconds of a rendering."""
-    engine = open_engine(setup.model, setup.landmarks, threads=setup.threads)
+    call = setup.call
+    engine = open_engine(setup.motion, setup.landmarks, threads=setup.threads)
     warm = engine.reference(np.zeros((engine.size, engine.size, 3), np.uint8))
     engine.render([warm], warm.keypoints[None])
-    receiver = Receiver(engine, setup.fps, setup.buffer)
-    wire = _Wire(_meeting.sockets[1], Link(setup.link.way_back, setup.seed + 1))
+    receiver = Receiver(engine, call.fps, call.buffer)
+    wire = _Wire(_meeting.sockets[1], Link(call.link.way_back, call.seed + 1))
     shown: list[Shown] = []
     rendering: list[float] = []
     next_report = REPORT_SECONDS
     clock = _meeting.clock()
-    while (now := clock()) < setup.end:
+    while (now := clock()) < call.end:
         for data in wire.receive():
             receiver.packet(data, now)
         reports = []
@@ -176,12 +168,12 @@ def _receive(setup: _Setup) -> tuple[list[Shown], int, int, float]:
             reports.append(receiver.report(now))
             next_report = now + REPORT_SECONDS
         wire.send(reports, now)
-        due = receiver.due(len(shown)) if len(shown) < len(setup.pictures) else None
+        due = receiver.due(len(shown)) if len(shown) < len(call.pictures) else None
         if due is None or now < due:
             time.sleep(POLL_SECONDS / 5)
             continue
         following = receiver.due(len(shown) + 1)
-        if following is not None and now >= following and len(shown) + 1 < len(setup.pictures):
+        if following is not None and now >= following and len(shown) + 1 < len(call.pictures):
             last = shown[-1].picture if shown else None
             shown.append(Shown(len(shown), now, "nothing" if last is None else "frozen", last))
             continue
@@ -194,16 +186,14 @@ def _receive(setup: _Setup) -> tuple[list[Shown], int, int, float]:
 
 
 def run_realtime(
-    model: ModelDescription, landmarks: ModelDescription | None, pictures: list[Picture], fps: float,
-    link: LinkOptions, seed: int, sender: SenderOptions, buffer: float | None = None,
-    threads: int | None = None,
-) -> CallResult:  # fmt: skip
-    """Send the pictures (S,S,3) from one process to another.
+    call: Call, motion: ModelDescription, landmarks: ModelDescription | None, threads: int | None = None
+) -> CallResult:
+    """Send the pictures from one process to another.
 
     Raises:
         NeurocodecError: one of the processes failed, could not start, or died.
     """
-    setup = _Setup(model, landmarks, pictures, fps, link, seed, sender, buffer, threads)
+    setup = _Setup(call, motion, landmarks, threads)
     context = multiprocessing.get_context("spawn")
     meeting = _Meeting(context)
     with ProcessPoolExecutor(2, context, _join, (meeting,)) as pool:

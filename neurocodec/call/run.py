@@ -15,11 +15,11 @@ from neurocodec.call.link import LinkOptions, Trace
 from neurocodec.call.quantities import quantity, sweep_values
 from neurocodec.call.realtime import run_realtime
 from neurocodec.call.receiver import Shown
-from neurocodec.call.sender import SenderOptions
-from neurocodec.call.simulate import ComputeTimes, measured_times, simulate
+from neurocodec.call.sender import USUAL_RATE
+from neurocodec.call.simulate import Call, ComputeTimes, measured_times, simulate
 from neurocodec.decoding.video import COMMENT
-from neurocodec.errors import InputError, OutputError, UsageError
-from neurocodec.files.atomic import AtomicFile
+from neurocodec.errors import InputError, UsageError
+from neurocodec.files.atomic import refuse_existing, write_whole
 from neurocodec.files.figures import rendered
 from neurocodec.media.color import BT709
 from neurocodec.media.frames import read_letterboxed
@@ -27,6 +27,7 @@ from neurocodec.media.writer import MediaWriter
 from neurocodec.models import files as models
 from neurocodec.models.feedback import DistanceFeedback
 from neurocodec.models.opening import open_engine
+from neurocodec.options import DEFAULT_FEEDBACK, DEFAULT_LANDMARKS, DEFAULT_MOTION
 
 MOST_SECONDS = 60.0
 _CLOCK = 90_000
@@ -52,34 +53,31 @@ def run_call(
         raise UsageError(f"seconds must lie between 0 and {MOST_SECONDS:g}")
     if sweep and (realtime or out):
         raise UsageError("--sweep goes neither with --realtime nor with --out")
-    for path in (out, plot_path):
-        if path and path.exists() and not force:
-            raise OutputError(f"{path} exists; use -f to replace it")
+    refuse_existing((out, plot_path), force)
     link = LinkOptions(
         quantity("bandwidth", bandwidth), quantity("loss", loss), quantity("delay", delay),
         quantity("jitter", jitter), Trace.read(trace) if trace else None,
     ).checked()  # fmt: skip
     name, values = sweep_values(sweep) if sweep else (None, [""])
     margin = None if buffer is None else quantity("delay", buffer)
-    motion = models.find(model or models.DEFAULT_MOTION, "motion")
+    motion = models.find(model or DEFAULT_MOTION, "motion")
     pictures, rate = read_letterboxed(video, motion.size, seconds)
     if len(pictures) < 2:
         raise InputError(f"{video} has {len(pictures)} pictures; a call needs at least 2")
     fps = float(rate)
-    driver = models.find(models.DEFAULT_LANDMARKS, "landmarks") if landmarks == "68" else None
-    feedback = DistanceFeedback(models.find(models.DEFAULT_FEEDBACK, "feedback"))
+    driver = models.find(DEFAULT_LANDMARKS, "landmarks") if landmarks == "68" else None
+    feedback = DistanceFeedback(models.find(DEFAULT_FEEDBACK, "feedback"))
+    calls = []
+    for value in values:
+        changed: dict[str, Any] = {name: quantity(name, value)} if name else {}
+        tried = replace(link, **changed).checked()
+        calls.append(Call(pictures, fps, tried, seed, min(tried.best_rate, USUAL_RATE), margin))
     if realtime:
-        results = [run_realtime(motion, driver, pictures, fps, link, seed, _sender(link), margin, threads)]
+        results = [run_realtime(calls[0], motion, driver, threads)]
     else:
         engine = open_engine(motion, driver, threads=threads)
         times = measured_times(engine, feedback, pictures) if compute == "measured" else _times(compute)
-        results = []
-        for value in values:
-            changed: dict[str, Any] = {name: quantity(name, value)} if name else {}
-            tried = replace(link, **changed).checked()
-            results.append(
-                simulate(engine, feedback, pictures, fps, tried, seed, _sender(tried), times, margin)
-            )
+        results = [simulate(engine, feedback, one, times) for one in calls]
     summaries = [summary.summarize(result, pictures, fps, feedback.distance) for result in results]
     rows = list(zip(values, summaries, strict=True))
     if plot_path:
@@ -87,17 +85,10 @@ def run_call(
             figure = summary.sweep_plot(name, rows)
         else:
             figure = summary.plot(results[0], summaries[0], fps, f"{video.name}, {link.words}")
-        with AtomicFile(plot_path, force) as output:
-            output.file.write(rendered(figure, "png"))
+        write_whole(plot_path, rendered(figure, "png"), force)
     if out:
         write_received(out, results[0].shown, motion.size, fps, force)
     return name, rows
-
-
-def _sender(link: LinkOptions) -> SenderOptions:
-    """A sender that never exceeds the link's best bandwidth."""
-    most = max(link.trace.rates) if link.trace else link.bandwidth
-    return SenderOptions(rate=min(most, SenderOptions.rate) if most else SenderOptions.rate)
 
 
 def _times(text: str) -> ComputeTimes:

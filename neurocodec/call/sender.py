@@ -31,7 +31,8 @@ from neurocodec.references.still import decode_still, encode_still
 from neurocodec.types import Picture
 
 SOURCE = 0x4E46_4301
-LOWEST_RATE, HIGHEST_RATE = 2_000.0, 400_000.0
+USUAL_RATE, LOWEST_RATE = 40_000.0, 2_000.0
+"""Bit/s that a sender begins with where the link allows, and that it never falls below."""
 _DELAYED, _LOSSY = 0.08, 0.15
 """Queueing (seconds) and loss (share) at which the rate falls."""
 _FALL, _RISE = 0.8, 1.04
@@ -48,16 +49,8 @@ _KEPT_FRAMES, _KEPT_REFERENCES = 256, 4
 _HEADERS = UDP_IP + 12
 _PATIENCE = 1.0
 """Seconds after which a reference that was not acknowledged is sent again."""
-
-
-@dataclass
-class SenderOptions:
-    """``rate`` to begin with and never to exceed (bit/s); ``alpha``: verdict (1 = perfect) at which a new
-    reference is made; ``interval``: least seconds between references."""
-
-    rate: float = 40_000.0
-    alpha: float = 0.45
-    interval: float = 1.0
+_BAD_VERDICT, _INTERVAL = 0.45, 1.0
+"""Verdict at which a new reference is made, and least seconds between references."""
 
 
 @dataclass
@@ -90,16 +83,14 @@ class SentTotals:
 class Sender:
     """Pictures in, packets out; driven from outside with the time.
 
-    ``feedback`` gives the verdicts on which new references are made; without it, only the receiver asks for
-    one.
+    ``rate`` in bit/s is what it begins with and never exceeds.  ``feedback`` gives the verdicts on which new
+    references are made; without it, only the receiver asks for one.
     """
 
-    def __init__(
-        self, engine: Engine, feedback: FeedbackNetwork | None, options: SenderOptions, fps: float
-    ) -> None:
-        self._engine, self._feedback, self._options, self._fps = engine, feedback, options, fps
+    def __init__(self, engine: Engine, feedback: FeedbackNetwork | None, rate: float, fps: float) -> None:
+        self._engine, self._feedback, self._rate, self._fps = engine, feedback, rate, fps
         self.totals = SentTotals()
-        self.target = options.rate
+        self.target = rate
         self._sequence = 0
         self._queue: deque[tuple[str, ReferenceFragment]] = deque()
         self._credit, self._last_time = 0.0, 0.0
@@ -133,7 +124,7 @@ class Sender:
     def frame(self, number: int, picture: Picture, now: float) -> list[bytes]:
         """Packets for a picture (S,S,3), which was taken and measured by ``now``."""
         out: list[bytes] = []
-        due = now - self._last_reference >= self._options.interval
+        due = now - self._last_reference >= _INTERVAL
         if not self._references or ((self._bad or self._asked) and due and not self._queue):
             self._new_reference(number, picture, now)
         if number % self.stride == 0:
@@ -156,7 +147,7 @@ class Sender:
         reference = self._references[sent.reference].reference
         values = dequantize(sent.symbols, reference.coded, sent.quantization, self._engine.basis)
         rendering = self._engine.render([reference], self._engine.points(values[None]))
-        self._bad = float(self._feedback(rendering, [picture])[0]) <= self._options.alpha
+        self._bad = float(self._feedback(rendering, [picture])[0]) <= _BAD_VERDICT
         self._unchecked = 0
         return True
 
@@ -188,7 +179,7 @@ class Sender:
         if report.delay > _DELAYED or self._loss > _LOSSY:
             self.target = max(LOWEST_RATE, self.target * _FALL)
         else:
-            self.target = min(self._options.rate, HIGHEST_RATE, self.target * _RISE)
+            self.target = min(self._rate, self.target * _RISE)
         if report.reference is not None and report.reference in self._references:
             self._acknowledged = max(report.reference, self._acknowledged or 0)
         if report.frame is not None:

@@ -12,7 +12,7 @@ from neurocodec.call.link import Link, LinkCounts, LinkOptions
 from neurocodec.call.payload import ReceiverReport
 from neurocodec.call.receiver import REPORT_SECONDS, Receiver, Shown
 from neurocodec.call.rtp import UDP_IP, RtpPacket
-from neurocodec.call.sender import Sender, SenderOptions, SentTotals
+from neurocodec.call.sender import USUAL_RATE, Sender, SentTotals
 from neurocodec.models.engine import Engine
 from neurocodec.models.feedback import FeedbackNetwork
 from neurocodec.models.timing import measure
@@ -21,6 +21,27 @@ from neurocodec.types import Picture
 POLL_SECONDS = 0.01
 TAIL_SECONDS = 1.0
 """How long is waited for the last frames."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """What is sent and how: pictures (S,S,3) at ``fps``, through a link whose randomness ``seed`` decides.
+
+    ``rate``: the sender's in bit/s; ``buffer``: a fixed margin of the jitter buffer in seconds (None:
+    adaptive).
+    """
+
+    pictures: list[Picture]
+    fps: float
+    link: LinkOptions
+    seed: int = 1
+    rate: float = USUAL_RATE
+    buffer: float | None = None
+
+    @property
+    def end(self) -> float:
+        """Seconds after which it is over."""
+        return len(self.pictures) / self.fps + self.link.delay + TAIL_SECONDS
 
 
 @dataclass(frozen=True)
@@ -62,11 +83,6 @@ def measured_times(engine: Engine, feedback: FeedbackNetwork, pictures: list[Pic
     )
 
 
-def end_of_call(pictures: int, fps: float, link: LinkOptions) -> float:
-    """Seconds after which a call of so many pictures is over."""
-    return pictures / fps + link.delay + TAIL_SECONDS
-
-
 def take_report(sender: Sender, data: bytes, now: float) -> None:
     """Hand a report packet to the sender.
 
@@ -77,16 +93,16 @@ def take_report(sender: Sender, data: bytes, now: float) -> None:
 
 
 def simulate(
-    engine: Engine, feedback: FeedbackNetwork | None, pictures: list[Picture], fps: float, link: LinkOptions,
-    seed: int, sender_options: SenderOptions, compute: ComputeTimes, buffer: float | None = None,
-) -> CallResult:  # fmt: skip
-    """Send the pictures (S,S,3) through a link; the way back has the same delay, jitter and loss.
+    engine: Engine, feedback: FeedbackNetwork | None, call: Call, compute: ComputeTimes
+) -> CallResult:
+    """Send the pictures through the link; the way back has the same delay, jitter and loss.
 
     The sender does one thing at a time; a frame for which it is two frames late is left out.
     """
-    sender = Sender(engine, feedback, sender_options, fps)
-    receiver = Receiver(engine, fps, buffer)
-    there, back = Link(link, seed), Link(link.way_back, seed + 1)
+    pictures, fps = call.pictures, call.fps
+    sender = Sender(engine, feedback, call.rate, fps)
+    receiver = Receiver(engine, fps, call.buffer)
+    there, back = Link(call.link, call.seed), Link(call.link.way_back, call.seed + 1)
     result = CallResult(sent=sender.totals, packets=there.counts, compute=compute)
     events: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
     order = itertools.count()
@@ -145,10 +161,9 @@ def simulate(
     at(POLL_SECONDS, poll)
     at(REPORT_SECONDS, report)
     at(0.0, show, 0)
-    end = end_of_call(len(pictures), fps, link)
     while events:
         now, _, action, arguments = heapq.heappop(events)
-        if now > end:
+        if now > call.end:
             break
         action(now, *arguments)
     result.report_bytes, result.damaged = receiver.report_bytes, receiver.damaged

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from neurocodec.compare.coding_job import Outcome
-from neurocodec.files.atomic import output_error, write_whole
+from neurocodec.files.atomic import make_folder, write_whole
 from neurocodec.measure.metric import Values
 from neurocodec.peers.codec import Codec, Point
 
@@ -24,10 +24,7 @@ class PointCache:
     def __init__(self, folder: Path) -> None:
         """Raises OutputError where the folder cannot be made."""
         self.folder = folder
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise output_error(folder, error) from error
+        make_folder(folder)
 
     @staticmethod
     def key(digest: str, codec: Codec, point: Point) -> str:

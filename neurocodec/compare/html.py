@@ -15,7 +15,7 @@ from neurocodec.compare.pictures import crop_uri, face_place, picture_uri, side_
 from neurocodec.compare.report import shown_points
 from neurocodec.compare.run import Result
 from neurocodec.errors import NeurocodecError
-from neurocodec.files.atomic import output_error, write_whole
+from neurocodec.files.atomic import make_folder, write_whole
 from neurocodec.files.figures import rendered
 from neurocodec.measure.clips import Frames, load_clip
 from neurocodec.measure.metric import Metric, Values
@@ -60,10 +60,7 @@ def write_report(result: Result, report: dict[str, Any], out: Path) -> None:
 
 def _save(figure: Any, folder: Path, name: str) -> str:
     """Write a plot as PNG and SVG; the SVG as a data URI."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
+    make_folder(folder)
     data = rendered(figure, "svg")
     write_whole(folder / f"{name}.svg", data)
     write_whole(folder / f"{name}.png", rendered(figure, "png"))

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from neurocodec.api import pictures
-from neurocodec.errors import InputError, OutputError, UnsupportedError, UsageError
+from neurocodec.errors import InputError, UnsupportedError, UsageError
 from neurocodec.faces import views
 from neurocodec.faces.face import Face, error_of
 from neurocodec.faces.tracker import FaceTracker
-from neurocodec.files.atomic import AtomicFile
+from neurocodec.files.atomic import refuse_existing, write_whole
 from neurocodec.files.figures import rendered
 from neurocodec.format.header import Fit
 from neurocodec.format.reader import NfcReader
@@ -71,8 +71,7 @@ def follow_landmarks(
     for path in outputs:
         if path in (video, beside) or outputs.count(path) > 1:
             raise UsageError(f"{path} is named twice")
-        if path.exists() and not force:
-            raise OutputError(f"{path} exists; use -f to replace it")
+    refuse_existing(outputs, force)
     engine = open_landmark_engine(model)
     versions = 2 if beside else 1
     trackers = [FaceTracker(engine) for _ in range(versions)]
@@ -112,13 +111,11 @@ def follow_landmarks(
             raise InputError(f"no face was found in {video}")
     rows = [list(zip(times, faces, strict=True)) for faces in found]
     if csv_path:
-        with AtomicFile(csv_path, force) as output:
-            output.file.write(views.table(rows[0]).encode())
+        write_whole(csv_path, views.table(rows[0]).encode(), force)
     if plot_path:
         names = ("original", "other version") if beside else ("landmarks",)
         figure = views.plot(list(zip(names, rows, strict=True)), video.name)
-        with AtomicFile(plot_path, force) as output:
-            output.file.write(rendered(figure, "png"))
+        write_whole(plot_path, rendered(figure, "png"), force)
     pairs = list(zip(*found, strict=True)) if beside else []
     errors = [e for source_face, face in pairs if (e := error_of(face, source_face)) is not None]
     return {

@@ -29,14 +29,14 @@ from neurocodec.call.quantities import quantity, sweep_values
 from neurocodec.call.receiver import Receiver
 from neurocodec.call.rtp import LANDMARKS, PacketCounter, RtpPacket
 from neurocodec.call.run import run_call
-from neurocodec.call.sender import SenderOptions
-from neurocodec.call.simulate import CallResult, ComputeTimes, measured_times, simulate
+from neurocodec.call.simulate import Call, CallResult, ComputeTimes, measured_times, simulate
 from neurocodec.commands.main import main
 from neurocodec.errors import DamagedFileError, InputError, OutputError, UsageError
 from neurocodec.media.frames import read_letterboxed
 from neurocodec.models import files as models
 from neurocodec.models.engine import Engine
 from neurocodec.models.feedback import DistanceFeedback
+from neurocodec.options import DEFAULT_FEEDBACK
 
 LINK = LinkOptions(bandwidth=40_000, loss=0.02, delay=0.08, jitter=0.02)
 
@@ -135,7 +135,7 @@ def pictures() -> list[np.ndarray]:
 
 
 def run(engine: Engine, pictures: list[np.ndarray], link: LinkOptions, seed: int = 1, rate: float = 40_000):
-    return simulate(engine, None, pictures, 25.0, link, seed, SenderOptions(rate=rate), ComputeTimes())
+    return simulate(engine, None, Call(pictures, 25.0, link, seed, rate), ComputeTimes())
 
 
 def test_a_good_link_shows_every_frame(engine: Engine, pictures: list[np.ndarray]) -> None:
@@ -178,8 +178,8 @@ def test_the_sender_checks_what_the_receiver_shows(engine: Engine, pictures: lis
             looks.append((renderings[0], next(k for k, p in enumerate(pictures) if p is originals[0])))
             return np.array([verdict])
 
-        link, options = LinkOptions(delay=0.02), SenderOptions(rate=200_000)
-        return simulate(engine, feedback, pictures, 25.0, link, 1, options, times), looks
+        call = Call(pictures, 25.0, LinkOptions(delay=0.02), rate=200_000)
+        return simulate(engine, feedback, call, times), looks
 
     good, looks = called(1.0, ComputeTimes())
     assert good.sent.references == 1
@@ -236,7 +236,7 @@ def test_bad_settings(tmp_path: Path) -> None:
 
 
 def test_times_of_this_machine(engine: Engine, pictures: list[np.ndarray]) -> None:
-    feedback = DistanceFeedback(models.find(models.DEFAULT_FEEDBACK, "feedback"))
+    feedback = DistanceFeedback(models.find(DEFAULT_FEEDBACK, "feedback"))
     times = measured_times(engine, feedback, pictures[:3])
     assert 0 < times.measure < 10
     assert 0 < times.render < 10

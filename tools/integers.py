@@ -25,7 +25,9 @@ import nfc_reader
 import numpy as np
 
 from neurocodec.format.header import LandmarkCode
-from neurocodec.format.reader import Loss, NfcReader, NfcWriter
+from neurocodec.format.losses import Loss
+from neurocodec.format.reader import NfcReader
+from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints.packet_code import LandmarkDecoder, LandmarkEncoder
 from neurocodec.keypoints.packets import SymbolDigest, parse_frames
 

@@ -23,8 +23,9 @@ from safetensors.numpy import save_file
 
 import neurocodec
 from neurocodec.errors import InputError, OutputError, UnsupportedError, UsageError
+from neurocodec.format.chunks import HEADER_CHUNK, SIGNATURE, VERSION, chunk
 from neurocodec.format.header import write_header
-from neurocodec.format.reader import HEADER_CHUNK, SIGNATURE, VERSION, NfcReader, chunk
+from neurocodec.format.reader import NfcReader
 from neurocodec.models import files as models
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="devices and signals of Unix")

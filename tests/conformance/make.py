@@ -27,7 +27,8 @@ import tiny_model
 
 from neurocodec.format.block import Block, ReferenceFrame, Region, Run, SoundPacket, StillCodec
 from neurocodec.format.header import AudioTrack, Colour, Fit, Header, LandmarkCode, LatentModel
-from neurocodec.format.reader import NfcReader, NfcWriter
+from neurocodec.format.reader import NfcReader
+from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints.packet_code import LandmarkEncoder
 from neurocodec.references.chain import ChainEncoder
 from neurocodec.references.still import encode_still

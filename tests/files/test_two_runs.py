@@ -43,11 +43,11 @@ def test_what_a_killed_run_leaves_is_replaced_by_the_next(tmp_path: Path) -> Non
     path = tmp_path / "out.bin"
     process = writer(path)
     os.kill(process.pid, signal.SIGKILL)
-    process.wait(20)
+    process.wait(60)
     assert [p.name for p in tmp_path.iterdir()] == ["out.bin.part"]
     second = writer(path)
     assert [p.name for p in tmp_path.iterdir()] == ["out.bin.part"]
-    second.communicate("go\n", timeout=20)
+    second.communicate("go\n", timeout=60)
     assert second.returncode == 0
     assert [p.name for p in tmp_path.iterdir()] == ["out.bin"]
     assert path.read_bytes() == b"first half second half"
@@ -58,10 +58,10 @@ def test_of_two_runs_at_once_the_later_one_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "out.bin"
     first = writer(path)
     later = subprocess.run(
-        [sys.executable, "-c", KILLED, str(path)], capture_output=True, text=True, check=False, timeout=30
+        [sys.executable, "-c", KILLED, str(path)], capture_output=True, text=True, check=False, timeout=60
     )
     assert later.returncode != 0 and "is being written by another run" in later.stderr
-    first.communicate("go\n", timeout=20)
+    first.communicate("go\n", timeout=60)
     assert path.read_bytes() == b"first half second half"
     assert [p.name for p in tmp_path.iterdir()] == ["out.bin"]
 

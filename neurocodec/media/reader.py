@@ -14,6 +14,7 @@ from typing import Any, Literal
 import av
 
 from neurocodec.errors import InputError, NeurocodecError, UsageError
+from neurocodec.files.opening import is_path
 from neurocodec.media.guard import GuardedReader
 from neurocodec.media.picture import PictureConverter, VideoPicture
 from neurocodec.media.sound_source import CopiedSound, ReencodedSound, needs_first_packet
@@ -122,7 +123,7 @@ class MediaReader:
     # Opening
 
     def _open_source(self, source: Any) -> tuple[str, Any]:
-        if not isinstance(source, (str, os.PathLike)):
+        if not is_path(source):
             if not hasattr(source, "read"):
                 raise InputError("the input is neither a path nor a binary file object")
             name = getattr(source, "name", None)

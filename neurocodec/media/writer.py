@@ -18,6 +18,7 @@ from av.video.reformatter import VideoReformatter
 
 from neurocodec.errors import OutputError, UnsupportedError, UsageError
 from neurocodec.files.atomic import AtomicFile, output_error
+from neurocodec.files.opening import is_path
 from neurocodec.media.color import ColorInfo, normalize_color, rgb_to_frame
 from neurocodec.media.faststart import move_index_to_front
 from neurocodec.media.guard import GuardedWriter
@@ -103,7 +104,7 @@ class MediaWriter:
         self._file: Any = destination
         own_name = getattr(destination, "name", None)
         self.name = name or (own_name if isinstance(own_name, str) else "the output stream")
-        if isinstance(destination, (str, os.PathLike)):
+        if is_path(destination):
             self._atomic = AtomicFile(destination, force)
             self._atomic.open()
             self._file = self._atomic.file

@@ -26,7 +26,7 @@ from neurocodec.decoding.concealment import Anchors, between
 from neurocodec.decoding.gaps import fill
 from neurocodec.entropy.bits import ByteReader
 from neurocodec.errors import DamagedFileError, NeurocodecError
-from neurocodec.format import block as block_module
+from neurocodec.format import block_reader
 from neurocodec.format.block import ReferenceFrame, StillCodec
 from neurocodec.format.block_reader import read_block, read_left
 from neurocodec.format.checksums import CHECK_BYTES, Part
@@ -64,7 +64,7 @@ def _header(choice: int) -> Header:
 def parser(data: bytes) -> None:
     """First byte: a header for a block, or (255) a header payload."""
     choice, payload = data[:1], data[1:]
-    with suppress(NeurocodecError), patch.object(block_module, "check", _any_checksum):
+    with suppress(NeurocodecError), patch.object(block_reader, "check", _any_checksum):
         if choice == b"\xff":
             read_header(payload, 4).content()
         elif choice:

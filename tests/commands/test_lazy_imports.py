@@ -38,11 +38,11 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 def test_loading_a_model_imports_no_compiler() -> None:
     program = """
 import sys
-from neurocodec import models
+from neurocodec.models.files import find
 from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.engine import Engine
-Engine(models.find("talk256", "motion"), "cpu")
-DistanceEngine(models.find("likeness", "feedback"), "cpu")
+Engine(find("talk256", "motion"), "cpu")
+DistanceEngine(find("likeness", "feedback"), "cpu")
 print("imported:", *(m for m in ("torch._dynamo", "torch._inductor", "sympy", "scipy") if m in sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

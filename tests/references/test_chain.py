@@ -194,7 +194,7 @@ def test_references_of_a_whole_block_and_all_it_may_need_are_kept() -> None:
 
 
 def test_memory_of_coded_references_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("neurocodec.decoding.decoder.MAX_KEPT_BYTES", 1000)
+    monkeypatch.setattr("neurocodec.references.store.MAX_KEPT_BYTES", 1000)
     store = ReferenceStore(SIZE)
     for n in range(50):
         store.add(n, ReferenceFrame(0, AV1, bytes(100)))

@@ -14,9 +14,11 @@ from neurocodec import threads
 threads.spin_briefly()
 os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
 
+import numpy as np
 import pytest
 import torch
 from clips import cut
+from media_factory import make_clip
 from places import SAMPLES
 
 
@@ -48,6 +50,18 @@ def coded(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("coded") / "clip.nfc"
     neurocodec.encode(clip, out)
     return out
+
+
+@pytest.fixture(scope="session")
+def five_frames(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second of 64 x 48 with sound, ``.mkv``; what it encodes to lies beside it, ``.nfc``."""
+    import neurocodec
+
+    path = tmp_path_factory.mktemp("five") / "five.mkv"
+    ramp = np.arange(48 * 64 * 3).reshape(48, 64, 3).astype(np.uint8)
+    make_clip(path, fps=5, frames=5, audio="aac", picture=lambda k: np.ascontiguousarray(np.roll(ramp, k, 1)))
+    neurocodec.encode(path, path.with_suffix(".nfc"))
+    return path
 
 
 @pytest.fixture(scope="session")

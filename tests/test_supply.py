@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-import pytest
 from places import ROOT
-
-from neurocodec.errors import InputError
-from neurocodec.models.files import describe, installed, load
 
 LOCK = (ROOT / "requirements-dev.lock").read_text()
 PINNED = dict(re.findall(r"^([a-z0-9_.-]+)==(\S+) --hash=", LOCK, re.M))
@@ -27,14 +22,3 @@ def test_the_lock_agrees_with_the_constraints() -> None:
     both = {name: version for name, version in stated.items() if name in PINNED}
     assert both == {name: PINNED[name] for name in both}
     assert len(both) >= len(stated) - 2  # "python tools/lock.py" after a change
-
-
-@pytest.mark.parametrize("model", [m.name for m in installed() if m.shipped])
-def test_one_changed_bit_of_the_weights_is_refused(model: str, tmp_path: Path) -> None:
-    """The last byte of a safetensors file is one of its last tensor."""
-    found = next(m for m in installed() if m.name == model and m.shipped)
-    data = bytearray(found.path.read_bytes())
-    data[-1] ^= 1
-    (tmp_path / "bad.safetensors").write_bytes(data)
-    with pytest.raises(InputError, match="hash differs"):
-        load(describe(tmp_path / "bad.safetensors"))

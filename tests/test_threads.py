@@ -15,8 +15,6 @@ from small_models import small
 
 import neurocodec
 from neurocodec import threads
-from neurocodec.batch import folder as batch
-from neurocodec.batch import workers
 from neurocodec.errors import UsageError
 from neurocodec.options import DecodeOptions, EncodeOptions
 
@@ -73,31 +71,6 @@ def test_what_runs_beside_the_networks_gets_less(monkeypatch: pytest.MonkeyPatch
     assert [threads.depth_ahead(16, n) for n in (1, 2, None)] == [0, 16, 16]
     monkeypatch.setattr(threads, "cores", lambda: 12)
     assert threads.threads_beside(None) == 6
-
-
-@pytest.mark.parametrize("there", [1, 2, 6, 16])
-def test_jobs_divide_the_cores(there: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "cores", lambda: there)
-    for jobs in (0, 1, 2, 5, 40):
-        for tasks in (None, 0, 1, 3, 100):
-            each = workers.workers("processes", jobs, None).threads_each(tasks)
-            at_once = min(jobs or there, 100 if tasks is None else max(tasks, 1))
-            assert each >= 1
-            assert at_once * each <= max(there, at_once)
-            assert each == 1 or at_once * (each + 1) > there, "cores are left idle"
-    assert workers.DaskWorkers.threads_each() == 1
-
-
-def test_a_job_has_its_share_unless_the_user_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
-    used: list[int | None] = []
-
-    def encode(source: str, target: str, options: EncodeOptions, force: bool) -> None:
-        used.append(options.threads)
-
-    monkeypatch.setattr(neurocodec, "encode", encode, raising=False)
-    for options in (EncodeOptions(), EncodeOptions(threads=5)):
-        assert batch.run_job(batch.Job("encode", "a", "b", options, 3)) is None
-    assert used == [3, 5]
 
 
 def test_one_thread_is_one_thread(tmp_path: Path) -> None:

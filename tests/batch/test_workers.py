@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clips import cut
+from places import SAMPLES
 
+import neurocodec
+from neurocodec.batch import folder as batch
 from neurocodec.batch import workers
 from neurocodec.batch.workers import Failure, ProcessWorkers
 from neurocodec.errors import UnsupportedError, UsageError
+from neurocodec.options import EncodeOptions
 
 
 def work(task: tuple[str, Any]) -> Any:
@@ -89,8 +94,6 @@ def test_a_deadly_task_ends_as_a_failure_on_dask(cluster: Any) -> None:
 
 
 def test_a_folder_on_dask(cluster: Any, tmp_path: Path) -> None:
-    from clips import cut
-    from places import SAMPLES
 
     from neurocodec.batch.folder import run_batch
     from neurocodec.options import EncodeOptions
@@ -119,3 +122,28 @@ def test_no_scheduler_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workers, "CONNECT_SECONDS", 1)
     with pytest.raises(UnsupportedError, match="no Dask scheduler answers"):
         workers.workers("dask", 0, "tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("there", [1, 2, 6, 16])
+def test_jobs_divide_the_cores(there: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workers, "cores", lambda: there)
+    for jobs in (0, 1, 2, 5, 40):
+        for tasks in (None, 0, 1, 3, 100):
+            each = workers.workers("processes", jobs, None).threads_each(tasks)
+            at_once = min(jobs or there, 100 if tasks is None else max(tasks, 1))
+            assert each >= 1
+            assert at_once * each <= max(there, at_once)
+            assert each == 1 or at_once * (each + 1) > there, "cores are left idle"
+    assert workers.DaskWorkers.threads_each() == 1
+
+
+def test_a_job_has_its_share_unless_the_user_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[int | None] = []
+
+    def encode(source: str, target: str, options: EncodeOptions, force: bool) -> None:
+        used.append(options.threads)
+
+    monkeypatch.setattr(neurocodec, "encode", encode, raising=False)
+    for options in (EncodeOptions(), EncodeOptions(threads=5)):
+        assert batch.run_job(batch.Job("encode", "a", "b", options, 3)) is None
+    assert used == [3, 5]

@@ -14,6 +14,7 @@ import pytest
 import tiny_files
 from command_line import call, refused, run
 from media_factory import make_clip
+from places import SAMPLES
 
 WHOLE = tiny_files.long_file()
 
@@ -150,3 +151,17 @@ def test_interrupt_while_the_input_is_idle(
     assert b"Traceback" not in text and b"Fatal" not in text
     assert (b"interrupted" in text) == (number == signal.SIGINT)
     assert not list(folder.iterdir())
+
+
+def test_terminated(tmp_path: Path) -> None:
+    sample = SAMPLES / "astronaut_sound.mp4"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neurocodec", "encode", str(sample), str(tmp_path / "o.nfc")],
+        stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    deadline = time.time() + 60
+    while not list(tmp_path.iterdir()) and time.time() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())

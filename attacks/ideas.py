@@ -296,9 +296,9 @@ def frames_that_cost_nothing() -> bytes:
 @attack("info --packets", 5, "too many packets to list")
 def packets_that_list_a_thousandfold() -> bytes:
     h = make.header(keypoints=1024)
-    from neurocodec.keypoints.packet_code import LandmarkEncoder
+    from neurocodec.keypoints.packet_code import PacketEncoder
 
-    writer = LandmarkEncoder(h.landmark_code, 2048)
+    writer = PacketEncoder(h.landmark_code, 2048)
     for _ in range(4999):
         writer.write(make.np.zeros(2048, make.np.int32))
     key = ReferenceFrame(0, StillCodec.AV1, b"k")

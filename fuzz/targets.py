@@ -37,7 +37,7 @@ from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import Timeline
 from neurocodec.inspect.info import read_info
 from neurocodec.inspect.repair import repair_stream
-from neurocodec.keypoints.packet_code import LandmarkDecoder
+from neurocodec.keypoints.packet_code import PacketDecoder
 from neurocodec.keypoints.packets import outline_frames, parse_frames
 from neurocodec.models.checkpoints import read_published
 from neurocodec.models.files import describe, load
@@ -87,7 +87,7 @@ def entropy(data: bytes) -> None:
         return
     count = 2 * (1 + data[0] // 3 % 30)
     with suppress(DamagedFileError):
-        decoder = LandmarkDecoder(LandmarkCode(data[0] % 3), count, data[1:])
+        decoder = PacketDecoder(LandmarkCode(data[0] % 3), count, data[1:])
         for k in range(50):
             if k % 7 == 0:
                 decoder.refresh()

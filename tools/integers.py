@@ -28,7 +28,7 @@ from neurocodec.format.header import LandmarkCode
 from neurocodec.format.losses import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
-from neurocodec.keypoints.packet_code import LandmarkDecoder, LandmarkEncoder
+from neurocodec.keypoints.packet_code import PacketDecoder, PacketEncoder
 from neurocodec.keypoints.packets import SymbolDigest, parse_frames
 
 
@@ -71,13 +71,13 @@ def packets_line(code: LandmarkCode) -> dict[str, object]:
             state = (state * 6364136223846793005 + 1442695040888963407) % 2**64
             row.append(((state >> 40) % 4001 - 2000) >> (state >> 60))
         rows.append(np.array(row, np.int32))
-    writer = LandmarkEncoder(code, 20)
+    writer = PacketEncoder(code, 20)
     for k, row in enumerate(rows):
         if k % 9 == 0:
             writer.refresh()
         writer.write(row)
     data = writer.getvalue()
-    decoder = LandmarkDecoder(code, 20, data)
+    decoder = PacketDecoder(code, 20, data)
     for k, row in enumerate(rows):
         if k % 9 == 0:
             decoder.refresh()

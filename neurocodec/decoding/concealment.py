@@ -1,7 +1,7 @@
-"""Landmarks for frames whose packets are lost: on the way from the reference shown before to the one after.
+"""Keypoints for frames whose packets are lost: on the way from the reference shown before to the one after.
 
 Linear in time, as error concealment of motion does it (e.g. the temporal direct mode's scaling by distance in
-H.264, 8.4.1.2.3); with a reference on one side only, that one's landmarks.
+H.264, 8.4.1.2.3); with a reference on one side only, that one's keypoints.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Container -> packets -> landmarks -> pictures."""
+"""Turns blocks into pictures of the model's size."""
 
 from __future__ import annotations
 
@@ -50,7 +50,8 @@ class Decoder:
         """Timestamps and pictures (S,S,3) of a block's frames from ``first`` to before ``last``.
 
         Frames are rendered in groups that do not depend on ``first``, so that random access gives the
-        same pictures as linear decoding.  Where the landmarks are lost, guessed ones take their place.
+        same pictures as linear decoding.  Where the landmark packets are lost, guessed keypoints
+        take their place.
         """
         guessed = Part.LANDMARKS in block.lost
         frames = outline_frames(block) if guessed else parse_frames(block, self.header)
@@ -97,7 +98,7 @@ class Decoder:
 
 
 def basis_of(header: Header, engine: Engine) -> NDArray[np.int16] | None:
-    """The basis that landmarks of this file are coded in: the model's, or None.
+    """The basis that keypoints of this file are coded in: the model's, or None.
 
     Raises:
         DamagedFileError: the file asks for one that the model lacks.

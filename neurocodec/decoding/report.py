@@ -10,7 +10,7 @@ from typing import Any
 class DecodeReport:
     """What a decode did; times in seconds.
 
-    ``frames`` were rendered, ``concealed`` of them from guessed landmarks; ``held`` are pictures that stand
+    ``frames`` were rendered, ``concealed`` of them from guessed keypoints; ``held`` are pictures that stand
     in for lost ones.  ``losses`` are readable lines, empty for a whole file; the stretches of time that they
     cost (from and to, since the first frame) are ``lost`` for pictures, ``lost_landmarks`` and
     ``lost_sound``.  ``notes`` are lines about what cost nothing.

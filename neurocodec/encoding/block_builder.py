@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from neurocodec.format.block import Block, ReferenceFrame, Region, Run, SoundPacket, frame_runs
 from neurocodec.format.header import Header, LandmarkCode
-from neurocodec.keypoints.packet_code import LandmarkEncoder
+from neurocodec.keypoints.packet_code import PacketEncoder
 from neurocodec.keypoints.packets import SymbolDigest
 
 
@@ -90,7 +90,7 @@ class BlockBuilder:
         return replace(block, landmarks=data, golomb=code is not usual)
 
     def _packets(self, code: LandmarkCode) -> bytes:
-        writer = LandmarkEncoder(code, self.header.coordinates)
+        writer = PacketEncoder(code, self.header.coordinates)
         for segment in self.segments:
             writer.refresh()
             for symbols in segment.symbols:

@@ -100,7 +100,7 @@ class LookaheadPlacement:
         self._smoothing = settings.smoothing
         self._lookahead = Lookahead(engine, feedback, settings.gap, settings.price, settings.alpha)
         best_first = settings.first_reference == "best"
-        self._landmarks = open_landmark_engine(device=settings.device) if best_first else None
+        self._landmark_engine = open_landmark_engine(device=settings.device) if best_first else None
 
     def place(
         self,
@@ -141,10 +141,10 @@ class LookaheadPlacement:
 
     def _with_best_first(self, frames: list[Frame], forced: list[int], cuts: list[int]) -> list[int]:
         """``forced``, with the first scene's best frame in place of its first one where that is asked for."""
-        if self._landmarks is None or 0 not in forced:
+        if self._landmark_engine is None or 0 not in forced:
             return forced
         end = min((k for k in (*forced, *cuts) if k), default=len(frames))
-        best = best_frame(self._landmarks, [f.square for f in frames[:end]])
+        best = best_frame(self._landmark_engine, [f.square for f in frames[:end]])
         return [best, *(k for k in forced if k)]
 
     def _trajectory(

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from neurocodec.datasets.clips import first_seconds
 from neurocodec.errors import NeurocodecError
 from neurocodec.format.header import LandmarkCode
-from neurocodec.keypoints.packet_code import LandmarkEncoder
+from neurocodec.keypoints.packet_code import PacketEncoder
 from neurocodec.keypoints.quantization import scaled
 from neurocodec.keypoints.smoothing import smooth
 from neurocodec.keypoints.transform import forward, train_basis
@@ -51,7 +51,7 @@ def coded_bits(code: LandmarkCode, symbols: Integers, block: int | None = None) 
     """Bits of a (frames, M) array, the code starting afresh every ``block`` frames."""
     bits, block = 0, block or max(1, len(symbols))
     for k in range(0, len(symbols), block):
-        writer = LandmarkEncoder(code, symbols.shape[1])
+        writer = PacketEncoder(code, symbols.shape[1])
         for row in symbols[k : k + block]:
             writer.write(row)
         bits += 8 * len(writer.getvalue())

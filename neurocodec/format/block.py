@@ -114,7 +114,7 @@ class Block:
 
     @property
     def payload_bytes(self) -> dict[str, int]:
-        """Bytes of references, landmarks and audio."""
+        """Bytes of references, landmark packets and audio."""
         return {
             "references": sum(len(r.data) for r in self.references),
             "landmarks": len(self.landmarks),

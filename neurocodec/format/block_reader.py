@@ -130,7 +130,7 @@ def _read_audio(source: ByteReader, header: Header) -> tuple[SoundPacket, ...]:
 
 @dataclass(frozen=True)
 class _Head:
-    """All of a block up to its landmarks, which have ``size`` bytes (None: all that follow)."""
+    """All of a block up to its landmark packets, which have ``size`` bytes (None: all that follow)."""
 
     block: Block
     size: int | None
@@ -191,7 +191,7 @@ def _read_head(source: ByteReader, header: Header) -> _Head:
     return _Head(block, size, sound)
 
 
-def _read_landmarks(source: ByteReader, head: _Head) -> bytes:
+def _read_packets(source: ByteReader, head: _Head) -> bytes:
     start = source.position
     data = source.take(source.remaining if head.size is None else head.size)
     if head.block.guarded and head.sound:
@@ -218,7 +218,7 @@ def read_block(payload: bytes, header: Header) -> Block:
     """
     source = ByteReader(payload)
     head = _read_head(source, header)
-    landmarks, audio = _read_landmarks(source, head), _read_sound(source, head, header)
+    landmarks, audio = _read_packets(source, head), _read_sound(source, head, header)
     if source.remaining:
         raise DamagedFileError("a block is longer than its contents")
     return replace(head.block, landmarks=landmarks, audio=audio)
@@ -245,7 +245,7 @@ def read_left(payload: bytes, header: Header) -> tuple[Block, int] | None:
             lost.add(Part.LANDMARKS)
         return replace(block, lost=frozenset(lost)), end
     try:
-        landmarks = _read_landmarks(source, head)
+        landmarks = _read_packets(source, head)
     except DamagedFileError:
         lost.add(Part.LANDMARKS)
     try:

@@ -92,7 +92,7 @@ class Header:
     ``width`` x ``height`` is the picture as shown upright, before pixel aspect ``sar`` is applied (with
     :attr:`Fit.REGION`, the size of the square that is given back); ``rotation`` says how many degrees
     clockwise the source was turned to be upright.  ``version`` is that of the format; ``transformed`` says
-    that landmarks are coded in the model's basis (:mod:`neurocodec.keypoints.transform`), ``latent`` that
+    that keypoints are coded in the model's basis (:mod:`neurocodec.keypoints.transform`), ``latent`` that
     they are latents of a landmark model (:mod:`neurocodec.models.latent_engine`).
     """
 

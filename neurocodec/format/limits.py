@@ -17,7 +17,7 @@ FRAMES = 12 * 3600 * 60
 CHUNK = 1 << 26
 """Bytes of a chunk's payload; the format's limit."""
 MAX_QUANTIZATION = 65535
-"""Factor of landmarks before rounding; the format's limit."""
+"""Factor of keypoints before rounding; the format's limit."""
 LISTED = 1 << 24
 """Symbols that ``info --packets`` lists."""
 MOST_LISTED = 100

@@ -104,7 +104,7 @@ class NfcWriter:
 
     @property
     def bytes_by_kind(self) -> dict[str, int]:
-        """Bytes so far: total, references, landmarks, audio and overhead (all the rest)."""
+        """Bytes so far: total, references, landmarks (packets), audio and overhead (all the rest)."""
         return {
             "total": self.total,
             **self.payload,

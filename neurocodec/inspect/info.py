@@ -14,7 +14,7 @@ from neurocodec.format.limits import LISTED, MOST_LISTED, MOST_REFRESHES, Limits
 from neurocodec.format.losses import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import LostSeconds, Timeline, end_of, playing_time, rates, seconds_of
-from neurocodec.keypoints.packet_code import LandmarkEncoder
+from neurocodec.keypoints.packet_code import PacketEncoder
 from neurocodec.keypoints.packets import code_of, parse_frames
 
 
@@ -160,7 +160,7 @@ class _Account:
 def _packets(block: Block, header: Header) -> list[dict[str, Any]]:
     """One entry a frame; the bits of a packet are counted by writing it again."""
     out = []
-    writer = LandmarkEncoder(code_of(block, header), header.coordinates)
+    writer = PacketEncoder(code_of(block, header), header.coordinates)
     for k, frame in enumerate(parse_frames(block, header)):
         entry: dict[str, Any] = {
             "frame": block.first_frame + k,

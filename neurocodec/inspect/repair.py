@@ -28,7 +28,7 @@ from neurocodec.format.limits import MOST_LISTED, Limits
 from neurocodec.format.losses import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
-from neurocodec.keypoints.packet_code import LandmarkEncoder
+from neurocodec.keypoints.packet_code import PacketEncoder
 from neurocodec.keypoints.packets import FrameSymbols, code_of, outline_frames, parse_frames
 
 
@@ -172,7 +172,7 @@ def _part(block: Block, header: Header, places: list[int], frames: list[FrameSym
     new = {block.first_reference + place: number + k for k, place in enumerate(places)}
     shown = {id(f.reference): k for k, f in enumerate(frames) if f.reference is not None}
     stills = [block.references[place] for place in places]
-    writer = LandmarkEncoder(code_of(block, header), header.coordinates)
+    writer = PacketEncoder(code_of(block, header), header.coordinates)
     runs: list[Run] = []
     before: FrameSymbols | None = None
     for frame in frames:

@@ -1,4 +1,4 @@
-"""Landmark packets: quantization, prediction from decoded integers, and the code that writes them.
+"""Landmark packets: prediction from decoded integers, and the code that writes them.
 
 What is coded is ``u = round_half_even(Q * (kp - kp_ref))`` for every keypoint coordinate, x before y, or for
 every coefficient of such differences in the model's basis (:mod:`neurocodec.keypoints.transform`).
@@ -18,7 +18,7 @@ from neurocodec.format.header import LandmarkCode
 from neurocodec.keypoints.quantization import Symbols
 
 
-class LandmarkEncoder:
+class PacketEncoder:
     """Writes the packets of one block; starts afresh with each block."""
 
     def __init__(self, code: LandmarkCode, coordinates: int) -> None:
@@ -57,8 +57,8 @@ class LandmarkEncoder:
         return self._range.getvalue() if self.code is LandmarkCode.RANGE else self._out.getvalue()
 
 
-class LandmarkDecoder:
-    """Reads what :class:`LandmarkEncoder` wrote."""
+class PacketDecoder:
+    """Reads what :class:`PacketEncoder` wrote."""
 
     def __init__(self, code: LandmarkCode, coordinates: int, data: bytes) -> None:
         self.code = code

@@ -12,7 +12,7 @@ from neurocodec.errors import DamagedFileError
 from neurocodec.format.block import Block, ReferenceFrame, frame_runs
 from neurocodec.format.checksums import Part
 from neurocodec.format.header import Header, LandmarkCode
-from neurocodec.keypoints.packet_code import LandmarkDecoder
+from neurocodec.keypoints.packet_code import PacketDecoder
 from neurocodec.keypoints.quantization import Symbols
 
 
@@ -36,7 +36,7 @@ class SymbolDigest:
 class FrameSymbols:
     """One frame of a block: the reference that it shows, if any, and what it is rendered from.
 
-    ``uses`` are the numbers of one or two references, ``symbols`` u (2N,) the landmarks relative to those
+    ``uses`` are the numbers of one or two references, ``symbols`` u (2N,) its keypoints relative to those
     of the first one (None: the reference itself is shown, or they are lost).  ``fresh``: prediction starts
     again here.
     """
@@ -81,7 +81,7 @@ def parse_frames(block: Block, header: Header) -> list[FrameSymbols]:
     """
     if Part.LANDMARKS in block.lost:
         raise DamagedFileError("the landmarks are lost")
-    decoder = LandmarkDecoder(code_of(block, header), header.coordinates, block.landmarks)
+    decoder = PacketDecoder(code_of(block, header), header.coordinates, block.landmarks)
     frames = []
     for frame in outline_frames(block):
         if frame.fresh:

@@ -1,4 +1,4 @@
-"""An orthogonal transform across the landmark coordinates of a frame.
+"""An orthogonal transform across the keypoint coordinates of a frame.
 
 Most of what a head does moves many keypoints at once, so that their coordinates are nearly redundant.  A
 model carries a Karhunen-Loeve basis, trained offline on other people's trajectories and stored as integers;

@@ -29,7 +29,7 @@ from neurocodec.format.block import Block, ReferenceFrame, Region, Run, SoundPac
 from neurocodec.format.header import AudioTrack, Colour, Fit, Header, LandmarkCode, LatentModel
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
-from neurocodec.keypoints.packet_code import LandmarkEncoder
+from neurocodec.keypoints.packet_code import PacketEncoder
 from neurocodec.references.chain import ChainEncoder
 from neurocodec.references.still import encode_still
 
@@ -72,7 +72,7 @@ def walk(frames: int, seed: int, size: float = 2) -> list[Any]:
 
 def coded(groups: list[list[Any]], code: LandmarkCode) -> bytes:
     """Packets; prediction starts again with each group."""
-    writer = LandmarkEncoder(code, COUNT)
+    writer = PacketEncoder(code, COUNT)
     for rows in groups:
         writer.refresh()
         for row in rows:
@@ -202,7 +202,7 @@ def version_3() -> dict[str, bytes]:
     latent = LatentModel("conformance-latents", bytes(range(8)), 6)
     h = header(version=3, latent=latent)
     rows = [row[:6] for row in walk(9, 20)]
-    writer = LandmarkEncoder(h.landmark_code, 6)
+    writer = PacketEncoder(h.landmark_code, 6)
     for k, row in enumerate(rows):
         if k in (0, 5):
             writer.refresh()

@@ -19,7 +19,7 @@ from neurocodec.format.block import Block, ReferenceFrame, Run, StillCodec
 from neurocodec.format.header import Colour, Fit, Header, LandmarkCode
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
-from neurocodec.keypoints.packet_code import LandmarkEncoder
+from neurocodec.keypoints.packet_code import PacketEncoder
 from neurocodec.models.engine import Reference
 from neurocodec.options import DecodeOptions
 from neurocodec.references.chain import ChainEncoder
@@ -78,7 +78,7 @@ def keys() -> list[bytes]:
 
 
 def packets(rows: list[list[int]], code: LandmarkCode = LandmarkCode.RANGE) -> bytes:
-    encoder = LandmarkEncoder(code, 4)
+    encoder = PacketEncoder(code, 4)
     for row in rows:
         encoder.refresh()
         encoder.write(np.array(row, np.int32))

@@ -34,7 +34,7 @@ from neurocodec.format.header import (
 from neurocodec.format.losses import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
-from neurocodec.keypoints.packet_code import LandmarkEncoder
+from neurocodec.keypoints.packet_code import PacketEncoder
 
 HEADER = Header(
     width=256, height=256, sar=Fraction(1), rotation=0, fit=Fit.LETTERBOX, time_base=Fraction(1, 12800),
@@ -202,7 +202,7 @@ def with_block(payload: bytes, header: Header = HEADER) -> bytes:
 def small_file(optional: bytes = b"") -> tuple[bytes, list[Block], list[int]]:
     """A file of three blocks; where each chunk begins, and where the file ends."""
     header = replace(HEADER, audio=SOUND)
-    landmarks = LandmarkEncoder(LandmarkCode.GOLOMB, 30)
+    landmarks = PacketEncoder(LandmarkCode.GOLOMB, 30)
     for _ in range(4):
         landmarks.write(np.arange(30, dtype=np.int32))
     blocks = []

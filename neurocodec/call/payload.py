@@ -29,6 +29,15 @@ def _varints(numbers: Iterable[int]) -> bytes:
 
 
 @dataclass(frozen=True)
+class FrameSymbols:
+    """A frame's symbols (M,), of ``quantization`` steps per unit, relative to a reference."""
+
+    reference: int
+    quantization: int
+    symbols: Symbols
+
+
+@dataclass(frozen=True)
 class LandmarkEntry:
     """A frame's landmarks: relative to ``reference``, predicted from frame ``base`` (None: zeros)."""
 

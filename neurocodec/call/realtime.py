@@ -121,7 +121,7 @@ def _send(setup: _Setup) -> tuple[SentTotals, LinkCounts, float, float]:
     sender = Sender(engine, feedback, call.rate, call.fps)
     wire = _Wire(_meeting.sockets[0], Link(call.link, call.seed))
     measuring: list[float] = []
-    judging: list[float] = []
+    checking: list[float] = []
     k = 0
     clock = _meeting.clock()
     while (now := clock()) < call.end:
@@ -139,13 +139,13 @@ def _send(setup: _Setup) -> tuple[SentTotals, LinkCounts, float, float]:
                 checked = sender.check(k, call.pictures[k])
                 now = clock()
                 if checked:
-                    judging.append(now - began)
+                    checking.append(now - began)
             else:
                 sender.totals.skipped += 1
             k += 1
         wire.send(sender.poll(now), now)
         time.sleep(POLL_SECONDS / 5)
-    return sender.totals, wire.link.counts, _typical(measuring), _typical(judging)
+    return sender.totals, wire.link.counts, _typical(measuring), _typical(checking)
 
 
 def _receive(setup: _Setup) -> tuple[list[Shown], int, int, float]:

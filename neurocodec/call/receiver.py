@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurocodec.call.payload import (
+    FrameSymbols,
     LandmarkEntry,
     ReceiverReport,
     ReferenceFragment,
@@ -66,15 +67,6 @@ class _Arriving:
 
 
 @dataclass
-class _Frame:
-    """A frame's decoded symbols, relative to a reference that may still be on its way."""
-
-    reference: int
-    quantization: int
-    symbols: Symbols
-
-
-@dataclass
 class _Pose:
     """A frame's keypoints (N,2), to be rendered from a reference."""
 
@@ -93,7 +85,7 @@ class Receiver:
         self._engine, self._fps, self._fixed = engine, fps, buffer
         self._references: OrderedDict[int, Reference] = OrderedDict()
         self._arriving: OrderedDict[int, _Arriving] = OrderedDict()
-        self._frames: OrderedDict[int, _Frame] = OrderedDict()
+        self._frames: OrderedDict[int, FrameSymbols] = OrderedDict()
         self._counter = PacketCounter()
         self._received = self._octets = 0
         self._transit: deque[float] = deque(maxlen=100)
@@ -137,7 +129,7 @@ class Receiver:
                 return
             base = known.symbols
         symbols = decode_symbols(entry.data, base, self._engine.coordinates)
-        self._frames[entry.frame] = _Frame(entry.reference, entry.quantization, symbols)
+        self._frames[entry.frame] = FrameSymbols(entry.reference, entry.quantization, symbols)
         self._newest_frame = max(entry.frame, self._newest_frame or 0)
         while len(self._frames) > _KEPT_FRAMES:
             self._frames.popitem(last=False)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from neurocodec.call.payload import (
+    FrameSymbols,
     LandmarkEntry,
     ReceiverReport,
     ReferenceFragment,
@@ -24,7 +25,7 @@ from neurocodec.call.payload import (
 )
 from neurocodec.call.rtp import CLOCK, LANDMARKS, LARGEST_PAYLOAD, REFERENCE, UDP_IP, RtpPacket
 from neurocodec.format.block import StillCodec
-from neurocodec.keypoints.quantization import Symbols, dequantize, quantize
+from neurocodec.keypoints.quantization import dequantize, quantize
 from neurocodec.models.engine import Engine, Reference
 from neurocodec.models.feedback import FeedbackNetwork
 from neurocodec.references.still import decode_still, encode_still
@@ -51,13 +52,6 @@ _PATIENCE = 1.0
 """Seconds after which a reference that was not acknowledged is sent again."""
 _BAD_VERDICT, _INTERVAL = 0.45, 1.0
 """Verdict at which a new reference is made, and least seconds between references."""
-
-
-@dataclass
-class _SentFrame:
-    reference: int
-    quantization: int
-    symbols: Symbols
 
 
 @dataclass
@@ -96,7 +90,7 @@ class Sender:
         self._credit, self._last_time = 0.0, 0.0
         self._references: OrderedDict[int, _SentReference] = OrderedDict()
         self._acknowledged: int | None = None
-        self._sent: OrderedDict[int, _SentFrame] = OrderedDict()
+        self._sent: OrderedDict[int, FrameSymbols] = OrderedDict()
         self._newest_decoded = -1
         self._before: LandmarkEntry | None = None
         self._unchecked = 0
@@ -228,7 +222,7 @@ class Sender:
             number, name, None if predicted is None else self._newest_decoded, steps,
             code_symbols(symbols, predicted),
         )  # fmt: skip
-        self._sent[number] = _SentFrame(name, steps, symbols)
+        self._sent[number] = FrameSymbols(name, steps, symbols)
         self._unchecked += 1
         while len(self._sent) > _KEPT_FRAMES:
             self._sent.popitem(last=False)

@@ -19,7 +19,7 @@ COLOURS = {"received": "#1f77b4", "interpolated": "#2ca02c", "predicted": "#ff7f
 
 
 def summarize(
-    result: CallResult, pictures: list[Picture], fps: float, meter: DistanceEngine, every: int = 5
+    result: CallResult, pictures: list[Picture], fps: float, distance: DistanceEngine, every: int = 5
 ) -> dict[str, Any]:
     """Figures of a call; distances (0: alike) are of every so many-th frame that showed something."""
     seconds = len(pictures) / fps
@@ -31,7 +31,7 @@ def summarize(
     over_time = [
         {
             "time": s.frame / fps,
-            "distance": float(meter(s.picture[None], [pictures[s.frame]])[0]),
+            "distance": float(distance(s.picture[None], [pictures[s.frame]])[0]),
             "psnr": psnr(pictures[s.frame], s.picture),
             "how": s.how,
         }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from command_line import call
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from places import SAMPLES
@@ -30,7 +30,6 @@ from neurocodec.call.receiver import Receiver
 from neurocodec.call.rtp import LANDMARKS, PacketCounter, RtpPacket
 from neurocodec.call.run import run_call
 from neurocodec.call.simulate import Call, CallResult, ComputeTimes, measured_times, simulate
-from neurocodec.commands.main import main
 from neurocodec.errors import DamagedFileError, InputError, OutputError, UsageError
 from neurocodec.media.frames import read_letterboxed
 from neurocodec.models import files as models
@@ -178,8 +177,8 @@ def test_the_sender_checks_what_the_receiver_shows(engine: Engine, pictures: lis
             looks.append((renderings[0], next(k for k, p in enumerate(pictures) if p is originals[0])))
             return np.array([verdict])
 
-        call = Call(pictures, 25.0, LinkOptions(delay=0.02), rate=200_000)
-        return simulate(engine, feedback, call, times), looks
+        good_link = Call(pictures, 25.0, LinkOptions(delay=0.02), rate=200_000)
+        return simulate(engine, feedback, good_link, times), looks
 
     good, looks = called(1.0, ComputeTimes())
     assert good.sent.references == 1
@@ -245,10 +244,10 @@ def test_times_of_this_machine(engine: Engine, pictures: list[np.ndarray]) -> No
 
 def test_command(clip: Path, tmp_path: Path) -> None:
     out, plot = tmp_path / "o.mp4", tmp_path / "p.png"
-    arguments = ["call", str(clip), "--seconds", "1", "--loss", "5%", "--json", "--out", str(out)]
-    result = CliRunner().invoke(main, [*arguments, "--plot", str(plot)])
-    assert result.exit_code == 0, result.output
-    found = json.loads(result.stdout)
+    arguments = ("--seconds", "1", "--loss", "5%", "--json", "--out", out, "--plot", plot)
+    done = call("call", clip, *arguments)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
     kinds = found["bytes_by_kind"]
     assert {"references", "landmarks", "headers"} <= set(kinds)
     assert found["bytes_per_second"] == pytest.approx(sum(kinds.values()) / found["seconds"])
@@ -260,10 +259,10 @@ def test_command(clip: Path, tmp_path: Path) -> None:
 
 
 def test_a_link_too_thin(clip: Path) -> None:
-    result = CliRunner().invoke(main, ["call", str(clip), "--seconds", "1", "--bandwidth", "500bps"])
-    assert result.exit_code == 1
-    assert result.stderr.count("\n") == 1
-    assert "too thin" in result.stderr
+    done = call("call", clip, "--seconds", "1", "--bandwidth", "500bps")
+    assert done.returncode == 1
+    assert done.stderr.count(b"\n") == 1
+    assert b"too thin" in done.stderr
 
 
 def test_realtime(clip: Path) -> None:

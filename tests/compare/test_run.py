@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 from clips import cut
+from command_line import call, refused
 from places import SAMPLES
+from workers_here import Here
 
 from neurocodec.compare import report, terminal
 from neurocodec.compare.cache import PointCache
@@ -27,21 +29,6 @@ from neurocodec.peers.codec import Codec, Point
 from neurocodec.peers.ours import LADDERS
 
 METRICS = ("psnr_rgb", "ssim", "flicker")
-
-
-class Here:
-    """Workers that run in this process and remember what they did."""
-
-    def __init__(self) -> None:
-        self.tasks: list[Any] = []
-
-    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
-        for index, task in enumerate(tasks):
-            self.tasks.append(task)
-            yield index, function(task)
-
-    def threads_each(self, tasks: int | None = None) -> int:
-        return 1
 
 
 def plan(*peers: str, metrics: Sequence[str] = METRICS, **options: Any) -> Plan:
@@ -328,38 +315,21 @@ def test_a_worker_that_differs_is_noticed(short: Path) -> None:
     )
 
 
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Any]:
-    """The command line in this process (so that ladders stay short): exit code, stdout, stderr."""
-    from neurocodec.commands.main import main
-    from neurocodec.commands.signals import signals
-
-    monkeypatch.setattr(signals, "install", lambda: None)
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            main(["compare", "-q", *map(str, arguments)])
-        out = capsys.readouterr()
-        return int(stop.value.code or 0), out.out, out.err
-
-    return call
-
-
-def test_command(short: Path, tmp_path: Path, command: Callable[..., Any]) -> None:
+def test_command(short: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"no video")
-    arguments = ("--against", "h264", "--metrics", "psnr_rgb", "--out", tmp_path / "out", "--jobs", "1")
-    code, out, err = command(short, bad, *arguments, "--seconds", "0.1", "--json")
-    assert code == 3, err
-    assert "1 of 2 videos could not be compared" in err and "not a media file" in err
-    assert json.loads(out) == json.loads((tmp_path / "out" / "report.json").read_text())
+    arguments = ("-q", "--against", "h264", "--metrics", "psnr_rgb", "--seconds", "0.1", "--jobs", "1")
+    done = call("compare", short, bad, *arguments, "--out", tmp_path / "out", "--json")
+    assert done.returncode == 3, done.stderr
+    assert b"1 of 2 videos could not be compared" in done.stderr and b"not a media file" in done.stderr
+    assert json.loads(done.stdout) == json.loads((tmp_path / "out" / "report.json").read_text())
     assert (tmp_path / "out" / "report.html").stat().st_size > 50_000
-    code, out, err = command(short, *arguments, "--seconds", "0.1", "--no-html")
-    assert code == 0, err
-    assert "At the quality of our default" in out
+    done = call("compare", short, *arguments, "--out", tmp_path / "out", "--no-html")
+    assert done.returncode == 0, done.stderr
+    assert b"At the quality of our default" in done.stdout
 
 
-def test_command_refuses(short: Path, tmp_path: Path, command: Callable[..., Any]) -> None:
+def test_command_refuses(short: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for arguments, expected, words in (
         ((short, "--against", "divx"), 2, ("unknown codec 'divx'", "hevc", "vvc")),
@@ -369,8 +339,4 @@ def test_command_refuses(short: Path, tmp_path: Path, command: Callable[..., Any
         ((short, "--lpips", tmp_path / "none"), 3, ("no file",)),
         ((tmp_path / "empty",), 3, ("holds no videos",)),
     ):
-        code, out, err = command(*arguments, "--out", tmp_path / "out")
-        assert (code, out) == (expected, "")
-        assert err.startswith("neurocodec: error: ") and err.count("\n") == 1
-        for word in words:
-            assert word in err
+        refused(call("compare", "-q", *arguments, "--out", tmp_path / "out"), expected, *words)

@@ -5,8 +5,7 @@ Every default stands here.  The command line takes its own, and the numbers in i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from neurocodec.errors import UsageError
@@ -33,39 +32,9 @@ ORIGINAL_QUANTIZATION = 100
 JPEG_QUALITY = 95.0
 TARGETS = ("target_kbps", "target_lpips", "max_size")
 
-_ENCODE_CHOICES = {
-    "audio": AUDIO_MODES,
-    "region": REGIONS,
-    "reference_codec": REFERENCE_CODECS,
-    "landmark_code": LANDMARK_CODES,
-    "refresh": REFRESHES,
-    "first_reference": FIRST_REFERENCES,
-    "landmarks": LANDMARKS,
-    "device": DEVICES,
-}
-_ENCODE_RANGES = {
-    "quantization": (1, MAX_QUANTIZATION),
-    "gap": (1, 1_000_000),
-    "alpha": (0, 1),
-    "audio_bitrate": (6000, 510000),
-    "reference_quality": (0, 100),
-    "reference_period": (5, 86400),
-    "price": (0, 1000),
-    "smoothing": (0, 100),
-    "target_kbps": (0.01, 1_000_000),
-    "target_lpips": (0.001, 1),
-    "max_size": (1, 1 << 50),
-}
-_DECODE_CHOICES = {"size": SIZES, "device": DEVICES}
-_DECODE_RANGES = {
-    "start": (0, 1e9),
-    "duration": (0.001, 1e9),
-    "crf": (0, 51),
-    "size_limit": (1, 1 << 30),
-    "frame_limit": (1, 1 << 40),
-    "chunk_limit": (1, CHUNK),
-}
-_WORDS = {"target_kbps": "target rate", "target_lpips": "target distance", "max_size": "largest size"}
+BASIC, REFERENCES, KEYPOINTS, ORIGINAL = "Basic options", "References", "Keypoints", "The original codec"
+LIMITS = "Limits"
+"""Groups in which the help lists options."""
 
 
 def quantization_at(quality: float) -> int:
@@ -83,35 +52,55 @@ def price_at(quality: float) -> float:
     return 0.145 * 10 ** (-0.02 * quality)
 
 
-def _words(name: str) -> str:
-    return _WORDS.get(name, name.replace("_", " "))
+@dataclass(frozen=True)
+class About:
+    """What is to be known of an option.
+
+    ``help`` is a sentence in the ``group`` of the command's help that lists it (none: the command line has
+    no such option, or one that all commands share).  A value is one of ``choices``, or lies from ``low`` to
+    ``high``.  ``usual`` says what ``None`` stands for.  ``short`` options take k, M and G for powers of 1000.
+    ``words`` name the option in messages.
+    """
+
+    group: str = ""
+    help: str = ""
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    metavar: str | None = None
+    usual: str | None = None
+    short: bool = False
+    words: str | None = None
 
 
-def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise UsageError(f"{_words(name)} must be one of {', '.join(allowed)}, not {value!r}")
+def _option(default: Any, group: str = "", help: str = "", **more: Any) -> Any:
+    """A field of an options' class: its default, and what :class:`About` says of it."""
+    return field(default=default, metadata={"about": About(group, help, **more)})
 
 
-def _check_range(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise UsageError(f"{_words(name)} must lie between {low:.10g} and {high:.10g}, not {value:.10g}")
+def about(option: Field[Any]) -> About:
+    """What is to be known of a field of :class:`EncodeOptions` or :class:`DecodeOptions`."""
+    found: About = option.metadata["about"]
+    return found
 
 
-def _check(
-    options: Any,
-    choices: Mapping[str, tuple[str, ...]],
-    ranges: Mapping[str, tuple[float, float]],
-) -> None:
-    """Check every option that is given (is not None)."""
+def _check(options: Any) -> None:
+    """Check every option that is given (is not None).
+
+    Raises:
+        UsageError: a value that is none of the choices, or out of range.
+    """
     check_threads(options.threads)
-    for name, allowed in choices.items():
-        value = getattr(options, name)
-        if value is not None:
-            _check_choice(name, value, allowed)
-    for name, (low, high) in ranges.items():
-        value = getattr(options, name)
-        if value is not None:
-            _check_range(name, value, low, high)
+    for option in fields(options):
+        value, known = getattr(options, option.name), about(option)
+        if value is None:
+            continue
+        words = known.words or option.name.replace("_", " ")
+        if known.choices and value not in known.choices:
+            raise UsageError(f"{words} must be one of {', '.join(known.choices)}, not {value!r}")
+        if known.low is not None and known.high is not None and not known.low <= value <= known.high:
+            limits = f"{known.low:.10g} and {known.high:.10g}"
+            raise UsageError(f"{words} must lie between {limits}, not {value:.10g}")
 
 
 @dataclass(frozen=True)
@@ -167,31 +156,151 @@ class EncodeOptions:
     get half as many.
     """
 
-    profile: str = "default"
-    quality: float | None = None
-    quantization: int | None = None
-    gap: int = 5
-    alpha: float = 0.2
-    model: str | None = None
-    feedback: str | None = None
-    audio: str = "opus"
-    audio_bitrate: int = 12000
-    reference_codec: str | None = None
-    reference_quality: float | None = None
-    reference_period: float = 30.0
-    landmark_code: str | None = None
-    refresh: str | None = None
-    price: float | None = None
-    smoothing: float | None = None
-    first_reference: str = "first"
-    landmarks: str = "learned"
-    landmark_model: str | None = None
-    target_kbps: float | None = None
-    target_lpips: float | None = None
-    max_size: int | None = None
-    region: str = "full"
-    device: str = "auto"
-    threads: int | None = None
+    quality: float | None = _option(
+        None,
+        BASIC,
+        "Sets quantization, reference quality and the price of references together.",
+        low=0,
+        high=100,
+        metavar="0-100",
+        usual=f"{DEFAULT_QUALITY:g}",
+    )
+    target_kbps: float | None = _option(
+        None,
+        BASIC,
+        "Find the quality that gives this rate.",
+        low=0.01,
+        high=1_000_000,
+        metavar="RATE",
+        words="target rate",
+    )
+    target_lpips: float | None = _option(
+        None,
+        BASIC,
+        "Find the quality that gives this mean distance (neurocodec's own estimate of LPIPS).",
+        low=0.001,
+        high=1,
+        metavar="DISTANCE",
+        words="target distance",
+    )
+    max_size: int | None = _option(
+        None,
+        BASIC,
+        "Find the best quality that fits in this many bytes (k, M).",
+        low=1,
+        high=1 << 50,
+        short=True,
+        words="largest size",
+    )
+    region: str = _option(
+        "full", BASIC, "Code the full picture, or a square around the face.", choices=REGIONS
+    )
+    audio: str = _option(
+        "opus", BASIC, "Code the sound with Opus, copy it as it is, or leave it out.", choices=AUDIO_MODES
+    )
+    audio_bitrate: int = _option(12000, BASIC, "Of Opus, in bit/s.", low=6000, high=510000)
+    refresh: str | None = _option(
+        None,
+        REFERENCES,
+        "Place references by looking ahead, or by the original's schedule.",
+        choices=REFRESHES,
+        usual="lookahead; original: schedule",
+    )
+    gap: int = _option(5, REFERENCES, "Frames between verdicts and refresh decisions.", low=1, high=1_000_000)
+    alpha: float = _option(
+        0.2,
+        REFERENCES,
+        "Refresh when the verdict on a rendering (1 = perfect) is at most this.",
+        low=0,
+        high=1,
+    )
+    feedback: str | None = _option(
+        None,
+        REFERENCES,
+        "Network that gives the verdict on renderings.",
+        metavar="NAME|FILE",
+        usual=f"{DEFAULT_FEEDBACK}; original: {ORIGINAL_FEEDBACK}, where imported",
+    )
+    reference_codec: str | None = _option(
+        None,
+        REFERENCES,
+        "Still codec of references.",
+        choices=REFERENCE_CODECS,
+        usual="av1; original: jpeg",
+    )
+    reference_quality: float | None = _option(
+        None,
+        REFERENCES,
+        "Quality of references.",
+        low=0,
+        high=100,
+        metavar="0-100",
+        usual=f"by quality, {reference_quality_at(DEFAULT_QUALITY):g} at {DEFAULT_QUALITY:g}; "
+        f"jpeg: {JPEG_QUALITY:g}",
+    )
+    reference_period: float = _option(
+        30.0,
+        REFERENCES,
+        "A new reference at least this often; bounds how far back random access must read.",
+        low=5,
+        high=86400,
+        metavar="SECONDS",
+    )
+    first_reference: str = _option(
+        "first",
+        REFERENCES,
+        "The first frame, or the one of its five seconds that looks ahead, eyes open, mouth closed.",
+        choices=FIRST_REFERENCES,
+    )
+    price: float | None = _option(None, low=0, high=1000)
+    quantization: int | None = _option(
+        None,
+        KEYPOINTS,
+        "Factor of the keypoints (in [-1,1]) before rounding: more is finer.",
+        low=1,
+        high=MAX_QUANTIZATION,
+        usual=f"by quality, {quantization_at(DEFAULT_QUALITY)} at {DEFAULT_QUALITY:g}; "
+        f"original: {ORIGINAL_QUANTIZATION}",
+    )
+    smoothing: float | None = _option(
+        None,
+        KEYPOINTS,
+        "Bits against accuracy in rounding; 0 only rounds.",
+        low=0,
+        high=100,
+        usual=f"{DEFAULT_SMOOTHING:g}",
+    )
+    landmark_code: str | None = _option(
+        None,
+        KEYPOINTS,
+        "Code of the landmark packets; range falls back to golomb where that is smaller.",
+        choices=LANDMARK_CODES,
+        usual="range; original: original",
+    )
+    landmarks: str = _option(
+        "learned",
+        KEYPOINTS,
+        "Code the model's own keypoints, or 68 facial landmarks that drive it.",
+        choices=LANDMARKS,
+    )
+    landmark_model: str | None = _option(
+        None, KEYPOINTS, "For --landmarks 68.", metavar="NAME|FILE", usual=DEFAULT_LANDMARKS
+    )
+    model: str | None = _option(
+        None,
+        KEYPOINTS,
+        "Motion model.",
+        metavar="NAME|FILE",
+        usual=f"{DEFAULT_MOTION}; original: {ORIGINAL_MOTION}",
+    )
+    profile: str = _option(
+        "default",
+        ORIGINAL,
+        "'original': the original codec's schedule, Golomb code, JPEG references and networks.",
+        choices=PROFILES,
+    )
+    device: str = _option("auto", choices=DEVICES)
+    threads: int | None = _option(None)
 
     @property
     def has_target(self) -> bool:
@@ -204,12 +313,10 @@ class EncodeOptions:
         Raises:
             UsageError: a value out of range, or options that exclude each other.
         """
-        _check_choice("profile", self.profile, PROFILES)
+        _check(self)
         original = self.profile == "original"
         self._check_quality_and_targets(original)
         quality = DEFAULT_QUALITY if self.quality is None else self.quality
-        _check_range("quality", quality, 0, 100)
-        _check(self, _ENCODE_CHOICES, _ENCODE_RANGES)
         codec = self.reference_codec or ("jpeg" if original else "av1")
         by_quality = JPEG_QUALITY if codec == "jpeg" else reference_quality_at(quality)
         usual_feedback = (ORIGINAL_FEEDBACK, DEFAULT_FEEDBACK) if original else (DEFAULT_FEEDBACK,)
@@ -276,17 +383,36 @@ class DecodeOptions:
     :class:`neurocodec.format.limits.Limits`.  ``threads`` as in :class:`EncodeOptions`.
     """
 
-    start: float | None = None
-    duration: float | None = None
-    size: str = "source"
-    crf: float = 16
-    model: str | None = None
-    device: str = "auto"
-    threads: int | None = None
-    strict: bool = False
-    size_limit: int = PIXELS
-    frame_limit: int = FRAMES
-    chunk_limit: int = CHUNK
+    start: float | None = _option(
+        None, BASIC, "Begin here (seconds after the first frame).", low=0, high=1e9, metavar="SECONDS"
+    )
+    duration: float | None = _option(None, BASIC, "Decode this much.", low=0.001, high=1e9, metavar="SECONDS")
+    size: str = _option("source", BASIC, "Give back the source's size, or the model's.", choices=SIZES)
+    crf: float = _option(16, BASIC, "Quality of the H.264 output; 16 is visually lossless.", low=0, high=51)
+    model: str | None = _option(
+        None, BASIC, "A further model to look at, when it is not installed.", metavar="NAME|FILE"
+    )
+    strict: bool = _option(False, BASIC, "Refuse a damaged file instead of decoding what is left.")
+    size_limit: int = _option(
+        PIXELS,
+        LIMITS,
+        "Refuse a file that asks for pictures of more pixels (k, M).",
+        low=1,
+        high=1 << 30,
+        metavar="PIXELS",
+        short=True,
+    )
+    frame_limit: int = _option(FRAMES, LIMITS, "Refuse a file of more frames.", low=1, high=1 << 40)
+    chunk_limit: int = _option(
+        CHUNK,
+        LIMITS,
+        "Largest part of a file (five seconds) in bytes (k, M); about four times this is allocated.",
+        low=1,
+        high=CHUNK,
+        short=True,
+    )
+    device: str = _option("auto", choices=DEVICES)
+    threads: int | None = _option(None)
 
     @property
     def limits(self) -> Limits:
@@ -299,5 +425,5 @@ class DecodeOptions:
         Raises:
             UsageError: a value out of range.
         """
-        _check(self, _DECODE_CHOICES, _DECODE_RANGES)
+        _check(self)
         return self

@@ -8,21 +8,19 @@ import click
 
 from neurocodec.commands.groups import EXIT_CODES
 from neurocodec.commands.options import (
-    SIZE,
     GroupedCommand,
-    chunk_limit_option,
     device_option,
     force_option,
-    frame_limit_option,
     json_option,
     option_group,
+    options_of,
     quiet_option,
     threads_option,
 )
 from neurocodec.commands.output import emit, listed, lost_lines, note, progress
 from neurocodec.commands.pipes import input_of, output_of
 from neurocodec.errors import DecodedWithLosses
-from neurocodec.options import SIZES, DecodeOptions
+from neurocodec.options import DecodeOptions
 
 if TYPE_CHECKING:
     from neurocodec.decoding.report import DecodeReport
@@ -31,44 +29,7 @@ if TYPE_CHECKING:
 @click.command(cls=GroupedCommand, epilog=EXIT_CODES)
 @click.argument("source", metavar="IN.nfc")
 @click.argument("target", metavar="OUT.mp4")
-@option_group(
-    "Basic options",
-    click.option(
-        "--start", type=float, metavar="SECONDS", help="Begin here (seconds after the first frame)."
-    ),
-    click.option("--duration", type=float, metavar="SECONDS", help="Decode this much."),
-    click.option(
-        "--size",
-        type=click.Choice(SIZES),
-        default=DecodeOptions.size,
-        show_default=True,
-        help="Give back the source's size, or the model's.",
-    ),
-    click.option(
-        "--crf",
-        type=float,
-        default=DecodeOptions.crf,
-        show_default=True,
-        help="Quality of the H.264 output; 16 is visually lossless.",
-    ),
-    click.option(
-        "--model", metavar="NAME|FILE", help="A further model to look at, when it is not installed."
-    ),
-    click.option("--strict", is_flag=True, help="Refuse a damaged file instead of decoding what is left."),
-)
-@option_group(
-    "Limits",
-    click.option(
-        "--size-limit",
-        type=SIZE,
-        metavar="PIXELS",
-        default=DecodeOptions.size_limit,
-        show_default=True,
-        help="Refuse a file that asks for pictures of more pixels (k, M).",
-    ),
-    frame_limit_option,
-    chunk_limit_option,
-)
+@options_of(DecodeOptions)
 @option_group("Running", device_option, threads_option, force_option, quiet_option, json_option)
 def decode(source: str, target: str, force: bool, quiet: bool, as_json: bool, **settings: Any) -> None:
     """Decode IN.nfc (or - for a pipe) into the MP4 OUT.mp4 (or -), with picture and sound.

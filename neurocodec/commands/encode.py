@@ -8,186 +8,28 @@ import click
 
 from neurocodec.commands.groups import EXIT_CODES
 from neurocodec.commands.options import (
-    SIZE,
     GroupedCommand,
     device_option,
     force_option,
     json_option,
     option_group,
+    options_of,
     quiet_option,
     threads_option,
 )
 from neurocodec.commands.output import emit, note, progress
 from neurocodec.commands.pipes import input_of, output_of
-from neurocodec.options import (
-    AUDIO_MODES,
-    DEFAULT_FEEDBACK,
-    DEFAULT_LANDMARKS,
-    DEFAULT_MOTION,
-    DEFAULT_QUALITY,
-    DEFAULT_SMOOTHING,
-    FIRST_REFERENCES,
-    JPEG_QUALITY,
-    LANDMARK_CODES,
-    LANDMARKS,
-    ORIGINAL_FEEDBACK,
-    ORIGINAL_MOTION,
-    ORIGINAL_QUANTIZATION,
-    PROFILES,
-    REFERENCE_CODECS,
-    REFRESHES,
-    REGIONS,
-    EncodeOptions,
-    quantization_at,
-    reference_quality_at,
-)
+from neurocodec.options import EncodeOptions
 
 if TYPE_CHECKING:
     from neurocodec.encoding.report import EncodeReport
 
-BASIC = option_group(
-    "Basic options",
-    click.option(
-        "--quality",
-        type=float,
-        metavar="0-100",
-        help="Sets quantization, reference quality and the price of references together.  "
-        f"[default: {DEFAULT_QUALITY:g}]",
-    ),
-    click.option("--target-kbps", type=float, metavar="RATE", help="Find the quality that gives this rate."),
-    click.option(
-        "--target-lpips",
-        type=float,
-        metavar="DISTANCE",
-        help="Find the quality that gives this mean distance (neurocodec's own estimate of LPIPS).",
-    ),
-    click.option("--max-size", type=SIZE, help="Find the best quality that fits in this many bytes (k, M)."),
-    click.option(
-        "--region",
-        type=click.Choice(REGIONS),
-        default=EncodeOptions.region,
-        show_default=True,
-        help="Code the full picture, or a square around the face.",
-    ),
-    click.option(
-        "--audio",
-        type=click.Choice(AUDIO_MODES),
-        default=EncodeOptions.audio,
-        show_default=True,
-        help="Code the sound with Opus, copy it as it is, or leave it out.",
-    ),
-    click.option(
-        "--audio-bitrate",
-        type=int,
-        default=EncodeOptions.audio_bitrate,
-        show_default=True,
-        help="Of Opus, in bit/s.",
-    ),
-)
-REFERENCES = option_group(
-    "References",
-    click.option(
-        "--refresh",
-        type=click.Choice(REFRESHES),
-        help="Place references by looking ahead, or by the original's schedule.  "
-        "[default: lookahead; original: schedule]",
-    ),
-    click.option(
-        "--gap",
-        type=int,
-        default=EncodeOptions.gap,
-        show_default=True,
-        help="Frames between verdicts and refresh decisions.",
-    ),
-    click.option(
-        "--alpha",
-        type=float,
-        default=EncodeOptions.alpha,
-        show_default=True,
-        help="Refresh when the verdict on a rendering (1 = perfect) is at most this.",
-    ),
-    click.option(
-        "--feedback",
-        metavar="NAME|FILE",
-        help="Network that gives the verdict on renderings.  "
-        f"[default: {DEFAULT_FEEDBACK}; original: {ORIGINAL_FEEDBACK}, where imported]",
-    ),
-    click.option(
-        "--reference-codec",
-        type=click.Choice(REFERENCE_CODECS),
-        help="Still codec of references.  [default: av1; original: jpeg]",
-    ),
-    click.option(
-        "--reference-quality",
-        type=float,
-        metavar="0-100",
-        help="Quality of references.  "
-        f"[default: by quality, {reference_quality_at(DEFAULT_QUALITY):g} at {DEFAULT_QUALITY:g}; "
-        f"jpeg: {JPEG_QUALITY:g}]",
-    ),
-    click.option(
-        "--reference-period",
-        type=float,
-        default=EncodeOptions.reference_period,
-        show_default=True,
-        metavar="SECONDS",
-        help="A new reference at least this often; bounds how far back random access must read.",
-    ),
-    click.option(
-        "--first-reference",
-        type=click.Choice(FIRST_REFERENCES),
-        default=EncodeOptions.first_reference,
-        show_default=True,
-        help="The first frame, or the one of its five seconds that looks ahead, eyes open, mouth closed.",
-    ),
-)
-KEYPOINTS = option_group(
-    "Keypoints",
-    click.option(
-        "--quantization",
-        type=int,
-        help="Factor of the keypoints (in [-1,1]) before rounding: more is finer.  "
-        f"[default: by quality, {quantization_at(DEFAULT_QUALITY)} at {DEFAULT_QUALITY:g}; "
-        f"original: {ORIGINAL_QUANTIZATION}]",
-    ),
-    click.option(
-        "--smoothing",
-        type=float,
-        help=f"Bits against accuracy in rounding; 0 only rounds.  [default: {DEFAULT_SMOOTHING:g}]",
-    ),
-    click.option(
-        "--landmark-code",
-        type=click.Choice(LANDMARK_CODES),
-        help="Code of the landmark packets; range falls back to golomb where that is smaller.  "
-        "[default: range; original: original]",
-    ),
-    click.option(
-        "--landmarks",
-        type=click.Choice(LANDMARKS),
-        default=EncodeOptions.landmarks,
-        show_default=True,
-        help="Code the model's own keypoints, or 68 facial landmarks that drive it.",
-    ),
-    click.option(
-        "--landmark-model", metavar="NAME|FILE", help=f"For --landmarks 68.  [default: {DEFAULT_LANDMARKS}]"
-    ),
-    click.option(
-        "--model",
-        metavar="NAME|FILE",
-        help=f"Motion model.  [default: {DEFAULT_MOTION}; original: {ORIGINAL_MOTION}]",
-    ),
-)
-ORIGINAL = option_group(
-    "The original codec",
-    click.option(
-        "--profile",
-        type=click.Choice(PROFILES),
-        default=EncodeOptions.profile,
-        show_default=True,
-        help="'original': the original codec's schedule, Golomb code, JPEG references and networks.",
-    ),
-)
-RUNNING = option_group(
+
+@click.command(cls=GroupedCommand, epilog=EXIT_CODES)
+@click.argument("source", metavar="IN")
+@click.argument("target", metavar="OUT.nfc")
+@options_of(EncodeOptions)
+@option_group(
     "Running",
     device_option,
     threads_option,
@@ -196,16 +38,6 @@ RUNNING = option_group(
     quiet_option,
     json_option,
 )
-
-
-@click.command(cls=GroupedCommand, epilog=EXIT_CODES)
-@click.argument("source", metavar="IN")
-@click.argument("target", metavar="OUT.nfc")
-@BASIC
-@REFERENCES
-@KEYPOINTS
-@ORIGINAL
-@RUNNING
 def encode(
     source: str, target: str, verify: bool, force: bool, quiet: bool, as_json: bool, **settings: Any
 ) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
 import click
 
-from neurocodec.format.limits import CHUNK, FRAMES
 from neurocodec.option_text import scaled
+from neurocodec.options import LIMITS, DecodeOptions, EncodeOptions, about
 
 
 class GroupedCommand(click.Command):
@@ -58,6 +59,36 @@ class Size(click.ParamType):
 SIZE = Size()
 
 
+def _option(option: Field[Any]) -> Callable[[Any], Any]:
+    """The command line's option for a field of the options' classes."""
+    known, kind = about(option), str(option.type)
+    name = "--" + option.name.replace("_", "-")
+    text = known.help + (f"  [default: {known.usual}]" if known.usual else "")
+    if kind == "bool":
+        return click.option(name, is_flag=True, help=text)
+    number: Any = int if "int" in kind else float if "float" in kind else str
+    value = click.Choice(known.choices) if known.choices else SIZE if known.short else number
+    usual: dict[str, Any] = (
+        {} if option.default is None else {"default": option.default, "show_default": True}
+    )
+    return click.option(name, type=value, metavar=known.metavar, help=text, **usual)
+
+
+def options_of(kind: type[EncodeOptions | DecodeOptions]) -> Callable[[Any], Any]:
+    """A decorator that adds the options that the help lists, in their groups."""
+    groups: dict[str, list[Callable[[Any], Any]]] = {}
+    for option in fields(kind):
+        if about(option).group:
+            groups.setdefault(about(option).group, []).append(_option(option))
+
+    def decorate(function: Any) -> Any:
+        for title, options in reversed(groups.items()):
+            function = option_group(title, *options)(function)
+        return function
+
+    return decorate
+
+
 PATH = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing output.")
@@ -69,16 +100,8 @@ threads_option = click.option(
     "--threads", type=int, metavar="N", help="CPU threads, 1 to 256.  [default: all cores]"
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-frame_limit_option = click.option(
-    "--frame-limit", type=int, default=FRAMES, show_default=True, help="Refuse a file of more frames."
-)
-chunk_limit_option = click.option(
-    "--chunk-limit",
-    type=SIZE,
-    default=CHUNK,
-    show_default=True,
-    help="Largest part of a file (five seconds) in bytes (k, M); about four times this is allocated.",
-)
+_limits = {option.name: _option(option) for option in fields(DecodeOptions) if about(option).group == LIMITS}
+frame_limit_option, chunk_limit_option = _limits["frame_limit"], _limits["chunk_limit"]
 
 
 def worker_options(command: Any) -> Any:

@@ -1,1 +1,1 @@
-"""Distances between videos: clips in memory, metrics of pictures, faces and time."""
+"""Measuring videos: clips in memory, metrics of pictures, faces and time, the landmarks of a whole video."""

@@ -11,7 +11,7 @@ import numpy as np
 from neurocodec.compare import plots, terminal
 from neurocodec.compare.curves import RatePoint
 from neurocodec.compare.measured import MeasuredPoint, VideoAtSize
-from neurocodec.compare.pictures import crop_uri, face_place, picture_uri, side_by_side, uri
+from neurocodec.compare.pictures import crop_uri, eyes_and_mouth, picture_uri, side_by_side, uri
 from neurocodec.compare.report import shown_points
 from neurocodec.compare.run import Result
 from neurocodec.errors import NeurocodecError
@@ -148,7 +148,7 @@ def worst_frames(values: Values | None, metric: Metric, count: int, apart: int) 
 
 def _row(result: Result, video: VideoAtSize, columns: list[Column], k: int, note: str) -> dict[str, Any]:
     primary = video.metrics[0]
-    place = face_place(columns[0].frames[k], result.plan.detector)
+    places = eyes_and_mouth(columns[0].frames[k], result.plan.detector)
     cells = []
     for c in columns:
         values = c.measured.values(primary) if c.measured else None
@@ -156,13 +156,13 @@ def _row(result: Result, video: VideoAtSize, columns: list[Column], k: int, note
         cells.append(
             {
                 "image": picture_uri(c.frames[k]),
-                "eyes": crop_uri(c.frames[k], place.eyes) if place else None,
-                "mouth": crop_uri(c.frames[k], place.mouth) if place else None,
+                "eyes": crop_uri(c.frames[k], places[0]) if places else None,
+                "mouth": crop_uri(c.frames[k], places[1]) if places else None,
                 "value": "" if value is None else f"{primary.title} {value:.3f}",
             }
         )
     seconds = k / float(video.clip.fps)
-    return {"frame": k, "seconds": seconds, "note": note, "cells": cells, "face": bool(place)}
+    return {"frame": k, "seconds": seconds, "note": note, "cells": cells, "face": bool(places)}
 
 
 def _plots(result: Result, video: VideoAtSize, columns: list[Column]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
@@ -27,16 +26,8 @@ Place = tuple[int, int, int, int]
 """A rectangle (x, y, width, height) in pixels."""
 
 
-@dataclass(frozen=True)
-class FacePlace:
-    """Where eyes and mouth are."""
-
-    eyes: Place
-    mouth: Place
-
-
-def face_place(picture: Picture, detector: str | None) -> FacePlace | None:
-    """Eyes and mouth by a user's detector, or by the proportions of OpenCV's frontal-face cascade."""
+def eyes_and_mouth(picture: Picture, detector: str | None) -> tuple[Place, Place] | None:
+    """Where they are, by a user's detector, or by the proportions of OpenCV's frontal-face cascade."""
     if detector:
         found = largest_face(picture, detector)
         if found is None:
@@ -51,7 +42,7 @@ def face_place(picture: Picture, detector: str | None) -> FacePlace | None:
         x, y, w, h = max(boxes, key=lambda b: b[2] * b[3])
         between = 0.4 * w
         eyes, mouth = np.array([x + 0.5 * w, y + 0.39 * h]), np.array([x + 0.5 * w, y + 0.78 * h])
-    return FacePlace(
+    return (
         _around(eyes, 2.2 * between, 1.1 * between, picture),
         _around(mouth, 1.5 * between, 1.1 * between, picture),
     )

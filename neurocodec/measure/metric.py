@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import lru_cache
@@ -75,8 +76,6 @@ class PictureMetric(Metric):
 @lru_cache(maxsize=8)
 def file_digest(path: str | None) -> str:
     """First digits of a file's SHA-256; a dash without a file."""
-    import hashlib
-
     if path is None:
         return "-"
     with Path(path).open("rb") as file:

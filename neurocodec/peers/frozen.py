@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import ClassVar
 
 import av
 import cv2
@@ -21,7 +20,6 @@ class Frozen(Codec):
     """One AV1 still of the first frame at our byte count, held: what a codec that ignores motion scores."""
 
     name, title = "frozen", "frozen reference"
-    _CODEC: ClassVar[StillCodec] = StillCodec.AV1
 
     def __init__(self, side: int) -> None:
         """``side``: of the square that our references have."""
@@ -52,10 +50,10 @@ class Frozen(Codec):
     def encode(self, frames: Frames, fps: Fraction, point: Point) -> list[bytes]:
         place = self._place(frames.shape[2], frames.shape[1])
         square = pad(resize(frames[0], place.width, place.height), place, self.side)
-        best, low, high = encode_still(square, self._CODEC, 0), 1, 100
+        best, low, high = encode_still(square, StillCodec.AV1, 0), 1, 100
         while low <= high:
             quality = (low + high) // 2
-            coded = encode_still(square, self._CODEC, quality)
+            coded = encode_still(square, StillCodec.AV1, quality)
             if len(coded) <= point["budget"]:
                 best, low = coded, quality + 1
             else:
@@ -65,7 +63,7 @@ class Frozen(Codec):
     def decode(self, packets: list[bytes], shape: tuple[int, ...], fps: Fraction, point: Point) -> Frames:
         count, height, width, _ = shape
         place = self._place(width, height)
-        still = crop(decode_still(packets[0], self._CODEC, self.side), place)
+        still = crop(decode_still(packets[0], StillCodec.AV1, self.side), place)
         if (place.width, place.height) != (width, height):
             method = cv2.INTER_AREA if place.width > width else cv2.INTER_LANCZOS4
             still = cv2.resize(still, (width, height), interpolation=method)

@@ -14,7 +14,7 @@ import numpy as np
 
 import neurocodec
 from neurocodec.api import encode, pictures
-from neurocodec.errors import DamagedFileError, NeurocodecError, UsageError
+from neurocodec.errors import NeurocodecError, UsageError
 from neurocodec.format.reader import NfcReader
 from neurocodec.measure.clips import Frames, lossless
 from neurocodec.media.square import crop, resize
@@ -109,6 +109,5 @@ class Ours(Codec):
             resize(crop(square, place), shape[2], shape[1])
             for _, square in pictures(io.BytesIO(packets[0]), model=self._options.model)
         ]
-        if len(out) != shape[0]:
-            raise DamagedFileError(f"our codec gave {len(out)} frames for {shape[0]}")
+        self.check_count(len(out), shape[0])
         return np.stack(out)

@@ -13,18 +13,19 @@ from small_models import small
 from neurocodec.bench import process
 from neurocodec.bench.long_clips import write_long
 
-SECONDS, FPS = 60, 10
-"""A picture takes 192 KiB, and the second half of the clip has 300 of them (56 MiB)."""
-ALLOWED = 40 << 20
-"""What the allocator, oneDNN's cache of compiled operators and other bounded things may still grow."""
+SECONDS, FPS = 80, 10
+"""A picture takes 192 KiB, and the second half of the clip has 400 of them (75 MiB)."""
+ALLOWED = 60 << 20
+"""What the allocator, oneDNN's cache of compiled operators and other bounded things may still grow: of 2000
+frames, the last 400 took none more, but some 25 MiB were fetched as late as that."""
 
 
 @pytest.fixture(scope="module")
 def memory(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, int]]:
     """Bytes of memory of three commands: the most in the first half of the clip, and the most of all.
 
-    The halves of one clip, not a short clip and a long one: with the first 250 frames or so memory grows to
-    what it then stays.
+    The halves of one clip, not a short clip and a long one: with the first 300 frames or so memory grows to
+    what it nearly stays.
     """
     folder = tmp_path_factory.mktemp("long")
     model = small(folder / "models", 256)
@@ -33,8 +34,8 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, int
     assert write_long(source, clip, SECONDS, Fraction(FPS)) == SECONDS * FPS
     commands = {
         "schedule": [
-            "encode", str(clip), str(folder / "s.nfc"), "--refresh", "schedule", "--gap", "10", "--alpha", "1",
-            "--reference-codec", "jpeg",
+            "encode", str(clip), str(folder / "s.nfc"), "--refresh", "schedule", "--gap", "10",
+            "--alpha", "1", "--reference-codec", "jpeg",
         ],
         "lookahead": ["encode", str(clip), str(folder / "l.nfc"), "--gap", "3"],
         "decode": ["decode", str(folder / "l.nfc"), str(out)],

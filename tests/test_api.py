@@ -21,8 +21,8 @@ from neurocodec.measure.pictures import psnr
 from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader
 from neurocodec.media.types import AudioPacket
-from neurocodec.models.engine import Engine
 from neurocodec.models.files import find
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import DecodeOptions
 from neurocodec.references.store import ReferenceStore
 
@@ -112,7 +112,7 @@ def test_the_encoder_works_from_the_decoded_reference(clip: Path, tmp_path: Path
     """The coded symbols are those of the decoded reference's keypoints, not of the clean picture's."""
     out = tmp_path / "o.nfc"
     neurocodec.encode(clip, out, refresh=refresh, smoothing=0.0)
-    engine, store = Engine(find("talk256", "motion")), ReferenceStore(256)
+    engine, store = MotionEngine(find("talk256", "motion")), ReferenceStore(256)
     clean = engine.keypoints(frames_of(clip)[0][1][None])[0]
     with out.open("rb") as file:
         block = next(iter(NfcReader(file)))

@@ -22,8 +22,8 @@ from neurocodec.media.writer import MediaWriter
 from neurocodec.models.cost import count_macs, macs_of
 from neurocodec.models.device import BATCH, fold_batch_norms, has_fast_bfloat16
 from neurocodec.models.distance import DistanceEngine
-from neurocodec.models.engine import Engine
 from neurocodec.models.files import ModelDescription, build, find, load
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.models.tensors import picture_tensor
 from neurocodec.models.timing import Spread, measure
 from neurocodec.networks.fused import fuse_activations
@@ -76,7 +76,7 @@ def network_stages(
     model: ModelDescription, pictures: Pictures, seconds: float, device: str
 ) -> Iterator[Stage]:
     """A motion model's work; frames in groups of eight, as encode and decode do it."""
-    engine = Engine(model, device)
+    engine = MotionEngine(model, device)
     some = np.resize(pictures, (BATCH, *pictures.shape[1:]))
     macs = {**macs_of(model), **_rendering(model)}
     points = engine.keypoints(some)

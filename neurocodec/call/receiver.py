@@ -26,7 +26,7 @@ from neurocodec.call.rtp import CLOCK, LANDMARKS, REFERENCE, REPORT, UDP_IP, Pac
 from neurocodec.errors import DamagedFileError
 from neurocodec.format.block import StillCodec
 from neurocodec.keypoints.quantization import Symbols, dequantize
-from neurocodec.models.engine import Engine, Reference
+from neurocodec.models.motion_engine import MotionEngine, Reference
 from neurocodec.references.still import decode_still
 from neurocodec.types import Picture
 
@@ -81,7 +81,7 @@ class Receiver:
     ``buffer``: a fixed margin of the jitter buffer in seconds (None: adaptive).
     """
 
-    def __init__(self, engine: Engine, fps: float, buffer: float | None = None) -> None:
+    def __init__(self, engine: MotionEngine, fps: float, buffer: float | None = None) -> None:
         self._engine, self._fps, self._fixed = engine, fps, buffer
         self._references: OrderedDict[int, Reference] = OrderedDict()
         self._arriving: OrderedDict[int, _Arriving] = OrderedDict()

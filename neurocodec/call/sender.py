@@ -26,8 +26,8 @@ from neurocodec.call.payload import (
 from neurocodec.call.rtp import CLOCK, LANDMARKS, LARGEST_PAYLOAD, REFERENCE, UDP_IP, RtpPacket
 from neurocodec.format.block import StillCodec
 from neurocodec.keypoints.quantization import dequantize, quantize
-from neurocodec.models.engine import Engine, Reference
 from neurocodec.models.feedback import FeedbackNetwork
+from neurocodec.models.motion_engine import MotionEngine, Reference
 from neurocodec.references.still import decode_still, encode_still
 from neurocodec.types import Picture
 
@@ -81,7 +81,9 @@ class Sender:
     references are made; without it, only the receiver asks for one.
     """
 
-    def __init__(self, engine: Engine, feedback: FeedbackNetwork | None, rate: float, fps: float) -> None:
+    def __init__(
+        self, engine: MotionEngine, feedback: FeedbackNetwork | None, rate: float, fps: float
+    ) -> None:
         self._engine, self._feedback, self._rate, self._fps = engine, feedback, rate, fps
         self.totals = SentTotals()
         self.target = rate

@@ -13,8 +13,8 @@ from neurocodec.call.payload import ReceiverReport
 from neurocodec.call.receiver import REPORT_SECONDS, Receiver, Shown
 from neurocodec.call.rtp import UDP_IP, RtpPacket
 from neurocodec.call.sender import USUAL_RATE, Sender, SentTotals
-from neurocodec.models.engine import Engine
 from neurocodec.models.feedback import FeedbackNetwork
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.models.timing import measure
 from neurocodec.types import Picture
 
@@ -65,7 +65,7 @@ class CallResult:
     compute: ComputeTimes = field(default_factory=ComputeTimes)
 
 
-def measured_times(engine: Engine, feedback: FeedbackNetwork, pictures: list[Picture]) -> ComputeTimes:
+def measured_times(engine: MotionEngine, feedback: FeedbackNetwork, pictures: list[Picture]) -> ComputeTimes:
     """Medians of this machine, over a few pictures."""
     reference = engine.reference(pictures[0])
 
@@ -93,7 +93,7 @@ def take_report(sender: Sender, data: bytes, now: float) -> None:
 
 
 def simulate(
-    engine: Engine, feedback: FeedbackNetwork | None, call: Call, compute: ComputeTimes
+    engine: MotionEngine, feedback: FeedbackNetwork | None, call: Call, compute: ComputeTimes
 ) -> CallResult:
     """Send the pictures through the link; the way back has the same delay, jitter and loss.
 

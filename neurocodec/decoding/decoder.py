@@ -16,7 +16,7 @@ from neurocodec.format.header import Header
 from neurocodec.keypoints.packets import FrameSymbols, SymbolDigest, outline_frames, parse_frames
 from neurocodec.keypoints.quantization import dequantize
 from neurocodec.models.device import BATCH
-from neurocodec.models.engine import Engine
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.models.opening import engine_for
 from neurocodec.options import DecodeOptions
 from neurocodec.references.store import ReferenceStore
@@ -97,7 +97,7 @@ class Decoder:
                 yield frame.pts, picture
 
 
-def basis_of(header: Header, engine: Engine) -> NDArray[np.int16] | None:
+def basis_of(header: Header, engine: MotionEngine) -> NDArray[np.int16] | None:
     """The basis that keypoints of this file are coded in: the model's, or None.
 
     Raises:

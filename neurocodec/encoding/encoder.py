@@ -21,10 +21,10 @@ from neurocodec.errors import InputError
 from neurocodec.format.block import SoundPacket
 from neurocodec.media.reader import MediaReader
 from neurocodec.models.device import BATCH
-from neurocodec.models.engine import Engine
 from neurocodec.models.feedback import CountedFeedback, find_feedback, open_feedback
 from neurocodec.models.files import find
 from neurocodec.models.latent_engine import LatentEngine
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import EncodeOptions, EncodeSettings
 from neurocodec.prefetch import Ahead
 from neurocodec.threads import depth_ahead, threads_beside
@@ -50,12 +50,12 @@ class Encoder:
         self._sound: deque[SoundPacket] = deque()
         self._output: Output | None = None
 
-    def _open_engine(self) -> Engine:
+    def _open_engine(self) -> MotionEngine:
         settings = self.settings
         motion = find(settings.model, "motion")
         self.report.model = motion.name
         if settings.landmarks == "learned":
-            return Engine(motion, settings.device, settings.threads or None)
+            return MotionEngine(motion, settings.device, settings.threads or None)
         landmarks = find(settings.landmark_model, "landmarks")
         engine = LatentEngine(motion, landmarks, settings.device, settings.threads or None)
         if not engine.fitted:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from neurocodec.encoding.framing import Frame, Framing
 from neurocodec.format.header import HASH_BYTES, AudioTrack, Colour, Header, LandmarkCode
 from neurocodec.media.reader import MediaReader
-from neurocodec.models.engine import Engine
 from neurocodec.models.latent_engine import LatentEngine
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import EncodeSettings
 
 _LARGEST_TERM = 1 << 20
@@ -15,7 +15,7 @@ _NEWEST, _OLDEST = 4, 1
 
 def file_header(
     reader: MediaReader,
-    engine: Engine,
+    engine: MotionEngine,
     settings: EncodeSettings,
     framing: Framing,
     first: Frame,

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurocodec.models.device import BATCH
-from neurocodec.models.engine import Engine, Reference
+from neurocodec.models.motion_engine import MotionEngine, Reference
 from neurocodec.types import Picture, Pictures
 
 _BARGAIN = 0.2
@@ -110,7 +110,9 @@ class Lookahead:
         alpha: a stretch with a verdict at or near this, or below, is divided for a fifth of the price.
     """
 
-    def __init__(self, engine: Engine, verdicts: Verdicts, gap: int, price: float, alpha: float) -> None:
+    def __init__(
+        self, engine: MotionEngine, verdicts: Verdicts, gap: int, price: float, alpha: float
+    ) -> None:
         self._engine, self._verdicts = engine, verdicts
         self._gap, self._price, self._alpha = gap, price, alpha
         self._known: deque[Placed] = deque(maxlen=REMEMBERED)

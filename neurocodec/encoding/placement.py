@@ -16,9 +16,9 @@ from neurocodec.faces.first_reference import best_frame
 from neurocodec.format.block import MAX_BLOCK_REFERENCES
 from neurocodec.keypoints.quantization import dequantize, quantize, scaled
 from neurocodec.keypoints.smoothing import smooth
-from neurocodec.models.engine import Engine
 from neurocodec.models.feedback import FeedbackNetwork
 from neurocodec.models.landmark_engine import open_landmark_engine
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import EncodeSettings
 from neurocodec.types import Picture
 
@@ -45,7 +45,11 @@ class ScheduledPlacement:
     """The original's way: frame by frame, a refresh when the last rendering has become bad."""
 
     def __init__(
-        self, engine: Engine, feedback: FeedbackNetwork, sender: ReferenceSender, settings: EncodeSettings
+        self,
+        engine: MotionEngine,
+        feedback: FeedbackNetwork,
+        sender: ReferenceSender,
+        settings: EncodeSettings,
     ) -> None:
         self._engine, self._feedback, self._sender = engine, feedback, sender
         self._schedule = RefreshSchedule(settings.gap, settings.alpha)
@@ -94,7 +98,11 @@ class LookaheadPlacement:
     """References wherever they pay in a block that is seen whole (:mod:`neurocodec.encoding.lookahead`)."""
 
     def __init__(
-        self, engine: Engine, feedback: FeedbackNetwork, sender: ReferenceSender, settings: EncodeSettings
+        self,
+        engine: MotionEngine,
+        feedback: FeedbackNetwork,
+        sender: ReferenceSender,
+        settings: EncodeSettings,
     ) -> None:
         self._engine, self._sender = engine, sender
         self._smoothing = settings.smoothing

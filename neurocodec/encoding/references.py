@@ -15,7 +15,7 @@ from neurocodec.format.block import (
     ReferenceFrame,
     StillCodec,
 )
-from neurocodec.models.engine import Engine
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import EncodeSettings
 from neurocodec.references.coder import ReferenceCoder
 
@@ -27,7 +27,7 @@ class ReferenceSender:
     the end of the last block.
     """
 
-    def __init__(self, engine: Engine, settings: EncodeSettings) -> None:
+    def __init__(self, engine: MotionEngine, settings: EncodeSettings) -> None:
         codec = StillCodec[settings.reference_codec.upper()]
         chained = settings.refresh == "lookahead"
         self._engine, self._period = engine, settings.reference_period

@@ -22,8 +22,8 @@ from neurocodec.keypoints.quantization import scaled
 from neurocodec.keypoints.smoothing import smooth
 from neurocodec.keypoints.transform import forward, train_basis
 from neurocodec.models.device import BATCH
-from neurocodec.models.engine import Engine
 from neurocodec.models.landmark_engine import LandmarkEngine
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import DEFAULT_SMOOTHING
 
 Integers = NDArray[np.int32]
@@ -64,7 +64,7 @@ def changes(symbols: Integers) -> Integers:
 
 
 def packet_rates(
-    clips: Sequence[Path], engine: Engine, landmarks: LandmarkEngine, quantization: int, seconds: float
+    clips: Sequence[Path], engine: MotionEngine, landmarks: LandmarkEngine, quantization: int, seconds: float
 ) -> tuple[list[Rate], int]:
     """What a frame of clips takes, code by code, and how many frames there are.
 

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from neurocodec.models.device import BATCH
-from neurocodec.models.engine import Engine
 from neurocodec.models.feedback import open_feedback
 from neurocodec.models.files import ModelDescription, build, load
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.models.tensors import picture_tensor
 from neurocodec.models.timing import measure
 
@@ -118,7 +118,7 @@ def milliseconds_of(model: ModelDescription, seconds: float, device: str = "auto
         network, some = load(model), picture_tensor(pictures)
         with torch.inference_mode():
             return {"picture": _milliseconds(lambda: network(some), seconds) / BATCH}
-    engine = Engine(model, device)
+    engine = MotionEngine(model, device)
     points = rng.uniform(-0.5, 0.5, (BATCH, model.keypoints, 2)).astype(np.float32)
     used = [engine.reference(one)] * engine.max_references
     return {

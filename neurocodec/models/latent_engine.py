@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from neurocodec.errors import UsageError
 from neurocodec.format.header import HASH_BYTES, LatentModel
-from neurocodec.models.engine import Engine, Reference
 from neurocodec.models.files import ModelDescription
 from neurocodec.models.landmark_engine import LandmarkEngine
+from neurocodec.models.motion_engine import MotionEngine, Reference
 from neurocodec.types import Picture, Pictures
 
 
-class LatentEngine(Engine):
+class LatentEngine(MotionEngine):
     """A motion model whose keypoints come from the latents of a landmark model.
 
     Raises:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from neurocodec.errors import DamagedFileError, UsageError
 from neurocodec.format.header import Header
-from neurocodec.models.engine import Engine
 from neurocodec.models.files import ModelDescription, find_by_hash
 from neurocodec.models.latent_engine import LatentEngine
+from neurocodec.models.motion_engine import MotionEngine
 
 
 def open_engine(
@@ -15,20 +15,20 @@ def open_engine(
     *,
     device: str = "auto",
     threads: int | None = None,
-) -> Engine:
+) -> MotionEngine:
     """A motion model ready to run, by itself or driven by the latents of a landmark model.
 
     Raises:
         UsageError: the landmark model has no mapping to keypoints of this motion model.
     """
     if landmarks is None:
-        return Engine(motion, device, threads)
+        return MotionEngine(motion, device, threads)
     return LatentEngine(motion, landmarks, device, threads)
 
 
 def engine_for(
     header: Header, extra: str | None = None, device: str = "auto", threads: int | None = None
-) -> Engine:
+) -> MotionEngine:
     """The engine that a file asks for; ``extra`` names a further motion model to look at.
 
     Raises:

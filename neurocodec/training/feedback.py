@@ -11,8 +11,8 @@ from torch import nn
 
 from neurocodec.errors import UsageError
 from neurocodec.measure.lpips import Lpips
-from neurocodec.models.engine import Engine
 from neurocodec.models.files import find, save
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import DEFAULT_MOTION
 from neurocodec.training import loop, machine
 from neurocodec.training.classic import ClassicTask
@@ -57,7 +57,7 @@ def samples(config: FeedbackConfig, files: Files, fabric: Fabric) -> tuple[Rende
         }  # fmt: skip
 
         def build() -> Renderings:
-            engine = Engine(model, fabric.device.type, config.machine.threads or None)
+            engine = MotionEngine(model, fabric.device.type, config.machine.threads or None)
             return render(FramePairs(cache, some), count, engine, distance, seed, held, vary)
 
         return machine.in_turns(fabric, lambda: kept(files.out / SAMPLES / name, recipe, build))

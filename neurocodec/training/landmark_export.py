@@ -15,9 +15,9 @@ from tqdm import tqdm
 from neurocodec.datasets.clips import Clip, frames_of
 from neurocodec.errors import InputError
 from neurocodec.models.device import BATCH
-from neurocodec.models.engine import Engine
 from neurocodec.models.files import ModelDescription, load, save
 from neurocodec.models.landmark_engine import LandmarkEngine
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.networks.face68 import SIDE, Face68
 from neurocodec.training.landmark_samples import Faces
 from neurocodec.training.landmarks import tensors
@@ -79,7 +79,7 @@ def fit_mapping(
         InputError: a clip cannot be read.
         OutputError: the model cannot be written.
     """
-    engine, landmarks = Engine(motion, "cpu"), LandmarkEngine(model, "cpu")
+    engine, landmarks = MotionEngine(motion, "cpu"), LandmarkEngine(model, "cpu")
     inputs, outputs, clip_of = [], [], []
     for number, clip in enumerate(tqdm(clips, desc="clips")):
         frames = list(islice(frames_of(clip.path, motion.size), 0, None, stride))

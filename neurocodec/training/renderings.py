@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from neurocodec.errors import InputError, OutputError
-from neurocodec.models.engine import Engine
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.networks.talk import BLUR_SIGMA, BLUR_TAPS
 from neurocodec.training.frame_pairs import FramePairs
 from neurocodec.types import Picture, Pictures
@@ -73,7 +73,7 @@ def sharper(picture: Picture, amount: float) -> Picture:
 
 
 def render(
-    pairs: FramePairs, count: int, engine: Engine, distance: Distance, seed: int, held: float = 0.0,
+    pairs: FramePairs, count: int, engine: MotionEngine, distance: Distance, seed: int, held: float = 0.0,
     vary: float = 0.0,
 ) -> Renderings:  # fmt: skip
     """``count`` samples.

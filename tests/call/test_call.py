@@ -33,8 +33,8 @@ from neurocodec.call.simulate import Call, CallResult, ComputeTimes, measured_ti
 from neurocodec.errors import DamagedFileError, InputError, OutputError, UsageError
 from neurocodec.media.frames import read_letterboxed
 from neurocodec.models import files as models
-from neurocodec.models.engine import Engine
 from neurocodec.models.feedback import DistanceFeedback
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import DEFAULT_FEEDBACK
 
 LINK = LinkOptions(bandwidth=40_000, loss=0.02, delay=0.08, jitter=0.02)
@@ -124,8 +124,8 @@ def test_payloads_survive() -> None:
 
 
 @pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine(models.find("talk256", "motion"))
+def engine() -> MotionEngine:
+    return MotionEngine(models.find("talk256", "motion"))
 
 
 @pytest.fixture(scope="module")
@@ -133,11 +133,13 @@ def pictures() -> list[np.ndarray]:
     return read_letterboxed(SAMPLES / "astronaut.mp4", 256, 1.6)[0]
 
 
-def run(engine: Engine, pictures: list[np.ndarray], link: LinkOptions, seed: int = 1, rate: float = 40_000):
+def run(
+    engine: MotionEngine, pictures: list[np.ndarray], link: LinkOptions, seed: int = 1, rate: float = 40_000
+):
     return simulate(engine, None, Call(pictures, 25.0, link, seed, rate), ComputeTimes())
 
 
-def test_a_good_link_shows_every_frame(engine: Engine, pictures: list[np.ndarray]) -> None:
+def test_a_good_link_shows_every_frame(engine: MotionEngine, pictures: list[np.ndarray]) -> None:
     result = run(engine, pictures, LinkOptions(delay=0.02), rate=200_000)
     assert len(result.shown) == len(pictures)
     how = [s.how for s in result.shown]
@@ -150,7 +152,7 @@ def test_a_good_link_shows_every_frame(engine: Engine, pictures: list[np.ndarray
     assert error < np.abs(pictures[0].astype(int) - pictures[-1]).mean() + 5
 
 
-def test_the_seed_decides_everything(engine: Engine, pictures: list[np.ndarray]) -> None:
+def test_the_seed_decides_everything(engine: MotionEngine, pictures: list[np.ndarray]) -> None:
     a, b, c = (run(engine, pictures[:14], LINK, seed) for seed in (1, 1, 5))
     rows = [[(s.frame, s.time, s.how) for s in r.shown] for r in (a, b, c)]
     assert rows[0] == rows[1] != rows[2]
@@ -160,7 +162,9 @@ def test_the_seed_decides_everything(engine: Engine, pictures: list[np.ndarray])
         assert x.picture is None or (x.picture == y.picture).all()
 
 
-def test_losses_are_concealed_and_a_reference_comes_again(engine: Engine, pictures: list[np.ndarray]) -> None:
+def test_losses_are_concealed_and_a_reference_comes_again(
+    engine: MotionEngine, pictures: list[np.ndarray]
+) -> None:
     result = run(engine, pictures, replace(LINK, bandwidth=100_000, loss=0.3), seed=2, rate=100_000)
     how = [s.how for s in result.shown]
     assert how.count("received") > 5
@@ -169,7 +173,7 @@ def test_losses_are_concealed_and_a_reference_comes_again(engine: Engine, pictur
     assert result.packets.lost > 5
 
 
-def test_the_sender_checks_what_the_receiver_shows(engine: Engine, pictures: list[np.ndarray]) -> None:
+def test_the_sender_checks_what_the_receiver_shows(engine: MotionEngine, pictures: list[np.ndarray]) -> None:
     def called(verdict: float, times: ComputeTimes) -> tuple[CallResult, list[tuple[np.ndarray, int]]]:
         looks = []
 
@@ -194,7 +198,7 @@ def test_the_sender_checks_what_the_receiver_shows(engine: Engine, pictures: lis
     assert slow.sent.skipped >= 5 * len(looks) > 0
 
 
-def test_damaged_packets_are_counted(engine: Engine) -> None:
+def test_damaged_packets_are_counted(engine: MotionEngine) -> None:
     receiver = Receiver(engine, 25.0)
     good = RtpPacket(LANDMARKS, 1, 0, 7, pack_entries([LandmarkEntry(0, 0, None, 100, b"\x01" * 40)])).pack()
     for data in (b"", b"garbage" * 5, good, RtpPacket(33, 2, 0, 7, b"").pack()):
@@ -234,7 +238,7 @@ def test_bad_settings(tmp_path: Path) -> None:
         run_call(tmp_path / "x.mp4")
 
 
-def test_times_of_this_machine(engine: Engine, pictures: list[np.ndarray]) -> None:
+def test_times_of_this_machine(engine: MotionEngine, pictures: list[np.ndarray]) -> None:
     feedback = DistanceFeedback(models.find(DEFAULT_FEEDBACK, "feedback"))
     times = measured_times(engine, feedback, pictures[:3])
     assert 0 < times.measure < 10

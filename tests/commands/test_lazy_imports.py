@@ -40,8 +40,8 @@ def test_loading_a_model_imports_no_compiler() -> None:
 import sys
 from neurocodec.models.files import find
 from neurocodec.models.distance import DistanceEngine
-from neurocodec.models.engine import Engine
-Engine(find("talk256", "motion"), "cpu")
+from neurocodec.models.motion_engine import MotionEngine
+MotionEngine(find("talk256", "motion"), "cpu")
 DistanceEngine(find("likeness", "feedback"), "cpu")
 print("imported:", *(m for m in ("torch._dynamo", "torch._inductor", "sympy", "scipy") if m in sys.modules))
 """

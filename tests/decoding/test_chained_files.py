@@ -20,7 +20,7 @@ from neurocodec.format.header import Colour, Fit, Header, LandmarkCode
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints.packet_code import PacketEncoder
-from neurocodec.models.engine import Reference
+from neurocodec.models.motion_engine import Reference
 from neurocodec.options import DecodeOptions
 from neurocodec.references.chain import ChainEncoder
 from neurocodec.references.still import encode_still
@@ -57,7 +57,7 @@ class GreyEngine:
 def grey_model(monkeypatch: pytest.MonkeyPatch) -> None:
     described = SimpleNamespace(size=SIZE, keypoints=2)
     monkeypatch.setattr("neurocodec.models.opening.find_by_hash", lambda *_, **__: described)
-    monkeypatch.setattr("neurocodec.models.opening.Engine", GreyEngine)
+    monkeypatch.setattr("neurocodec.models.opening.MotionEngine", GreyEngine)
 
 
 def grey(level: int) -> np.ndarray:

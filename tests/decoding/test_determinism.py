@@ -16,7 +16,7 @@ import neurocodec
 from neurocodec.decoding.pictures import decode_pictures
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.format.reader import NfcReader
-from neurocodec.models import engine
+from neurocodec.models import motion_engine
 from neurocodec.options import DecodeOptions
 
 FRAMES = 14
@@ -44,11 +44,11 @@ def decoded(path: Path, **options: Any) -> tuple[str, np.ndarray]:
 @pytest.fixture
 def choose(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Chooses precision, and TalkRenderer or the plain network."""
-    renderer = engine.TalkRenderer
+    renderer = motion_engine.TalkRenderer
 
     def set_up(half: bool, plain: bool = False) -> None:
-        monkeypatch.setattr(engine, "has_fast_bfloat16", lambda: half)
-        monkeypatch.setattr(engine, "TalkRenderer", (lambda *_: None) if plain else renderer)
+        monkeypatch.setattr(motion_engine, "has_fast_bfloat16", lambda: half)
+        monkeypatch.setattr(motion_engine, "TalkRenderer", (lambda *_: None) if plain else renderer)
 
     return set_up
 
@@ -57,8 +57,8 @@ def choose(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def plain(coded: tuple[Path, str]) -> np.ndarray:
     """The pictures of the plain network in float32 on one thread, which the others are held against."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "has_fast_bfloat16", lambda: False)
-        patch.setattr(engine, "TalkRenderer", lambda *_: None)
+        patch.setattr(motion_engine, "has_fast_bfloat16", lambda: False)
+        patch.setattr(motion_engine, "TalkRenderer", lambda *_: None)
         digest, pictures = decoded(coded[0], device="cpu", threads=1)
     assert digest == coded[1]
     assert pictures.shape[0] == FRAMES and pictures.std() > 20

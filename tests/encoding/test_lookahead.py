@@ -7,7 +7,7 @@ import pytest
 
 from neurocodec.encoding import lookahead
 from neurocodec.encoding.lookahead import MOST_REFERENCES, BlockFrames, Lookahead, Placed, Stretch, Verdicts
-from neurocodec.models.engine import Reference
+from neurocodec.models.motion_engine import Reference
 
 
 def picture(value: float) -> np.ndarray:

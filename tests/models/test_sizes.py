@@ -18,8 +18,8 @@ from neurocodec.errors import UnsupportedError
 from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader
 from neurocodec.models.device import fold_batch_norms
-from neurocodec.models.engine import Engine
 from neurocodec.models.files import build
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.networks.fused import fuse_activations
 from neurocodec.networks.talk import Talk, TalkConfig
 from neurocodec.networks.talk_render import TalkRenderer
@@ -71,7 +71,7 @@ def test_sizes_that_cannot_be(tmp_path: Path) -> None:
         build("talk", {"size": 100})
     model = small(tmp_path, 64)
     with pytest.raises(UnsupportedError, match="contradicts itself"):
-        Engine(replace(model, size=128))
+        MotionEngine(replace(model, size=128))
 
 
 def test_untrained_models_are_the_same_for_a_seed_and_leave_chance_alone(tmp_path: Path) -> None:

@@ -212,11 +212,11 @@ def test_sharpening() -> None:
 
 def test_samples_are_renderings_of_the_model(tmp_path: Path) -> None:
     from neurocodec.datasets.clips import find_clips
-    from neurocodec.models.engine import Engine
+    from neurocodec.models.motion_engine import MotionEngine
 
     people(tmp_path / "data", 2, 8)
     build_cache(find_clips(tmp_path / "data"), tmp_path / "cache", Data(stride=2, references=3))
-    engine = Engine(find("talk256", "motion"), "cpu")
+    engine = MotionEngine(find("talk256", "motion"), "cpu")
     measured: list[tuple[Any, Any]] = []
 
     def distance(a: Any, b: Any) -> float:

@@ -14,8 +14,8 @@ from neurocodec.bench import untrained
 from neurocodec.commands.main import main
 from neurocodec.datasets.clips import find_clips
 from neurocodec.errors import InputError, UsageError
-from neurocodec.models.engine import Engine
 from neurocodec.models.files import find, load
+from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.networks.restore import Restorer
 from neurocodec.networks.talk import Talk, TalkConfig
 from neurocodec.training.config import Data, MotionConfig, parse, read
@@ -102,7 +102,10 @@ def test_training_brings_references_nearer_to_what_they_were(trained: tuple[Path
 def test_a_model_cleans_its_references(trained: tuple[Path, str], cache: Path) -> None:
     """What is rendered changes; keypoints of references, which are coded against, do not."""
     path, _ = trained
-    plain, cleaning = Engine(untrained.write(path.parent, SHAPE)), Engine(find(str(path), "motion"))
+    plain, cleaning = (
+        MotionEngine(untrained.write(path.parent, SHAPE)),
+        MotionEngine(find(str(path), "motion")),
+    )
     picture = np.load(cache / "references.npy")[0]
     references = [engine.reference(picture) for engine in (plain, cleaning)]
     np.testing.assert_array_equal(references[0].picture, references[1].picture)

@@ -116,11 +116,11 @@ def rates(clips: tuple[Path, ...], quantization: int, seconds: float, model: str
     """Print bits a frame of landmark packets, code by code."""
     from neurocodec.datasets.clips import expanded
     from neurocodec.evaluation.packet_rates import packet_rates
-    from neurocodec.models.engine import Engine
     from neurocodec.models.files import find
     from neurocodec.models.landmark_engine import open_landmark_engine
+    from neurocodec.models.motion_engine import MotionEngine
 
-    engine = Engine(find(model, "motion"))
+    engine = MotionEngine(find(model, "motion"))
     files = expanded(clips)
     found, count = packet_rates(files, engine, open_landmark_engine(), quantization, seconds)
     click.echo(

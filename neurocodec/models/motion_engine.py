@@ -39,7 +39,7 @@ class Reference:
         return self.keypoints if self.values is None else self.values
 
 
-class Engine:
+class MotionEngine:
     """A motion model ready to run.
 
     ``basis`` is the transform of its keypoints (:mod:`neurocodec.keypoints.transform`), if it has one.

@@ -20,6 +20,7 @@ import torch
 from clips import cut
 from media_factory import make_clip
 from places import SAMPLES
+from small_models import small
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +51,12 @@ def coded(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("coded") / "clip.nfc"
     neurocodec.encode(clip, out)
     return out
+
+
+@pytest.fixture(scope="session")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An untrained model for 64 x 64, four times as fast: where it does not matter what is painted."""
+    return str(small(tmp_path_factory.mktemp("small"), 64).path)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 from clips import cut
 from places import ROOT
 
-from neurocodec.models import files as models
+from neurocodec.models.files import describe
 
 README = (ROOT / "README.md").read_text()
 OPTIONS = (ROOT / "docs" / "options.md").read_text()
@@ -30,7 +30,7 @@ def test_no_placeholder_is_left() -> None:
 def test_the_model_card_names_the_hash_of_every_weight_file() -> None:
     card = (ROOT / "checkpoints" / "README.md").read_text()
     rows = dict(re.findall(r"^\| `(\w+)\.safetensors` \|.*\| `([0-9a-f]{16})` \|$", card, re.MULTILINE))
-    files = [models.describe(path) for path in (ROOT / "checkpoints").glob("*.safetensors")]
+    files = [describe(path) for path in (ROOT / "checkpoints").glob("*.safetensors")]
     assert rows == {model.name: model.hash[:16] for model in files}
 
 
@@ -55,7 +55,7 @@ def test_commands(
     listed: list[str], fewest: int, made: tuple[str, ...], tmp_path: Path, sound_clip: Path
 ) -> None:
     assert len(listed) >= fewest
-    cut(sound_clip, tmp_path / "in.mp4", 90)
+    cut(sound_clip, tmp_path / "in.mp4", 60)
     shim = tmp_path / "bin"
     shim.mkdir()
     (shim / "neurocodec").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m neurocodec "$@"\n')

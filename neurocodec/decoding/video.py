@@ -7,7 +7,7 @@ from fractions import Fraction
 from itertools import chain
 from typing import Any, BinaryIO
 
-from neurocodec.decoding.gaps import fill
+from neurocodec.decoding.filling import fill
 from neurocodec.decoding.pictures import decode_items
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span import Span

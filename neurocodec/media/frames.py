@@ -54,10 +54,13 @@ def read_squeezed(source: Any, side: int, count: int) -> Pictures:
     """The first pictures of a video, at most ``count``, squeezed into squares (n,side,side,3).
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read or has no picture.
     """
     with open_video(source) as (_, pictures):
-        return np.stack([picture.to_rgb(side, side) for picture in islice(pictures, count)])
+        found = [picture.to_rgb(side, side) for picture in islice(pictures, count)]
+    if not found:
+        raise InputError(f"{Path(str(source)).name} has no picture that can be decoded")
+    return np.stack(found)
 
 
 def read_letterboxed(source: Any, side: int, seconds: float) -> tuple[list[Picture], Fraction]:

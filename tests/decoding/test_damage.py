@@ -19,7 +19,7 @@ from scripts import script
 
 import neurocodec
 from neurocodec.commands.main import main
-from neurocodec.decoding.gaps import fill, silence
+from neurocodec.decoding.filling import fill, silence
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.errors import DamagedFileError, NeurocodecError, UnsupportedError
 from neurocodec.format.block import SoundPacket

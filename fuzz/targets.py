@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from neurocodec.decoding.concealment import Anchors, between
-from neurocodec.decoding.gaps import fill
+from neurocodec.decoding.filling import fill
 from neurocodec.entropy.bits import ByteReader
 from neurocodec.errors import DamagedFileError, NeurocodecError
 from neurocodec.format import block_reader

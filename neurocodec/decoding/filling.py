@@ -1,4 +1,4 @@
-"""What a damaged file lacks: which frames, which seconds; and what is put in their place.
+"""What stands in for what a damaged file lacks: held pictures, and silence.
 
 A lost frame shows the last picture before it (at the start of a file, the first one after), at its own
 time, so that the number of frames, the duration and the sound's place stay what they were.  Lost Opus packets

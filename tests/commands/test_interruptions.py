@@ -85,9 +85,9 @@ def test_a_full_disk_and_a_closed_pipe_are_one_line(model: str, tmp_path: Path) 
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
-def test_full_disk(clip: Path, coded: Path) -> None:
-    refused(run("encode", clip, "/dev/full", "-f"), 6)
-    refused(run("decode", coded, "/dev/full", "-f"), 6)
+def test_full_disk(five_frames: Path) -> None:
+    refused(run("encode", five_frames, "/dev/full", "-f"), 6)
+    refused(run("decode", five_frames.with_suffix(".nfc"), "/dev/full", "-f"), 6)
 
 
 @unix

@@ -19,7 +19,7 @@ from neurocodec.format.reader import NfcReader
 from neurocodec.models import motion_engine
 from neurocodec.options import DecodeOptions
 
-FRAMES = 14
+FRAMES = 8
 
 
 @pytest.fixture(scope="module")

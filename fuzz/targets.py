@@ -30,17 +30,17 @@ from neurocodec.format import block_reader
 from neurocodec.format.block import ReferenceFrame, StillCodec
 from neurocodec.format.block_reader import read_block, read_left
 from neurocodec.format.checksums import CHECK_BYTES, Part
+from neurocodec.format.damage import Loss
 from neurocodec.format.header import AudioTrack, Colour, Fit, Header, LandmarkCode, read_header
 from neurocodec.format.limits import Limits
-from neurocodec.format.losses import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import Timeline
 from neurocodec.inspect.info import read_info
 from neurocodec.inspect.repair import repair_stream
 from neurocodec.keypoints.packet_code import PacketDecoder
 from neurocodec.keypoints.packets import outline_frames, parse_frames
-from neurocodec.models.checkpoints import read_published
-from neurocodec.models.files import describe, load
+from neurocodec.models.model_files import describe, load
+from neurocodec.models.published import read_published
 from neurocodec.references.still import decode_still
 from neurocodec.references.store import ReferenceStore
 

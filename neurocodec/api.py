@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
-from neurocodec.decoding.pictures import decode_pictures
 from neurocodec.decoding.report import DecodeReport
+from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.decoding.video import decode_stream
-from neurocodec.encoding.rate_control import encode_as_asked
 from neurocodec.encoding.report import EncodeReport
+from neurocodec.encoding.targets import encode_as_asked
 from neurocodec.errors import UsageError
 from neurocodec.files.opening import (
     OutputGuard,

@@ -13,7 +13,7 @@ from clips import cut, frames_of
 from media_factory import make_clip
 
 import neurocodec
-from neurocodec.decoding.decoder import Decoder
+from neurocodec.decoding.block_decoder import Decoder
 from neurocodec.errors import DamagedFileError, InputError, OutputError, UnsupportedError, UsageError
 from neurocodec.format.reader import NfcReader
 from neurocodec.keypoints.quantization import quantize
@@ -21,7 +21,7 @@ from neurocodec.measure.pictures import psnr
 from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader
 from neurocodec.media.types import AudioPacket
-from neurocodec.models.files import find
+from neurocodec.models.model_files import find
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import DecodeOptions
 from neurocodec.references.store import ReferenceStore
@@ -309,7 +309,7 @@ def test_one_frame(small_model: str, tmp_path: Path) -> None:
 def test_sound_goes_on_after_the_last_picture(
     small_model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("neurocodec.encoding.output._MOST_SOUND", 50)
+    monkeypatch.setattr("neurocodec.encoding.block_output._MOST_SOUND", 50)
     source = make_clip(tmp_path / "in.mkv", frames=3, audio="pcm_s16le", audio_seconds=4.0)
     out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
     neurocodec.encode(source, out, audio_bitrate=32000, model=small_model)

@@ -19,8 +19,8 @@ import numpy as np
 from neurocodec.errors import NeurocodecError
 from neurocodec.format.block import Block
 from neurocodec.format.checksums import Part
+from neurocodec.format.damage import Loss
 from neurocodec.format.header import Header
-from neurocodec.format.losses import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints.packets import parse_frames

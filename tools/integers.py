@@ -24,8 +24,8 @@ sys.path[:0] = [str(ROOT / "tools")]
 import nfc_reader
 import numpy as np
 
+from neurocodec.format.damage import Loss
 from neurocodec.format.header import LandmarkCode
-from neurocodec.format.losses import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints.packet_code import PacketDecoder, PacketEncoder

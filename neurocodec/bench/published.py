@@ -10,7 +10,7 @@ from neurocodec.bench.hardware import measure_on
 from neurocodec.bench.stages import Stage
 from neurocodec.models.cost import count_macs, macs_of
 from neurocodec.models.device import choose_device
-from neurocodec.models.files import ModelDescription, build
+from neurocodec.models.model_files import ModelDescription, build
 from neurocodec.networks.vox256 import IMAGE_SIZE, NUM_KEYPOINTS
 
 

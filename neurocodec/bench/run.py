@@ -12,7 +12,7 @@ from neurocodec.bench import hardware, process, stages
 from neurocodec.bench.long_clips import there_and_back
 from neurocodec.bench.published import published
 from neurocodec.errors import UsageError
-from neurocodec.models.files import find
+from neurocodec.models.model_files import find
 from neurocodec.options import DEFAULT_MOTION
 from neurocodec.threads import use_threads
 

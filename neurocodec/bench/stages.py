@@ -22,7 +22,7 @@ from neurocodec.media.writer import MediaWriter
 from neurocodec.models.cost import count_macs, macs_of
 from neurocodec.models.device import BATCH, fold_batch_norms, has_fast_bfloat16
 from neurocodec.models.distance import DistanceEngine
-from neurocodec.models.files import ModelDescription, build, find, load
+from neurocodec.models.model_files import ModelDescription, build, find, load
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.models.tensors import picture_tensor
 from neurocodec.models.timing import Spread, measure

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from neurocodec.models.files import ModelDescription, save
+from neurocodec.models.model_files import ModelDescription, save
 from neurocodec.networks.talk import Talk, TalkConfig
 
 

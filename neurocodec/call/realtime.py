@@ -26,10 +26,10 @@ from neurocodec.call.rtp import UDP_IP
 from neurocodec.call.sender import Sender, SentTotals
 from neurocodec.call.simulate import POLL_SECONDS, Call, CallResult, ComputeTimes, take_report
 from neurocodec.errors import DamagedFileError, NeurocodecError
-from neurocodec.models import files as models
+from neurocodec.models import model_files as models
+from neurocodec.models.engines import open_engine
 from neurocodec.models.feedback import open_feedback
-from neurocodec.models.files import ModelDescription
-from neurocodec.models.opening import open_engine
+from neurocodec.models.model_files import ModelDescription
 from neurocodec.options import DEFAULT_FEEDBACK
 
 _READY_SECONDS = 120.0

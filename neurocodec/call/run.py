@@ -24,9 +24,9 @@ from neurocodec.files.figures import rendered
 from neurocodec.media.color import BT709
 from neurocodec.media.frames import read_letterboxed
 from neurocodec.media.writer import MediaWriter
-from neurocodec.models import files as models
+from neurocodec.models import model_files as models
+from neurocodec.models.engines import open_engine
 from neurocodec.models.feedback import DistanceFeedback
-from neurocodec.models.opening import open_engine
 from neurocodec.options import DEFAULT_FEEDBACK, DEFAULT_LANDMARKS, DEFAULT_MOTION
 
 MOST_SECONDS = 60.0

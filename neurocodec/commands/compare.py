@@ -73,7 +73,7 @@ def compare(
       neurocodec compare clips/*.mp4 --engine dask --scheduler tcp://10.0.0.1:8786
     """
     from neurocodec.compare import report, terminal
-    from neurocodec.compare.comparison import check, compare_and_report
+    from neurocodec.compare.entry import check, compare_and_report
 
     with progress("comparing", quiet, " points") as update:
         result, found = compare_and_report(

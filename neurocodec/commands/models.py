@@ -26,7 +26,7 @@ def models() -> None:
 @json_option
 def models_list(as_json: bool) -> None:
     """List the shipped and the imported models."""
-    from neurocodec.models.files import installed
+    from neurocodec.models.model_files import installed
 
     found = [m.as_dict() for m in installed()]
     emit(
@@ -48,7 +48,7 @@ def models_list(as_json: bool) -> None:
 def models_show(name: str, device: str, threads: int | None, as_json: bool) -> None:
     """Show the description of a model and what it costs, and check its weights."""
     from neurocodec.models.cost import cost_of
-    from neurocodec.models.files import find_any, load
+    from neurocodec.models.model_files import find_any, load
     from neurocodec.threads import use_threads
 
     model = find_any(name)
@@ -72,7 +72,7 @@ def models_benchmark(
     if seconds <= 0:
         raise UsageError("--seconds must be positive")
     from neurocodec.models.cost import cost_of
-    from neurocodec.models.files import find_any, installed
+    from neurocodec.models.model_files import find_any, installed
     from neurocodec.threads import use_threads
 
     chosen = [find_any(name) for name in names] or list(installed())

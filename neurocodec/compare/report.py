@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import neurocodec
-from neurocodec.compare.figures import against, frozen_scores, mean_rows, point_figures, summary_against
 from neurocodec.compare.measured import MeasuredPoint, VideoAtSize
 from neurocodec.compare.run import Result, Video
+from neurocodec.compare.summaries import against, frozen_scores, mean_rows, point_figures, summary_against
 from neurocodec.files.atomic import write_whole
 from neurocodec.measure.metric import Values
 

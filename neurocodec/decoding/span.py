@@ -9,8 +9,8 @@ from fractions import Fraction
 from neurocodec.errors import DamagedFileError
 from neurocodec.format.block import Block, SoundPacket
 from neurocodec.format.chunks import IndexEntry
+from neurocodec.format.damage import Loss, loss_of_parts
 from neurocodec.format.header import Header
-from neurocodec.format.losses import Loss, loss_of_parts
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import end_of
 from neurocodec.options import DecodeOptions

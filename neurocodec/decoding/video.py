@@ -8,9 +8,9 @@ from itertools import chain
 from typing import Any, BinaryIO
 
 from neurocodec.decoding.filling import fill
-from neurocodec.decoding.pictures import decode_items
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span import Span
+from neurocodec.decoding.span_decoder import decode_items
 from neurocodec.errors import DamagedFileError
 from neurocodec.format.block import SoundPacket
 from neurocodec.format.header import Fit, Header

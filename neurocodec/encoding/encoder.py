@@ -10,20 +10,20 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from neurocodec.encoding.block_output import Output
 from neurocodec.encoding.cuts import CutDetector
 from neurocodec.encoding.file_header import file_header
 from neurocodec.encoding.framing import Frame, Framing
-from neurocodec.encoding.output import Output
 from neurocodec.encoding.placement import LookaheadPlacement, Placement, ScheduledPlacement
-from neurocodec.encoding.references import ReferenceSender
+from neurocodec.encoding.reference_sender import ReferenceSender
 from neurocodec.encoding.report import EncodeReport
 from neurocodec.errors import InputError
 from neurocodec.format.block import SoundPacket
 from neurocodec.media.reader import MediaReader
 from neurocodec.models.device import BATCH
 from neurocodec.models.feedback import CountedFeedback, find_feedback, open_feedback
-from neurocodec.models.files import find
 from neurocodec.models.latent_engine import LatentEngine
+from neurocodec.models.model_files import find
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import EncodeOptions, EncodeSettings
 from neurocodec.prefetch import Ahead

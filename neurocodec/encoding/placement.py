@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from neurocodec.encoding.block_builder import BlockBuilder, Segment
 from neurocodec.encoding.framing import Frame
 from neurocodec.encoding.lookahead import BlockFrames, Lookahead, Placed
-from neurocodec.encoding.references import ReferenceSender
+from neurocodec.encoding.reference_sender import ReferenceSender
 from neurocodec.encoding.schedule import RefreshSchedule
 from neurocodec.faces.first_reference import best_frame
 from neurocodec.format.block import MAX_BLOCK_REFERENCES

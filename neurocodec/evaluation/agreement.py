@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import pearsonr, spearmanr
 
-from neurocodec.decoding.decoder import Decoder
+from neurocodec.decoding.block_decoder import Decoder
 from neurocodec.errors import InputError
 from neurocodec.evaluation.codec import code_clip
-from neurocodec.format.losses import Loss
+from neurocodec.format.damage import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.keypoints.packets import parse_frames
 from neurocodec.models.feedback import FeedbackNetwork

@@ -28,7 +28,7 @@ from neurocodec.measure.networks import metric_files
 from neurocodec.measure.registry import METRICS
 from neurocodec.media.square import resize
 from neurocodec.models.distance import DistanceEngine
-from neurocodec.models.files import find
+from neurocodec.models.model_files import find
 from neurocodec.option_text import encode_settings
 from neurocodec.options import DEFAULT_FEEDBACK, DEFAULT_MOTION
 from neurocodec.peers import budget

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from neurocodec.entropy.bits import ByteReader
 from neurocodec.errors import DamagedFileError, InputError, UnsupportedError
 from neurocodec.format.block import MAX_FRAMES, Block
+from neurocodec.format.block_order import BlockOrder
 from neurocodec.format.block_reader import read_block, read_block_start, read_left
 from neurocodec.format.chunks import (
     BLOCK_CHUNK,
@@ -28,10 +29,9 @@ from neurocodec.format.chunks import (
     outline_chunk,
     with_bit_put_right,
 )
+from neurocodec.format.damage import Loss, loss_of_parts
 from neurocodec.format.header import Header, read_header
 from neurocodec.format.limits import Limits
-from neurocodec.format.losses import Loss, loss_of_parts
-from neurocodec.format.order import BlockOrder
 from neurocodec.format.window import Window
 
 _SEARCH_BUDGET = 1 << 31

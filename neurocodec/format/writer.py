@@ -7,6 +7,7 @@ from typing import BinaryIO
 from neurocodec.entropy.bits import svarint, varint
 from neurocodec.errors import NeurocodecError
 from neurocodec.format.block import Block
+from neurocodec.format.block_order import BlockOrder
 from neurocodec.format.block_reader import read_block
 from neurocodec.format.block_writer import write_block
 from neurocodec.format.chunks import (
@@ -21,7 +22,6 @@ from neurocodec.format.chunks import (
     chunk,
 )
 from neurocodec.format.header import Header, read_header, write_header
-from neurocodec.format.order import BlockOrder
 
 
 class NfcWriter:

@@ -6,8 +6,8 @@ import io
 from typing import Any, BinaryIO
 
 from neurocodec.errors import DamagedFileError, UnsupportedError, UsageError
+from neurocodec.format.damage import Loss
 from neurocodec.format.limits import Limits
-from neurocodec.format.losses import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import Timeline
 from neurocodec.keypoints.packets import SymbolDigest, parse_frames

@@ -9,9 +9,9 @@ from neurocodec.errors import DamagedFileError, UnsupportedError
 from neurocodec.files.opening import PathOrFile, opened_input
 from neurocodec.format.block import Block
 from neurocodec.format.checksums import Part
+from neurocodec.format.damage import Loss
 from neurocodec.format.header import Header
 from neurocodec.format.limits import LISTED, MOST_LISTED, MOST_REFRESHES, Limits
-from neurocodec.format.losses import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import LostSeconds, Timeline, end_of, playing_time, rates, seconds_of
 from neurocodec.keypoints.packet_code import PacketEncoder

@@ -23,9 +23,9 @@ from neurocodec.files.opening import (
 )
 from neurocodec.format.block import MAX_CHAIN, Block, ReferenceFrame, Run
 from neurocodec.format.checksums import Part
+from neurocodec.format.damage import Loss
 from neurocodec.format.header import Header
 from neurocodec.format.limits import MOST_LISTED, Limits
-from neurocodec.format.losses import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints.packet_code import PacketEncoder

@@ -16,8 +16,8 @@ from neurocodec.faces.tracker import FaceTracker, compared
 from neurocodec.faces.yunet import largest_face
 from neurocodec.measure.clips import Frames
 from neurocodec.measure.metric import Metric, Values, file_digest
-from neurocodec.models.files import ModelDescription, installed
 from neurocodec.models.landmark_engine import LandmarkEngine, Points
+from neurocodec.models.model_files import ModelDescription, installed
 from neurocodec.options import DEFAULT_LANDMARKS
 from neurocodec.types import Picture
 

@@ -16,7 +16,7 @@ import torch
 
 from neurocodec.models.device import BATCH
 from neurocodec.models.feedback import open_feedback
-from neurocodec.models.files import ModelDescription, build, load
+from neurocodec.models.model_files import ModelDescription, build, load
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.models.tensors import picture_tensor
 from neurocodec.models.timing import measure

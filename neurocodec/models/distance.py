@@ -13,7 +13,7 @@ from torch import Tensor
 
 from neurocodec.errors import UnsupportedError
 from neurocodec.models.device import choose_device, has_fast_bfloat16
-from neurocodec.models.files import ModelDescription, load
+from neurocodec.models.model_files import ModelDescription, load
 from neurocodec.networks.fused import fuse_activations
 from neurocodec.networks.likeness import PATCH, on_levels
 from neurocodec.types import Pictures

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from neurocodec.models.device import BATCH, choose_device, fold_batch_norms
 from neurocodec.models.distance import DistanceEngine
-from neurocodec.models.files import ModelDescription, find, installed, load
+from neurocodec.models.model_files import ModelDescription, find, installed, load
 from neurocodec.models.tensors import picture_tensor
 from neurocodec.types import Pictures
 

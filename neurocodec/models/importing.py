@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurocodec.files.atomic import refuse_existing
-from neurocodec.models.files import ModelDescription, describe, load, save, user_folder
+from neurocodec.models.model_files import ModelDescription, describe, load, save, user_folder
 
 
 def import_checkpoint(source: Path, name: str | None = None, *, force: bool = False) -> ModelDescription:
@@ -14,7 +14,7 @@ def import_checkpoint(source: Path, name: str | None = None, *, force: bool = Fa
     A safetensors model of this package is copied.
 
     Raises:
-        InputError, UnsupportedError: as :mod:`neurocodec.models.checkpoints` has it.
+        InputError, UnsupportedError: as :mod:`neurocodec.models.published` has it.
         OutputError: a model of that name is there already and ``force`` is not set.
     """
     if source.suffix == ".safetensors":
@@ -26,7 +26,7 @@ def import_checkpoint(source: Path, name: str | None = None, *, force: bool = Fa
         size, keypoints, config = model.size, model.keypoints, model.config
         name = name or model.name
     else:
-        from neurocodec.models.checkpoints import read_published
+        from neurocodec.models.published import read_published
 
         architecture, tensors = read_published(source)
         size, keypoints, config = 256, 50 if architecture == "vox256" else 0, {}

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from neurocodec.models.device import choose_device, fold_batch_norms
-from neurocodec.models.files import ModelDescription, find, load
+from neurocodec.models.model_files import ModelDescription, find, load
 from neurocodec.models.tensors import picture_tensor
 from neurocodec.networks.face68 import SIDE
 from neurocodec.options import DEFAULT_LANDMARKS

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from neurocodec.errors import UsageError
 from neurocodec.format.header import HASH_BYTES, LatentModel
-from neurocodec.models.files import ModelDescription
 from neurocodec.models.landmark_engine import LandmarkEngine
+from neurocodec.models.model_files import ModelDescription
 from neurocodec.models.motion_engine import MotionEngine, Reference
 from neurocodec.types import Picture, Pictures
 

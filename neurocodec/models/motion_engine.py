@@ -15,7 +15,7 @@ from torch import Tensor
 from neurocodec.errors import UnsupportedError
 from neurocodec.models.allocator import keep_freed
 from neurocodec.models.device import choose_device, fold_batch_norms, has_fast_bfloat16
-from neurocodec.models.files import ModelDescription, load
+from neurocodec.models.model_files import ModelDescription, load
 from neurocodec.models.tensors import picture_tensor
 from neurocodec.networks.fused import fuse_activations
 from neurocodec.networks.talk import Talk

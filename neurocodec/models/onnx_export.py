@@ -13,7 +13,7 @@ from neurocodec.files.atomic import refuse_existing
 from neurocodec.files.samples import sample_clips
 from neurocodec.media.frames import read_squeezed
 from neurocodec.models import onnx_graphs
-from neurocodec.models.files import find_any
+from neurocodec.models.model_files import find_any
 from neurocodec.types import Pictures
 
 _PICTURES, _FIRST = 12, 100

@@ -36,7 +36,7 @@ from torch.nn import functional as F
 
 from neurocodec.errors import OutputError, UnsupportedError
 from neurocodec.models.device import fold_batch_norms
-from neurocodec.models.files import ModelDescription, load
+from neurocodec.models.model_files import ModelDescription, load
 from neurocodec.models.timing import measure
 from neurocodec.networks.face68 import SIDE, Face68
 from neurocodec.networks.talk import ReferenceFeatures, Talk

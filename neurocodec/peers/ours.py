@@ -19,7 +19,7 @@ from neurocodec.format.reader import NfcReader
 from neurocodec.measure.clips import Frames, lossless
 from neurocodec.media.square import crop, resize
 from neurocodec.models.feedback import find_feedback
-from neurocodec.models.files import ModelDescription, find
+from neurocodec.models.model_files import ModelDescription, find
 from neurocodec.options import EncodeOptions
 from neurocodec.peers.codec import Codec, Point
 

@@ -15,7 +15,7 @@ from neurocodec.datasets.clips import Clip, readable
 from neurocodec.errors import InputError
 from neurocodec.keypoints.transform import train_basis
 from neurocodec.models.device import BATCH, fold_batch_norms
-from neurocodec.models.files import ModelDescription, save
+from neurocodec.models.model_files import ModelDescription, save
 from neurocodec.networks.talk import Talk, TalkConfig
 from neurocodec.training import state as states
 

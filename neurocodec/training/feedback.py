@@ -11,7 +11,7 @@ from torch import nn
 
 from neurocodec.errors import UsageError
 from neurocodec.measure.lpips import Lpips
-from neurocodec.models.files import find, save
+from neurocodec.models.model_files import find, save
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import DEFAULT_MOTION
 from neurocodec.training import loop, machine

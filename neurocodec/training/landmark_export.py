@@ -15,8 +15,8 @@ from tqdm import tqdm
 from neurocodec.datasets.clips import Clip, frames_of
 from neurocodec.errors import InputError
 from neurocodec.models.device import BATCH
-from neurocodec.models.files import ModelDescription, load, save
 from neurocodec.models.landmark_engine import LandmarkEngine
+from neurocodec.models.model_files import ModelDescription, load, save
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.networks.face68 import SIDE, Face68
 from neurocodec.training.landmark_samples import Faces

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from neurocodec.errors import InputError
-from neurocodec.models.files import find, load
+from neurocodec.models.model_files import find, load
 from neurocodec.options import DEFAULT_FEEDBACK
 from neurocodec.training.config import Loss
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from neurocodec.datasets.clips import find_clips
 from neurocodec.errors import UsageError
 from neurocodec.evaluation.codec import Measure, evaluate
-from neurocodec.models.files import ModelDescription, weights_hash
+from neurocodec.models.model_files import ModelDescription, weights_hash
 from neurocodec.networks.talk import Talk, TalkConfig, blended
 from neurocodec.training import loop, machine
 from neurocodec.training.augment import Prepared, moved, prepare, similarities, transform

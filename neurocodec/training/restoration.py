@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from neurocodec.errors import InputError, UsageError
 from neurocodec.measure.lpips import Lpips
 from neurocodec.models.distance import DistanceEngine
-from neurocodec.models.files import ModelDescription, find, save
-from neurocodec.models.files import load as load_model
+from neurocodec.models.model_files import ModelDescription, find, save
+from neurocodec.models.model_files import load as load_model
 from neurocodec.networks.restore import Restorer
 from neurocodec.networks.talk import Talk
 from neurocodec.options import DEFAULT_FEEDBACK, DEFAULT_MOTION

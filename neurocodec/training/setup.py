@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from neurocodec.datasets.clips import Clip, find_clips
 from neurocodec.errors import InputError, UsageError
-from neurocodec.models.files import ModelDescription
+from neurocodec.models.model_files import ModelDescription
 from neurocodec.training import machine
 from neurocodec.training.config import Training
 from neurocodec.training.frame_cache import build_cache, split_people

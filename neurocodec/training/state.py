@@ -91,7 +91,7 @@ def weights_of(source: Path) -> dict[str, Tensor]:
         return dict(load(source)["ema"])
     from safetensors.torch import load_file
 
-    from neurocodec.models.files import describe
+    from neurocodec.models.model_files import describe
 
     describe(source)
     return {k: t.float() if t.is_floating_point() else t for k, t in load_file(source).items()}

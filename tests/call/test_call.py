@@ -32,7 +32,7 @@ from neurocodec.call.run import run_call
 from neurocodec.call.simulate import Call, CallResult, ComputeTimes, measured_times, simulate
 from neurocodec.errors import DamagedFileError, InputError, OutputError, UsageError
 from neurocodec.media.frames import read_letterboxed
-from neurocodec.models import files as models
+from neurocodec.models import model_files as models
 from neurocodec.models.feedback import DistanceFeedback
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import DEFAULT_FEEDBACK

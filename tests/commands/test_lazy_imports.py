@@ -38,7 +38,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 def test_loading_a_model_imports_no_compiler() -> None:
     program = """
 import sys
-from neurocodec.models.files import find
+from neurocodec.models.model_files import find
 from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.motion_engine import MotionEngine
 MotionEngine(find("talk256", "motion"), "cpu")

@@ -116,7 +116,7 @@ def test_models(tmp_path: Path) -> None:
 
 def test_model_import(tmp_path: Path, clip: Path) -> None:
     """The shipped model, imported under another name, encodes and is found again by its hash."""
-    from neurocodec.models.files import find
+    from neurocodec.models.model_files import find
 
     env = {"NEUROCODEC_MODELS": str(tmp_path / "models")}
     shipped = find("talk256", "motion").path

@@ -17,9 +17,9 @@ from workers_here import Here
 from neurocodec.compare import report, terminal
 from neurocodec.compare.cache import PointCache
 from neurocodec.compare.coding_job import CodingJob, run_job
-from neurocodec.compare.figures import against, summary_against
 from neurocodec.compare.html import write_report
 from neurocodec.compare.run import Plan, Result, compare
+from neurocodec.compare.summaries import against, summary_against
 from neurocodec.errors import UsageError
 from neurocodec.measure.clips import ClipSource, load_clip
 from neurocodec.measure.metric import MetricFiles

@@ -49,7 +49,7 @@ def picture(k: int) -> Any:
 
 
 def model_hash() -> bytes:
-    from neurocodec.models.files import weights_hash
+    from neurocodec.models.model_files import weights_hash
 
     return bytes.fromhex(weights_hash(tiny_model.tensors()))[:8]
 
@@ -243,8 +243,8 @@ def version_4() -> dict[str, bytes]:
 
 def golden(data: bytes, model: Path) -> Any:
     """Some of the pictures that a file is rendered to, side by side; None if there are none."""
-    from neurocodec.decoding.pictures import decode_pictures
     from neurocodec.decoding.report import DecodeReport
+    from neurocodec.decoding.span_decoder import decode_pictures
     from neurocodec.errors import NeurocodecError
     from neurocodec.options import DecodeOptions
 

@@ -61,7 +61,7 @@ def tensors() -> dict[str, Any]:
 
 def write(folder: Path) -> Path:
     """The model file, to be found by ``NEUROCODEC_MODELS`` or ``--model``."""
-    from neurocodec.models.files import save
+    from neurocodec.models.model_files import save
 
     path = folder / f"{NAME}.safetensors"
     save(

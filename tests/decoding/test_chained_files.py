@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from media_factory import Pipe
 
-from neurocodec.decoding.pictures import decode_pictures
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span import Span, plan
+from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.errors import DamagedFileError
 from neurocodec.format.block import Block, ReferenceFrame, Run, StillCodec
 from neurocodec.format.header import Colour, Fit, Header, LandmarkCode
@@ -56,8 +56,8 @@ class GreyEngine:
 @pytest.fixture(autouse=True)
 def grey_model(monkeypatch: pytest.MonkeyPatch) -> None:
     described = SimpleNamespace(size=SIZE, keypoints=2)
-    monkeypatch.setattr("neurocodec.models.opening.find_by_hash", lambda *_, **__: described)
-    monkeypatch.setattr("neurocodec.models.opening.MotionEngine", GreyEngine)
+    monkeypatch.setattr("neurocodec.models.engines.find_by_hash", lambda *_, **__: described)
+    monkeypatch.setattr("neurocodec.models.engines.MotionEngine", GreyEngine)
 
 
 def grey(level: int) -> np.ndarray:

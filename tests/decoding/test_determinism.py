@@ -13,8 +13,8 @@ from clips import cut
 from places import SAMPLES
 
 import neurocodec
-from neurocodec.decoding.pictures import decode_pictures
 from neurocodec.decoding.report import DecodeReport
+from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.format.reader import NfcReader
 from neurocodec.models import motion_engine
 from neurocodec.options import DecodeOptions

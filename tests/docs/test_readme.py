@@ -13,7 +13,7 @@ import pytest
 from clips import cut
 from places import ROOT
 
-from neurocodec.models.files import describe
+from neurocodec.models.model_files import describe
 
 README = (ROOT / "README.md").read_text()
 OPTIONS = (ROOT / "docs" / "options.md").read_text()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from neurocodec.encoding.references import ReferenceSender
+from neurocodec.encoding.reference_sender import ReferenceSender
 from neurocodec.format.block import RECENT
 from neurocodec.options import EncodeOptions
 

@@ -9,18 +9,10 @@ from any_files import HEADER, NEWER, SOUND, items, small_file, split, with_block
 
 from neurocodec.entropy.bits import varint
 from neurocodec.errors import DamagedFileError, UnsupportedError
-from neurocodec.format.block import (
-    Block,
-    ReferenceFrame,
-    Run,
-    StillCodec,
-)
+from neurocodec.format.block import Block, ReferenceFrame, Run, StillCodec
 from neurocodec.format.block_reader import read_block
 from neurocodec.format.block_writer import write_block
-from neurocodec.format.header import (
-    read_header,
-    write_header,
-)
+from neurocodec.format.header import read_header, write_header
 from neurocodec.format.writer import NfcWriter
 
 

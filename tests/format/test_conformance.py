@@ -16,14 +16,14 @@ import pytest
 from places import ROOT
 from scripts import script
 
-from neurocodec.decoding.pictures import decode_pictures
 from neurocodec.decoding.report import DecodeReport
+from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.errors import DamagedFileError, NeurocodecError
+from neurocodec.format.damage import Loss
 from neurocodec.format.header import Header
-from neurocodec.format.losses import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.keypoints.packets import parse_frames
-from neurocodec.models.files import describe, load
+from neurocodec.models.model_files import describe, load
 from neurocodec.options import DecodeOptions
 from neurocodec.references.store import ReferenceStore
 

@@ -12,22 +12,11 @@ from hypothesis import strategies as st
 
 from neurocodec.entropy.bits import varint
 from neurocodec.errors import DamagedFileError, InputError, NeurocodecError, UnsupportedError
-from neurocodec.format.block import (
-    Block,
-    ReferenceFrame,
-    SoundPacket,
-    StillCodec,
-)
+from neurocodec.format.block import Block, ReferenceFrame, SoundPacket, StillCodec
 from neurocodec.format.block_reader import read_block
 from neurocodec.format.block_writer import write_block
-from neurocodec.format.chunks import (
-    SIGNATURE,
-    VERSION,
-    chunk,
-)
-from neurocodec.format.header import (
-    Header,
-)
+from neurocodec.format.chunks import SIGNATURE, VERSION, chunk
+from neurocodec.format.header import Header
 from neurocodec.format.reader import NfcReader
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])

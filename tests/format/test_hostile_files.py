@@ -24,11 +24,7 @@ from neurocodec.format.chunks import (
     VERSION,
     chunk,
 )
-from neurocodec.format.header import (
-    Fit,
-    read_header,
-    write_header,
-)
+from neurocodec.format.header import Fit, read_header, write_header
 from neurocodec.format.reader import NfcReader
 from neurocodec.keypoints.packets import parse_frames
 

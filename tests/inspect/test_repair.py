@@ -14,10 +14,10 @@ from places import CONFORMANCE, DATA
 
 import neurocodec
 from neurocodec.commands.main import main
-from neurocodec.decoding.pictures import decode_pictures
 from neurocodec.decoding.report import DecodeReport
+from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.errors import DamagedFileError, InputError
-from neurocodec.format.losses import Loss
+from neurocodec.format.damage import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.inspect.check import check_whole
 from neurocodec.options import DecodeOptions

@@ -16,7 +16,7 @@ import torch
 from places import fact_file
 
 from neurocodec.errors import InputError, NeurocodecError, UnsupportedError
-from neurocodec.models.checkpoints import read_published, read_torch_checkpoint
+from neurocodec.models.published import read_published, read_torch_checkpoint
 from neurocodec.networks.classic_feedback import ClassicFeedback
 from neurocodec.networks.vox256 import Vox256
 

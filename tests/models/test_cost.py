@@ -9,7 +9,7 @@ import torch
 from in_process import run
 
 from neurocodec.models.cost import cost_of, macs_of
-from neurocodec.models.files import build, find, load
+from neurocodec.models.model_files import build, find, load
 
 
 def test_operations_are_those_of_the_layers() -> None:

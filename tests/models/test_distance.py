@@ -9,7 +9,7 @@ import torch
 
 from neurocodec.errors import UnsupportedError
 from neurocodec.models.distance import DistanceEngine
-from neurocodec.models.files import find, load, save
+from neurocodec.models.model_files import find, load, save
 from neurocodec.networks.classic_feedback import ClassicFeedback
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurocodec.models.feedback import CountedFeedback
-from neurocodec.models.files import find
+from neurocodec.models.model_files import find
 
 
 def test_verdicts_are_counted() -> None:

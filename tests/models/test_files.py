@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 import neurocodec
 from neurocodec.errors import InputError
-from neurocodec.models.files import MODELS_VARIABLE, describe, installed, load
+from neurocodec.models.model_files import MODELS_VARIABLE, describe, installed, load
 
 
 @pytest.mark.parametrize("model", [m.name for m in installed() if m.shipped])

@@ -15,8 +15,8 @@ from neurocodec.errors import DamagedFileError, UnsupportedError
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
 from neurocodec.media.frames import read_frames
-from neurocodec.models.files import find
-from neurocodec.models.opening import engine_for
+from neurocodec.models.engines import engine_for
+from neurocodec.models.model_files import find
 from neurocodec.options import DEFAULT_LANDMARKS
 from neurocodec.types import Picture
 

@@ -14,7 +14,7 @@ from neurocodec.commands.main import main
 from neurocodec.errors import InputError, OutputError, UnsupportedError, UsageError
 from neurocodec.files.samples import sample_clips
 from neurocodec.models import onnx_graphs
-from neurocodec.models.files import find, load
+from neurocodec.models.model_files import find, load
 from neurocodec.models.onnx_export import export_model, spread_pictures
 from neurocodec.networks import elimination
 from neurocodec.networks.talk import Talk, TalkConfig

@@ -18,7 +18,7 @@ from neurocodec.errors import UnsupportedError
 from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader
 from neurocodec.models.device import fold_batch_norms
-from neurocodec.models.files import build
+from neurocodec.models.model_files import build
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.networks.fused import fuse_activations
 from neurocodec.networks.talk import Talk, TalkConfig

@@ -17,7 +17,7 @@ from neurocodec.measure.clips import Clip, ClipSource, fitted_size, load_clip
 from neurocodec.measure.pictures import psnr
 from neurocodec.measure.registry import METRICS
 from neurocodec.media import ffmpeg_program
-from neurocodec.models.files import find, save
+from neurocodec.models.model_files import find, save
 from neurocodec.option_text import named
 from neurocodec.peers.budget import finest, within
 from neurocodec.peers.codec import Codec, pack, unpack

@@ -19,19 +19,9 @@ from neurocodec.format.block import (
     SoundPacket,
     StillCodec,
 )
-from neurocodec.format.chunks import (
-    BLOCK_CHUNK,
-    INDEX_CHUNK,
-    chunk,
-)
-from neurocodec.format.header import (
-    AudioTrack,
-    Colour,
-    Fit,
-    Header,
-    LandmarkCode,
-)
-from neurocodec.format.losses import Loss
+from neurocodec.format.chunks import BLOCK_CHUNK, INDEX_CHUNK, chunk
+from neurocodec.format.damage import Loss
+from neurocodec.format.header import AudioTrack, Colour, Fit, Header, LandmarkCode
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints.packet_code import PacketEncoder

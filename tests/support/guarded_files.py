@@ -9,11 +9,11 @@ from typing import Any
 import tiny_files
 from tiny_files import make
 
-from neurocodec.decoding.pictures import decode_pictures
 from neurocodec.decoding.report import DecodeReport
+from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.format.block import Block
 from neurocodec.format.block_writer import write_block
-from neurocodec.format.losses import Loss
+from neurocodec.format.damage import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.options import DecodeOptions
 

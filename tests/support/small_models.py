@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from neurocodec.bench import untrained
-from neurocodec.models.files import ModelDescription
+from neurocodec.models.model_files import ModelDescription
 from neurocodec.networks.talk import TalkConfig
 
 

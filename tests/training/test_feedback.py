@@ -17,7 +17,7 @@ from training_clips import face, people
 
 from neurocodec.errors import UsageError
 from neurocodec.models.feedback import open_feedback
-from neurocodec.models.files import find
+from neurocodec.models.model_files import find
 from neurocodec.training import renderings as samples
 from neurocodec.training.config import Data
 from neurocodec.training.distance import DistanceTask

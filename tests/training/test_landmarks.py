@@ -14,8 +14,8 @@ from landmark_faces import face, image_set
 from neurocodec.datasets.clips import Clip
 from neurocodec.datasets.labelled_faces import NO_FACE, face_square, is_validation
 from neurocodec.errors import InputError
-from neurocodec.models.files import find, load
 from neurocodec.models.landmark_engine import MIRROR
+from neurocodec.models.model_files import find, load
 from neurocodec.networks.face68 import SIDE, Face68
 from neurocodec.training import landmark_samples as samples
 from neurocodec.training import landmarks

@@ -14,7 +14,7 @@ from neurocodec.bench import untrained
 from neurocodec.commands.main import main
 from neurocodec.datasets.clips import find_clips
 from neurocodec.errors import InputError, UsageError
-from neurocodec.models.files import find, load
+from neurocodec.models.model_files import find, load
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.networks.restore import Restorer
 from neurocodec.networks.talk import Talk, TalkConfig

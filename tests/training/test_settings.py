@@ -45,7 +45,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
 
 def test_shipped_configurations_are_those_of_the_shipped_models() -> None:
-    from neurocodec.models.files import describe
+    from neurocodec.models.model_files import describe
 
     motion = read(MotionConfig, ROOT / "configs" / "talk256.toml")
     described = describe(ROOT / "checkpoints" / "talk256.safetensors")

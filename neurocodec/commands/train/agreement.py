@@ -58,7 +58,7 @@ def agreement(
     from neurocodec.measure.lpips import Lpips
     from neurocodec.measure.networks import VARIABLES
     from neurocodec.models.feedback import open_feedback
-    from neurocodec.models.files import find
+    from neurocodec.models.model_files import find
     from neurocodec.options import DEFAULT_FEEDBACK
     from neurocodec.threads import use_threads
 

@@ -116,8 +116,8 @@ def rates(clips: tuple[Path, ...], quantization: int, seconds: float, model: str
     """Print bits a frame of landmark packets, code by code."""
     from neurocodec.datasets.clips import expanded
     from neurocodec.evaluation.packet_rates import packet_rates
-    from neurocodec.models.files import find
     from neurocodec.models.landmark_engine import open_landmark_engine
+    from neurocodec.models.model_files import find
     from neurocodec.models.motion_engine import MotionEngine
 
     engine = MotionEngine(find(model, "motion"))

@@ -124,7 +124,7 @@ def fit(
     To be run again whenever the motion model's weights change; takes a few minutes.
     """
     from neurocodec.datasets.clips import find_clips
-    from neurocodec.models.files import find
+    from neurocodec.models.model_files import find
     from neurocodec.threads import use_threads
     from neurocodec.training.landmark_export import fit_mapping
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from neurocodec.decoding.decoder import Decoder
-from neurocodec.decoding.losses import LossAccount
+from neurocodec.decoding.block_decoder import Decoder
+from neurocodec.decoding.loss_account import LossAccount
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span import Span, plan
 from neurocodec.errors import DamagedFileError, UsageError
 from neurocodec.format.block import Block, SoundPacket
 from neurocodec.format.checksums import Part
-from neurocodec.format.losses import Loss
+from neurocodec.format.damage import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import Gap, Timeline, end_of, seconds_of
 from neurocodec.options import DecodeOptions

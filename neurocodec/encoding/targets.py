@@ -12,8 +12,8 @@ from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 
-from neurocodec.decoding.pictures import decode_pictures
 from neurocodec.decoding.report import DecodeReport
+from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.encoding.encoder import encode_stream, fitted_pictures
 from neurocodec.encoding.quality_search import TOLERANCE, search
 from neurocodec.encoding.report import EncodeReport
@@ -22,7 +22,7 @@ from neurocodec.format.block import SoundPacket
 from neurocodec.format.reader import NfcReader
 from neurocodec.models.device import BATCH
 from neurocodec.models.distance import DistanceEngine
-from neurocodec.models.files import find
+from neurocodec.models.model_files import find
 from neurocodec.options import DEFAULT_FEEDBACK, DecodeOptions, EncodeOptions
 from neurocodec.types import Progress
 

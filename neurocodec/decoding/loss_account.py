@@ -5,8 +5,8 @@ from __future__ import annotations
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span import Item
 from neurocodec.errors import DamagedFileError
+from neurocodec.format.damage import Loss
 from neurocodec.format.limits import MOST_LISTED
-from neurocodec.format.losses import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import Gap, LostSeconds, seconds_of
 

@@ -16,8 +16,8 @@ from neurocodec.format.header import Header
 from neurocodec.keypoints.packets import FrameSymbols, SymbolDigest, outline_frames, parse_frames
 from neurocodec.keypoints.quantization import dequantize
 from neurocodec.models.device import BATCH
+from neurocodec.models.engines import engine_for
 from neurocodec.models.motion_engine import MotionEngine
-from neurocodec.models.opening import engine_for
 from neurocodec.options import DecodeOptions
 from neurocodec.references.store import ReferenceStore
 from neurocodec.types import Picture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from neurocodec.errors import DamagedFileError, UsageError
 from neurocodec.format.header import Header
-from neurocodec.models.files import ModelDescription, find_by_hash
 from neurocodec.models.latent_engine import LatentEngine
+from neurocodec.models.model_files import ModelDescription, find_by_hash
 from neurocodec.models.motion_engine import MotionEngine
 
 

@@ -28,7 +28,7 @@ from neurocodec.entropy.bits import ByteReader
 from neurocodec.errors import DamagedFileError, NeurocodecError
 from neurocodec.format import block_reader
 from neurocodec.format.block import ReferenceFrame, StillCodec
-from neurocodec.format.block_reader import read_block, read_left
+from neurocodec.format.block_reader import read_block, salvage_block
 from neurocodec.format.checksums import CHECK_BYTES, Part
 from neurocodec.format.damage import Loss
 from neurocodec.format.header import AudioTrack, Colour, Fit, Header, LandmarkCode, read_header
@@ -69,7 +69,7 @@ def parser(data: bytes) -> None:
             read_header(payload, 4).content()
         elif choice:
             header = _header(choice[0])
-            left = read_left(payload, header)
+            left = salvage_block(payload, header)
             if left:
                 with suppress(DamagedFileError):
                     parse_frames(left[0], header)
@@ -121,7 +121,7 @@ def frames(data: bytes) -> None:
         if header.model_size != SIDE:
             return
         for item in reader:
-            block = item.left if isinstance(item, Loss) else item[0]
+            block = item.salvaged if isinstance(item, Loss) else item[0]
             if block is None:
                 continue
             items += timeline.until(block.first_frame, block.pts[0] if block.pts else None)

@@ -15,7 +15,7 @@ from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.decoding.video import decode_stream
 from neurocodec.encoding.report import EncodeReport
-from neurocodec.encoding.targets import encode_as_asked
+from neurocodec.encoding.targets import encode_once_or_to_target
 from neurocodec.errors import UsageError
 from neurocodec.files.opening import (
     OutputGuard,
@@ -65,7 +65,7 @@ def encode(
         if verify and not file.readable():
             raise UsageError("verify needs an output that can be read again, not a pipe or a device")
         name = name_of(destination)
-        report = encode_as_asked(source, cast(BinaryIO, OutputGuard(file, name)), chosen, progress)
+        report = encode_once_or_to_target(source, cast(BinaryIO, OutputGuard(file, name)), chosen, progress)
         if verify:
             file.flush()
             verify_written(file, report.symbols_sha256, name)

@@ -13,7 +13,7 @@ from clips import cut, frames_of
 from media_factory import make_clip
 
 import neurocodec
-from neurocodec.decoding.block_decoder import Decoder
+from neurocodec.decoding.block_decoder import BlockDecoder
 from neurocodec.errors import DamagedFileError, InputError, OutputError, UnsupportedError, UsageError
 from neurocodec.format.reader import NfcReader
 from neurocodec.keypoints.quantization import quantize
@@ -87,7 +87,7 @@ def test_moving_a_keypoint_moves_the_picture_there(coded: Path) -> None:
         reader = NfcReader(file)
         item = next(iter(reader))
         assert isinstance(item, tuple)
-        decoder = Decoder(reader.header, DecodeOptions())
+        decoder = BlockDecoder(reader.header, DecodeOptions())
         list(decoder.pictures(item[0], 0, 1))
     reference = decoder._references.get(0)
     count = len(reference.keypoints)

@@ -106,9 +106,9 @@ def left_of(data: bytes, blocks: int) -> Left:
                 block = item[0]
             else:
                 losses += 1
-                if item.left is None:
+                if item.salvaged is None:
                     continue
-                block = item.left
+                block = item.salvaged
             there += 1
             sound += len(block.audio)
             usable = store.has(block.needed)

@@ -86,7 +86,7 @@ def network_stages(
 
     yield stage("keypoints", lambda: engine.keypoints(some), "keypoints")
     if engine.quick:
-        yield stage("keypoints, to be coded", lambda: engine.measure(some), "keypoints")
+        yield stage("keypoints, to be coded", lambda: engine.coded_values(some), "keypoints")
     spent = measure(lambda: engine.reference(some[0]), seconds)
     yield Stage("reference", "reference", spent, macs["reference"])
     used = [engine.prepare(some[k], points[k]) for k in (0, -1)]

@@ -89,7 +89,7 @@ class _Wire:
             self._socket.send(heapq.heappop(self._held)[1])
 
     def receive(self) -> list[bytes]:
-        """What has come."""
+        """The packets that have arrived, which may be none."""
         out = []
         with suppress(BlockingIOError, ConnectionError):
             while True:
@@ -115,7 +115,7 @@ def _send(setup: _Setup) -> tuple[SentTotals, LinkCounts, float, float]:
     call = setup.call
     engine = open_engine(setup.motion, setup.landmarks, threads=setup.threads)
     feedback = open_feedback(models.find(DEFAULT_FEEDBACK, "feedback"))
-    engine.measure(call.pictures[0][None])
+    engine.coded_values(call.pictures[0][None])
     warm = engine.reference(call.pictures[0])
     feedback(engine.render([warm], warm.keypoints[None]), [warm.picture])
     sender = Sender(engine, feedback, call.rate, call.fps)

@@ -189,7 +189,7 @@ class Receiver:
             return None
         coded = self._references[known.reference].coded
         values = dequantize(known.symbols, coded, known.quantization, self._engine.basis)
-        return _Pose(frame, known.reference, self._engine.points(values[None])[0])
+        return _Pose(frame, known.reference, self._engine.keypoints_from(values[None])[0])
 
     def _pose(self, frame: int) -> tuple[str, _Pose | None]:
         """How a frame's keypoints come about, and they themselves."""

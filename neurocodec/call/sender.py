@@ -142,7 +142,7 @@ class Sender:
             return False
         reference = self._references[sent.reference].reference
         values = dequantize(sent.symbols, reference.coded, sent.quantization, self._engine.basis)
-        rendering = self._engine.render([reference], self._engine.points(values[None]))
+        rendering = self._engine.render([reference], self._engine.keypoints_from(values[None]))
         self._bad = float(self._feedback(rendering, [picture])[0]) <= _BAD_VERDICT
         self._unchecked = 0
         return True
@@ -215,7 +215,7 @@ class Sender:
         """The packet of a frame's landmarks."""
         name = self._acknowledged if self._acknowledged is not None else next(iter(self._references))
         reference, steps = self._references[name].reference, self.quantization
-        values = self._engine.measure(picture[None])[0]
+        values = self._engine.coded_values(picture[None])[0]
         symbols = quantize(values, reference.coded, steps, self._engine.basis)
         base, predicted = self._sent.get(self._newest_decoded), None
         if base and (base.reference, base.quantization) == (name, steps):

@@ -77,7 +77,7 @@ def measured_times(engine: MotionEngine, feedback: FeedbackNetwork, pictures: li
         return engine.render([reference], reference.keypoints[None])
 
     return ComputeTimes(
-        median(lambda p: engine.measure(p[None])),
+        median(lambda p: engine.coded_values(p[None])),
         median(rendered),
         median(lambda p: feedback(rendered(p), [p])),
     )

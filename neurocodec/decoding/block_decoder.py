@@ -23,7 +23,7 @@ from neurocodec.references.store import ReferenceStore
 from neurocodec.types import Picture
 
 
-class Decoder:
+class BlockDecoder:
     """Turns blocks into pictures of the model's size."""
 
     def __init__(self, header: Header, options: DecodeOptions) -> None:
@@ -91,7 +91,7 @@ class Decoder:
             for row, (_, frame) in enumerate(group):
                 if anchors and frame.reference is None:
                     values[row] = between(frame.pts, anchors, lambda n: self._references.get(n).coded)
-            pictures = self.engine.render(references, self.engine.points(values))
+            pictures = self.engine.render(references, self.engine.keypoints_from(values))
         for (k, frame), picture in zip(group, pictures, strict=True):
             if first <= k < last:
                 yield frame.pts, picture

@@ -24,7 +24,7 @@ class LossAccount:
     def of_item(self, item: Item, matters: bool) -> None:
         """Tell of an item that is a loss; one that does not matter to the wanted part is only noted."""
         if isinstance(item, Loss):
-            (self.say if matters else self.note)(self._described(item))
+            (self.add_loss if matters else self.note)(self._described(item))
 
     def _described(self, loss: Loss) -> str:
         if loss.truncated:
@@ -32,7 +32,7 @@ class LossAccount:
             return f"the file is cut off at byte {loss.offset}{kept}"
         return f"damage at byte {loss.offset}: {loss.reason}"
 
-    def say(self, text: str) -> None:
+    def add_loss(self, text: str) -> None:
         """One more loss.  Of very many, the first hundred are listed."""
         if self._strict:
             raise DamagedFileError(f"{self._reader.name} is damaged: {text}")
@@ -50,12 +50,12 @@ class LossAccount:
         if len(self._report.notes) < MOST_LISTED:
             self._report.notes.append(text)
 
-    def landmarks(self, stretch: Gap) -> None:
+    def add_concealed(self, stretch: Gap) -> None:
         """Frames are concealed."""
         self._landmarks.add(*self._between(stretch))
         self._report.lost_landmarks = self._landmarks.rounded()
 
-    def sound(self, stretch: Gap) -> None:
+    def add_lost_sound(self, stretch: Gap) -> None:
         """The sound is missing of a block that lasts for so long."""
         if self._reader.header.audio:
             self._sound.add(*self._between(stretch))
@@ -65,11 +65,11 @@ class LossAccount:
         header = self._reader.header
         return seconds_of(stretch.start, header), seconds_of(stretch.end, header)
 
-    def gap(self, gap: Gap) -> Gap:
+    def add_gap(self, gap: Gap) -> Gap:
         """Frames are missing."""
         start, end = self._between(gap)
         if not self._report.losses:
-            self.say(f"the blocks from {start:.2f} s to {end:.2f} s are missing")
+            self.add_loss(f"the blocks from {start:.2f} s to {end:.2f} s are missing")
         self._seconds.add(start, end)
         self._report.lost = self._seconds.rounded()
         return gap

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from neurocodec.decoding.block_decoder import Decoder
+from neurocodec.decoding.block_decoder import BlockDecoder
 from neurocodec.decoding.loss_account import LossAccount
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span import Span, plan
@@ -37,14 +37,14 @@ def decode_items(reader: NfcReader, options: DecodeOptions, report: DecodeReport
     """As :func:`decode_pictures`, with a :class:`Gap` wherever pictures are lost."""
     span = Span.of(options, reader.header)
     account = LossAccount(reader, report, options.strict)
-    yield from _PartDecoder(reader, options, report, span, account).items()
+    yield from _SpanDecoder(reader, options, report, span, account).items()
     if not report.frames:
         if report.losses:
             raise DamagedFileError(f"nothing of {reader.name} can be decoded: {report.losses[0]}")
         raise UsageError(f"{reader.name} has no frame in the chosen part")
 
 
-class _PartDecoder:
+class _SpanDecoder:
     """Decodes the wanted part of a file: chooses blocks, has them rendered, accounts for what is lost."""
 
     def __init__(
@@ -57,7 +57,7 @@ class _PartDecoder:
     ) -> None:
         self._reader, self._header = reader, reader.header
         self._report, self._span, self._account = report, span, account
-        self._decoder = Decoder(reader.header, options)
+        self._decoder = BlockDecoder(reader.header, options)
         first, self._blocks = plan(reader, span)
         self._timeline = Timeline(reader.header, first, span.start, span.end)
         self._shown_at: int | None = None
@@ -66,7 +66,7 @@ class _PartDecoder:
     def items(self) -> Iterator[Shown]:
         """Everything that the part has, in order."""
         for item, following in self._blocks:
-            block = item.left if isinstance(item, Loss) else item[0]
+            block = item.salvaged if isinstance(item, Loss) else item[0]
             if block is None:
                 self._account.of_item(item, matters=not self._over)
                 continue
@@ -81,7 +81,7 @@ class _PartDecoder:
             yield from (p for p in block.audio if self._span.hears(p, self._header))
         if self._reader.promised is not None:
             for gap in self._timeline.until(self._reader.promised):
-                yield self._account.gap(gap)
+                yield self._account.add_gap(gap)
         self._report.symbols_sha256 = self._decoder.digest.hexdigest()
 
     def _is_over(self, block: Block) -> bool:
@@ -94,8 +94,8 @@ class _PartDecoder:
         timeline = self._timeline
         if block.first_frame + len(block.pts) > timeline.expected:  # else it only lends references
             for gap in timeline.until(block.first_frame, block.pts[0] if block.pts else None):
-                self._account.sound(gap)
-                yield self._account.gap(gap)
+                self._account.add_lost_sound(gap)
+                yield self._account.add_gap(gap)
         timeline.seen(block.first_frame, block.pts)
 
     def _block(self, block: Block, inside: list[int]) -> Iterator[Shown]:
@@ -105,12 +105,12 @@ class _PartDecoder:
         yield from self._rendered(block, inside)
         done = self._report.frames - before
         if done and Part.LANDMARKS in block.lost:
-            self._account.landmarks(stretch)
+            self._account.add_concealed(stretch)
         if done < len(inside):
             times = [self._shown_from(block.pts[k]) for k in inside[done:]]
-            yield self._account.gap(Gap(times, times[0], stretch.end))
+            yield self._account.add_gap(Gap(times, times[0], stretch.end))
         if Part.SOUND in block.lost:
-            self._account.sound(stretch)
+            self._account.add_lost_sound(stretch)
             yield stretch
 
     def _rendered(self, block: Block, inside: list[int]) -> Iterator[tuple[int, Picture]]:
@@ -118,7 +118,7 @@ class _PartDecoder:
         begins = f"{seconds_of(block.pts[0], self._header):.2f} s"
         if not self._decoder.can_decode(block):
             self._decoder.learn(block)
-            self._account.say(f"{len(block.pts)} frames from {begins} on are lost: their reference is")
+            self._account.add_loss(f"{len(block.pts)} frames from {begins} on are lost: their reference is")
             return
         shown = {r.offset for r in block.references}
         guessed = Part.LANDMARKS in block.lost
@@ -132,7 +132,7 @@ class _PartDecoder:
                     yield at, picture
                 self._shown_at = at
         except DamagedFileError as error:
-            self._account.say(f"frames from {begins} on are lost: {error}")
+            self._account.add_loss(f"frames from {begins} on are lost: {error}")
 
     def _shown_from(self, pts: int) -> int:
         """When a frame is shown: not before the part begins."""

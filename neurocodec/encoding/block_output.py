@@ -19,7 +19,7 @@ _MOST_SOUND = 2000
 """Sound packets in a block; those that are left have blocks of their own."""
 
 
-class Output:
+class BlockOutput:
     """A file that is being written.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from neurocodec.encoding.block_output import Output
+from neurocodec.encoding.block_output import BlockOutput
 from neurocodec.encoding.cuts import CutDetector
 from neurocodec.encoding.file_header import file_header
 from neurocodec.encoding.framing import Frame, Framing
@@ -48,7 +48,7 @@ class Encoder:
         kind = LookaheadPlacement if settings.refresh == "lookahead" else ScheduledPlacement
         self._placement: Placement = kind(self._engine, self._feedback, self._sender, settings)
         self._sound: deque[SoundPacket] = deque()
-        self._output: Output | None = None
+        self._output: BlockOutput | None = None
 
     def _open_engine(self) -> MotionEngine:
         settings = self.settings
@@ -117,16 +117,16 @@ class Encoder:
             progress(output.frames + len(frames), self._reader.video.frames)
         output.write(builder, self._sound, last)
 
-    def _begin_file(self, first: Frame) -> Output:
+    def _begin_file(self, first: Frame) -> BlockOutput:
         usual = self._sound[0].duration if self._sound else 0
         header = file_header(self._reader, self._engine, self.settings, self._framing, first, usual)
-        return Output(self._file, header, self._reader.name)
+        return BlockOutput(self._file, header, self._reader.name)
 
     def _measured(self, frames: list[Frame]) -> NDArray[np.float32]:
         """What is coded of frames, (frames, M/2, 2)."""
         squares = [f.square for f in frames]
         groups = (squares[k : k + BATCH] for k in range(0, len(squares), BATCH))
-        return np.concatenate([self._engine.measure(np.stack(group)) for group in groups])
+        return np.concatenate([self._engine.coded_values(np.stack(group)) for group in groups])
 
 
 def fitted_pictures(source: Any, options: EncodeOptions) -> Iterator[Picture]:

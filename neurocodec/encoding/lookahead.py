@@ -25,13 +25,14 @@ from neurocodec.types import Picture, Pictures
 _BARGAIN = 0.2
 """Part of the price that is asked for stretches with a bad verdict."""
 _LIKELY_BAD = 0.9
-"""Part of a bad error that the worst of the frames looked at has where some frame of a stretch is bad."""
+"""A stretch counts as bad when the largest error seen in it reaches this share of 1 - alpha: frames that are
+not looked at may be worse."""
 _DIVISIONS = (2, 4, 8, 16)
 """Numbers of evenly spaced references that are tried in a block."""
-_LEFT = 0.6
-"""Part of the distortion that twice as many references are expected to leave at least, or one more.
+_LEAST_LEFT = 0.6
+"""Adding one reference, or doubling them, is assumed to leave at least this share of the distortion.
 
-What could not pay even so is not rendered.  The least of 30 divisions that were measured was 0.61.
+A trial that could not pay even then is skipped.  The least of 30 divisions that were measured was 0.61.
 """
 _FEWEST_BYTES = 40
 """No reference is expected to take less."""
@@ -179,7 +180,7 @@ class Lookahead:
             looks.add(last)
         return sorted(looks)
 
-    def _look(self, stretches: Sequence[Stretch]) -> None:
+    def _find_errors(self, stretches: Sequence[Stretch]) -> None:
         """Find the errors (1 - verdict) of some frames of stretches."""
         waiting: list[tuple[Stretch, int]] = []
         renderings: list[Pictures] = []
@@ -206,7 +207,7 @@ class Lookahead:
         """Whether a frame of a stretch is likely to be at ``alpha`` or below."""
         return max(s.errors.values()) >= _LIKELY_BAD * (1 - self._alpha)
 
-    def _asked(self, s: Stretch) -> float:
+    def _price_in(self, s: Stretch) -> float:
         """Price of a byte of reference in a stretch."""
         return self._price * (_BARGAIN if self._bad(s) else 1)
 
@@ -216,11 +217,11 @@ class Lookahead:
         One reference alone often takes off little where several do: what lies halfway between two poses
         is rendered from neither well.
         """
-        self._look([s])
+        self._find_errors([s])
         if s.after is not None:
             return [s]
         best, chosen, worse = self._distortion(s), [s], 0
-        total, price, left = best, self._asked(s), 0.0
+        total, price, left = best, self._price_in(s), 0.0
         for count in _DIVISIONS:
             length = (s.stop - s.start) // count
             least = price * _FEWEST_BYTES * count
@@ -230,9 +231,9 @@ class Lookahead:
             if price * spent + left >= best:
                 break
             parts = self._between(s, trials)
-            self._look(parts)
+            self._find_errors(parts)
             distortion = sum(self._distortion(part) for part in parts)
-            sum_of_costs, left = distortion + price * spent, _LEFT * distortion
+            sum_of_costs, left = distortion + price * spent, _LEAST_LEFT * distortion
             worse = 0 if sum_of_costs < best else worse + 1
             if sum_of_costs < best:
                 best, chosen = sum_of_costs, parts
@@ -287,18 +288,18 @@ class Lookahead:
         hopeless = total <= self._price * _FEWEST_BYTES and not bad
         if s.stop - s.start < 2 or self._count == MOST_REFERENCES or hopeless:
             return [s]
-        trials, spent = self._trials(s, [self._where(s)])
-        cost = self._asked(s) * spent
-        if cost >= (1 - _LEFT) * total:
+        trials, spent = self._trials(s, [self._split_offset(s)])
+        cost = self._price_in(s) * spent
+        if cost >= (1 - _LEAST_LEFT) * total:
             return [s]
         parts = self._between(s, trials)
-        self._look(parts)
+        self._find_errors(parts)
         if total - sum(self._distortion(part) for part in parts) <= cost:
             return [s]
         return self._made_real(parts)
 
     @staticmethod
-    def _where(s: Stretch) -> int:
+    def _split_offset(s: Stretch) -> int:
         """The last frame of an open stretch, else the centre of gravity of the errors."""
         if s.after is None:
             return s.stop - 1

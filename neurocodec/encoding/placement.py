@@ -89,7 +89,7 @@ class ScheduledPlacement:
             rows.append(symbols)
             if schedule.wants_verdict(number):
                 decoded = dequantize(symbols, reference.coded, header.quantization, basis)
-                rendering = self._engine.render([reference], self._engine.points(decoded[None]))[0]
+                rendering = self._engine.render([reference], self._engine.keypoints_from(decoded[None]))[0]
                 schedule.rendered(float(self._feedback(rendering[None], [frame.square])[0]))
         end_segment()
 
@@ -126,7 +126,7 @@ class LookaheadPlacement:
         stretches = self._lookahead.place(
             BlockFrames(
                 pictures=[f.square for f in frames],
-                keypoints=self._engine.points(values),
+                keypoints=self._engine.keypoints_from(values),
                 forced=self._with_best_first(frames, forced, cuts),
                 cuts=cuts,
                 current=current,

@@ -29,7 +29,7 @@ from neurocodec.types import Progress
 _IN_MEMORY = 1 << 25
 
 
-def encode_as_asked(
+def encode_once_or_to_target(
     source: Any, file: BinaryIO, options: EncodeOptions, progress: Progress | None = None
 ) -> EncodeReport:
     """Encode ``source`` as the options say: once, or to the target among them.

@@ -16,8 +16,6 @@ from neurocodec.entropy.initial_states import INITIAL
 from neurocodec.entropy.range_coder import Context, RangeDecoder, RangeEncoder
 from neurocodec.errors import DamagedFileError
 
-PLACES = 12
-"""Places 0 to 7 have contexts of their own, then 8-11, 12-19, 20-35 and all further ones share theirs."""
 UNARY = 14
 """Magnitudes up to this are unary; what exceeds it follows in exp-Golomb code of order 0."""
 _EXPONENT_LIMIT = 24
@@ -28,7 +26,7 @@ CONTEXTS = 144 + _EXPONENT_LIMIT
 
 
 def place_class(i: int) -> int:
-    """Class 0 to 11 of the coefficient's index."""
+    """Class 0 to 11 of a coefficient's index: 0 to 7 alone, 8-11, 12-19, 20-35, all further ones."""
     return i if i < 8 else 8 if i < 12 else 9 if i < 20 else 10 if i < 36 else 11
 
 
@@ -51,7 +49,7 @@ def _sign(i: int, before: int) -> int:
 
 
 class RangeCode:
-    """State shared by both directions: contexts, and the changes of the frame before.
+    """Writes or reads the changes of one frame after the other; each side keeps its own state.
 
     Args:
         count: coefficients in a frame.
@@ -93,9 +91,7 @@ class RangeCode:
 
     def _write_magnitude(self, out: RangeEncoder, i: int, old: int, magnitude: int) -> None:
         contexts = self._contexts
-        for m in range(1, min(magnitude, UNARY) + 1):
-            if m == UNARY:
-                break
+        for m in range(1, min(magnitude, UNARY - 1) + 1):
             out.encode(contexts[_more(i, old, m)], magnitude > m)
         if magnitude >= UNARY:
             rest = magnitude - UNARY + 1

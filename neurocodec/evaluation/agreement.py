@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import pearsonr, spearmanr
 
-from neurocodec.decoding.block_decoder import Decoder
+from neurocodec.decoding.block_decoder import BlockDecoder
 from neurocodec.errors import InputError
 from neurocodec.evaluation.codec import code_clip
 from neurocodec.format.damage import Loss
@@ -83,7 +83,7 @@ def rendered_frames(
     spent.verdicts += report.verdicts
     spent.judging += report.judging
     reader = NfcReader(out, "clip")
-    decoder = Decoder(reader.header, DecodeOptions(model=settings.get("model")))
+    decoder = BlockDecoder(reader.header, DecodeOptions(model=settings.get("model")))
     index = 0
     for item in reader:
         if isinstance(item, Loss):

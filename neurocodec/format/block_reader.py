@@ -210,7 +210,7 @@ def _read_sound(source: ByteReader, head: _Head, header: Header) -> tuple[SoundP
 
 
 def read_block(payload: bytes, header: Header) -> Block:
-    """Inverse of :func:`write_block`; landmark packets stay bit-packed.
+    """Inverse of :func:`neurocodec.format.block_writer.write_block`; landmark packets stay bit-packed.
 
     Raises:
         DamagedFileError: for truncated fields, impossible values, and checksums that do not match.
@@ -224,7 +224,7 @@ def read_block(payload: bytes, header: Header) -> Block:
     return replace(head.block, landmarks=landmarks, audio=audio)
 
 
-def read_left(payload: bytes, header: Header) -> tuple[Block, int] | None:
+def salvage_block(payload: bytes, header: Header) -> tuple[Block, int] | None:
     """What is left of a guarded block of which something is damaged, and how many bytes its head has.
 
     ``payload`` is what there is of it; parts whose checksum does not match are ``lost``.  None if the head

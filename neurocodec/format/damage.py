@@ -11,16 +11,16 @@ from neurocodec.format.block import Block
 class Loss:
     """A stretch of the file that could not be read; ``truncated`` when the file simply ends there.
 
-    ``left`` is the block that was there without the parts that are damaged, if its head is whole.
+    ``salvaged`` is the block that was there without the parts that are damaged, if its head is whole.
     """
 
     offset: int
     reason: str
     truncated: bool = False
-    left: Block | None = None
+    salvaged: Block | None = None
 
 
 def loss_of_parts(offset: int, block: Block) -> Loss:
     """The loss of parts of a block; it may have lost none, if nothing but a checksum is damaged."""
     parts = sorted(part.value for part in block.lost)
-    return Loss(offset, f"the {' and '.join(parts) or 'checksum'} of a block", left=block)
+    return Loss(offset, f"the {' and '.join(parts) or 'checksum'} of a block", salvaged=block)

@@ -11,7 +11,7 @@ from neurocodec.entropy.bits import ByteReader
 from neurocodec.errors import DamagedFileError, InputError, UnsupportedError
 from neurocodec.format.block import MAX_FRAMES, Block
 from neurocodec.format.block_order import BlockOrder
-from neurocodec.format.block_reader import read_block, read_block_start, read_left
+from neurocodec.format.block_reader import read_block, read_block_start, salvage_block
 from neurocodec.format.chunks import (
     BLOCK_CHUNK,
     CORRECTABLE,
@@ -142,15 +142,15 @@ class NfcReader:
             self._budget -= _CANDIDATE_COST
             if not isinstance(outline, str) and self._plausible(outline[0], outline[1]):
                 self._budget -= outline[2]
-                if not isinstance(self._chunk_here(), str) or self._may_be_left():
+                if not isinstance(self._chunk_here(), str) or self._may_be_salvaged():
                     return True
             self._window.skip(1)
         return False
 
-    def _may_be_left(self) -> bool:
+    def _may_be_salvaged(self) -> bool:
         """In the search: whether a damaged block begins here whose head is whole."""
         self._heads -= 1
-        return self._heads >= 0 and not self._begins_next() and self._left_here() is not None
+        return self._heads >= 0 and not self._begins_next() and self._salvage_here() is not None
 
     def _begins_next(self) -> bool:
         """Whether a whole block begins one byte on.
@@ -164,7 +164,7 @@ class NfcReader:
         data = self._window.peek(outline[2], 1)
         return len(data) == outline[2] and zlib.crc32(data[:-4]) == int.from_bytes(data[-4:], "little")
 
-    def _left_here(self) -> tuple[Block, int, bool] | None:
+    def _salvage_here(self) -> tuple[Block, int, bool] | None:
         """What is left of the damaged block here, its length, and whether a chunk may follow that.
 
         If none does, the length is that of what is known to belong to the block.
@@ -174,7 +174,7 @@ class NfcReader:
             return None
         _, start, length = outline
         there = self._window.fill(length)
-        found = read_left(self._window.peek(length - 4 - start, start), self.header)
+        found = salvage_block(self._window.peek(length - 4 - start, start), self.header)
         if found is None or not self._order.follows(found[0], gap=True):
             return None
         block, end = found
@@ -210,7 +210,7 @@ class NfcReader:
                 if not self._window.peek(1):
                     yield Loss(offset, "the file ends without an index", truncated=True)
                     return
-                left = self._left_here()
+                left = self._salvage_here()
                 if left:
                     self._note(left[0])
                     yield loss_of_parts(offset, left[0])
@@ -331,7 +331,7 @@ class NfcReader:
         while True:
             found = self._chunk_here()
             if isinstance(found, str):
-                left = self._left_here()
+                left = self._salvage_here()
                 if left is None:
                     break
                 block = left[0]

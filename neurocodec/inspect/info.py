@@ -221,7 +221,7 @@ def read_info(
     for item in reader:
         if isinstance(item, Loss):
             account.add_loss(f"byte {item.offset}: {item.reason}")
-        block = item.left if isinstance(item, Loss) else item[0]
+        block = item.salvaged if isinstance(item, Loss) else item[0]
         if block is not None:
             account.add(block)
     account.end(reader.promised)

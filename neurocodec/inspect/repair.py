@@ -228,7 +228,7 @@ def repair_stream(
         if isinstance(item, Loss):
             _say(report, f"byte {item.offset}: {item.reason}")
             told = True
-        block = item.left if isinstance(item, Loss) else item[0]
+        block = item.salvaged if isinstance(item, Loss) else item[0]
         if block:
             if not told:
                 _say_missing(report, expected, block.first_frame)

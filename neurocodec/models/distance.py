@@ -16,7 +16,7 @@ from neurocodec.models.device import choose_device, has_fast_bfloat16
 from neurocodec.models.model_files import ModelDescription, load
 from neurocodec.networks.fused import fuse_activations
 from neurocodec.networks.likeness import PATCH, on_levels
-from neurocodec.types import Pictures
+from neurocodec.types import Picture, Pictures
 
 _GROUP = 8
 """Pictures that are looked at in one go; fewer at the end."""
@@ -53,9 +53,9 @@ class DistanceEngine:
         self._middle = torch.tensor(127.5, dtype=network.stages[0][0].conv.weight.dtype)
         self._remembered = self._space(0, 0)
         self._found = self._space(0, 0)
-        self._rows: OrderedDict[int, tuple[Pictures, int]] = OrderedDict()
+        self._rows: OrderedDict[int, tuple[Picture, int]] = OrderedDict()
 
-    def __call__(self, a: Pictures, b: Sequence[Pictures]) -> NDArray[np.float64]:
+    def __call__(self, a: Pictures, b: Sequence[Picture]) -> NDArray[np.float64]:
         """Pictures (B,S,S,3) and as many (S,S,3) -> distances (B,), 0 = alike, on the scale of LPIPS."""
         enabled = self._half and self.device.type != "cpu"
         out: list[Tensor] = []
@@ -67,7 +67,7 @@ class DistanceEngine:
                 out += self._compared(a[k : k + _AT_ONCE], b[k : k + _AT_ONCE])
         return torch.cat(out).double().cpu().numpy()
 
-    def _compared(self, pictures: Pictures, originals: Sequence[Pictures]) -> Iterator[Tensor]:
+    def _compared(self, pictures: Pictures, originals: Sequence[Picture]) -> Iterator[Tensor]:
         """Distances of at most ``_AT_ONCE`` pairs, in parts."""
         new, rows = self._remember(originals)
         waiting = [*new, *pictures]
@@ -85,13 +85,13 @@ class DistanceEngine:
                 yield self._network.compare(found[first:], self._remembered[wanted])
             done += len(some)
 
-    def _remember(self, originals: Sequence[Pictures]) -> tuple[list[Pictures], list[int]]:
+    def _remember(self, originals: Sequence[Picture]) -> tuple[list[Picture], list[int]]:
         """Originals whose features are to be found, and where those of all are, or will be."""
         size = self._network.feature_count(*originals[0].shape[:2])
         if size != self._remembered.shape[1]:
             self._remembered, self._found = self._space(_REMEMBERED, size), self._space(_GROUP, size)
             self._rows.clear()
-        new: list[Pictures] = []
+        new: list[Picture] = []
         for picture in originals:
             if id(picture) in self._rows:
                 self._rows.move_to_end(id(picture))
@@ -103,7 +103,7 @@ class DistanceEngine:
                 new.append(picture)
         return new, [self._rows[id(p)][1] for p in originals]
 
-    def _features(self, pictures: list[Pictures]) -> Tensor:
+    def _features(self, pictures: list[Picture]) -> Tensor:
         """Features (B,F), until the next call, of pictures looked at together.
 
         There are always 2, 4 or 8 of them: oneDNN takes its time for every new size.

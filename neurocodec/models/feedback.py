@@ -18,7 +18,7 @@ from neurocodec.models.device import BATCH, choose_device, fold_batch_norms
 from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.model_files import ModelDescription, find, installed, load
 from neurocodec.models.tensors import picture_tensor
-from neurocodec.types import Pictures
+from neurocodec.types import Picture, Pictures
 
 WORST_DISTANCE = 0.3
 """The distance, on the scale of LPIPS, of the verdict 0."""
@@ -31,7 +31,7 @@ class FeedbackNetwork(Protocol):
     def description(self) -> ModelDescription:
         """Whose verdicts these are."""
 
-    def __call__(self, renderings: Pictures, originals: Sequence[Pictures]) -> NDArray[np.float64]:
+    def __call__(self, renderings: Pictures, originals: Sequence[Picture]) -> NDArray[np.float64]:
         """Verdicts, at most 1."""
 
 
@@ -42,7 +42,7 @@ class DistanceFeedback:
         self.description = description
         self.distance = DistanceEngine(description, device)
 
-    def __call__(self, renderings: Pictures, originals: Sequence[Pictures]) -> NDArray[np.float64]:
+    def __call__(self, renderings: Pictures, originals: Sequence[Picture]) -> NDArray[np.float64]:
         return 1 - self.distance(renderings, originals) / WORST_DISTANCE
 
 
@@ -56,7 +56,7 @@ class OriginalFeedback:
         fold_batch_norms(network)
         self._network: Any = network.to(self.device)
 
-    def __call__(self, renderings: Pictures, originals: Sequence[Pictures]) -> NDArray[np.float64]:
+    def __call__(self, renderings: Pictures, originals: Sequence[Picture]) -> NDArray[np.float64]:
         with torch.inference_mode():
             out = [
                 self._network.verdict(picture_tensor(renderings[k : k + BATCH], self.device))
@@ -74,10 +74,10 @@ class CountedFeedback:
 
     @property
     def description(self) -> ModelDescription:
-        """Of the other network."""
+        """The other network's description."""
         return self._network.description
 
-    def __call__(self, renderings: Pictures, originals: Sequence[Pictures]) -> NDArray[np.float64]:
+    def __call__(self, renderings: Pictures, originals: Sequence[Picture]) -> NDArray[np.float64]:
         began = time.perf_counter()
         out = self._network(renderings, originals)
         self.seconds += time.perf_counter() - began

@@ -58,18 +58,18 @@ class LatentEngine(MotionEngine):
     def coordinates(self) -> int:
         return self.landmarks.latent_size
 
-    def measure(self, pictures: Pictures) -> NDArray[np.float32]:
+    def coded_values(self, pictures: Pictures) -> NDArray[np.float32]:
         """Latents of pictures (B,S,S,3) in pairs (B,L/2,2)."""
         latents = self.landmarks.latents(pictures)[0]
         return latents.reshape(len(latents), -1, 2)
 
-    def points(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def keypoints_from(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Latents (B,L/2,2) -> keypoints (B,N,2)."""
         return self.landmarks.keypoints(np.ascontiguousarray(values.reshape(len(values), -1), np.float32))
 
     def keypoints(self, pictures: Pictures) -> NDArray[np.float32]:
-        return self.points(self.measure(pictures))
+        return self.keypoints_from(self.coded_values(pictures))
 
     def reference(self, picture: Picture) -> Reference:
-        values = self.measure(picture[None])
-        return replace(self.prepare(picture, self.points(values)[0]), values=values[0])
+        values = self.coded_values(picture[None])
+        return replace(self.prepare(picture, self.keypoints_from(values)[0]), values=values[0])

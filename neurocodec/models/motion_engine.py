@@ -79,7 +79,7 @@ class MotionEngine:
         with torch.inference_mode():
             return self._network.keypoints(picture_tensor(pictures, self.device)).float().cpu().numpy()
 
-    def measure(self, pictures: Pictures) -> NDArray[np.float32]:
+    def coded_values(self, pictures: Pictures) -> NDArray[np.float32]:
         """What is coded of pictures (B,S,S,3), in pairs: here their keypoints (B,N,2).
 
         In bfloat16 where the processor has it: that moves keypoints by 0.0003 (root mean square), a thirtieth
@@ -93,7 +93,7 @@ class MotionEngine:
 
     @property
     def quick(self) -> bool:
-        """Whether :meth:`measure` takes a faster way than :meth:`keypoints`."""
+        """Whether :meth:`coded_values` takes a faster way than :meth:`keypoints`."""
         return self._quick is not None
 
     @property
@@ -101,7 +101,7 @@ class MotionEngine:
         """How many numbers are coded of a frame."""
         return 2 * self.num_keypoints
 
-    def points(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+    def keypoints_from(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """The keypoints (B,N,2) that coded values (B,M/2,2) stand for: here themselves."""
         return values
 

@@ -20,7 +20,7 @@ class Spread:
 
     @staticmethod
     def of(figures: Sequence[float]) -> Spread:
-        """At least one figure."""
+        """The spread of at least one figure."""
         return Spread(median(figures), min(figures), max(figures), len(figures))
 
     def scaled(self, factor: float) -> Spread:

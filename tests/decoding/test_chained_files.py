@@ -44,7 +44,7 @@ class GreyEngine:
     def reference(self, picture: np.ndarray) -> Reference:
         return Reference(picture, np.zeros((2, 2), np.float32), float(picture.mean()))
 
-    def points(self, values: np.ndarray) -> np.ndarray:
+    def keypoints_from(self, values: np.ndarray) -> np.ndarray:
         return values
 
     def render(self, references: list[Reference], points: np.ndarray) -> np.ndarray:

@@ -230,7 +230,7 @@ def test_parts_are_looked_at_in_one_call() -> None:
     maker: Any = None
     looker._block = BlockFrames([picture(50)] * 60, keypoints, [], [], None, 0, maker)
     parts = [Stretch(1, 9, place, far), Stretch(10, 60, far, None)]
-    looker._look(parts)
+    looker._find_errors(parts)
     assert calls == [sum(len(p.errors) for p in parts)]
     for part, error in zip(parts, (0.0, 1.0), strict=True):
         assert [*part.errors] == looker._looked_at(part)
@@ -242,7 +242,7 @@ def test_a_stretch_is_split_inside_itself() -> None:
         for after in (None, Placed(stop, 9, 9, FakeEngine().reference(picture(0)))):
             errors = {start: 0.1, stop - 1: 0.9}
             stretch = Stretch(start, stop, Placed(0, 0, 0, FakeEngine().reference(picture(0))), after, errors)
-            assert start <= Lookahead._where(stretch) < stop
+            assert start <= Lookahead._split_offset(stretch) < stop
 
 
 @pytest.mark.parametrize(("left", "calls"), [(0.0, 4), (0.6, 3)])
@@ -250,7 +250,7 @@ def test_what_cannot_pay_even_if_it_leaves_little_is_not_rendered(
     left: float, calls: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Frames at which a division by two or four puts references are of no use to the others."""
-    monkeypatch.setattr(lookahead, "_LEFT", left)
+    monkeypatch.setattr(lookahead, "_LEAST_LEFT", left)
     looked: list[int] = []
 
     def counting(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:

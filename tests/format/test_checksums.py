@@ -94,7 +94,7 @@ def test_a_flipped_bit_in_the_head_costs_the_block(k: int, data: st.DataObject) 
     place = parts_of(WHOLE, k)["head"]
     found, losses = left_of(flipped(WHOLE, data.draw(st.integers(8 * place.start, 8 * place.stop - 1))))
     assert found == BLOCKS[:k] + BLOCKS[k + 1 :]
-    assert [loss.left for loss in losses] == [None]
+    assert [loss.salvaged for loss in losses] == [None]
 
 
 @pytest.mark.parametrize("k", range(5))
@@ -104,7 +104,7 @@ def test_a_damaged_block_may_end_like_one_that_begins(k: int) -> None:
     bad[tiny_files.places(WHOLE)[k + 1] - 1] = BLOCK_CHUNK
     found, losses = left_of(bytes(bad))
     assert found == BLOCKS[:k] + BLOCKS[k + 1 :]
-    assert [loss.left for loss in losses] == [None]
+    assert [loss.salvaged for loss in losses] == [None]
 
 
 @quick
@@ -172,7 +172,7 @@ def test_damage_in_two_neighbours() -> None:
     bad[parts_of(WHOLE, 2)["landmarks"].start] ^= 1
     found, losses = left_of(bytes(bad))
     assert [b.first_frame for b in found] == [0, 20, 30, 40, 50]
-    assert [bool(loss.left) for loss in losses] == [False, True]
+    assert [bool(loss.salvaged) for loss in losses] == [False, True]
 
 
 def test_a_search_among_false_heads_is_bounded() -> None:

@@ -67,9 +67,9 @@ def told(data: bytes) -> dict[str, Any]:
             whole = whole and not item.truncated
             if not (item.truncated and item.offset == len(data)):
                 losses.append(item.offset)
-            if item.left is None:
+            if item.salvaged is None:
                 continue
-            b = item.left
+            b = item.salvaged
         else:
             b = item[0]
         try:

@@ -49,7 +49,7 @@ def flipped(data: bytes, bit: int) -> bytes:
 def left_of(data: bytes) -> tuple[list[Block], list[Loss]]:
     """All blocks that are there, whole or not, and the losses."""
     found = list(NfcReader(io.BytesIO(data)))
-    blocks = [i.left if isinstance(i, Loss) else i[0] for i in found]
+    blocks = [i.salvaged if isinstance(i, Loss) else i[0] for i in found]
     return [b for b in blocks if b is not None], [i for i in found if isinstance(i, Loss)]
 
 

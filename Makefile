@@ -21,12 +21,12 @@ $(READY): $(BIN)/python pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
 
-demo: $(READY) ## encode and decode a sample, print the figures
+demo: $(READY) ## encode and decode the samples, print the figures
 	$(BIN)/python samples/demo.py --out demo
 
 WORKERS ?= auto
 PYTEST  := $(BIN)/python -m pytest -q -n $(WORKERS) --maxprocesses 8 --dist worksteal
-test: $(READY) ## pass all tests, WORKERS=N at a time
+test: $(READY) ## run all tests, WORKERS=N at a time
 	$(PYTEST)
 
 quick: check ## lint, types and the tests that are not slow

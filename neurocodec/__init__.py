@@ -1,7 +1,7 @@
 """neurocodec: a neural video codec for talking heads.
 
 import neurocodec
-neurocodec.encode("in.mp4", "out.nfc", quantization=100, gap=5)
+neurocodec.encode("in.mp4", "out.nfc", quality=50)
 neurocodec.decode("out.nfc", "out.mp4")
 neurocodec.probe("out.nfc").kbps
 """

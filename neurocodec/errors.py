@@ -1,8 +1,6 @@
 """Exceptions the package raises on purpose, each with the exit code the command line gives it.
 
-Exit codes: 0 success, 1 other failure, 2 usage (click), 3 input unreadable, 4 damaged or truncated
-file, 5 unsupported (version, model, colour), 6 output refused or not writable, 7 decoded with losses,
-130 interrupted.
+Texts for users: ``EXIT_CODES`` in ``commands/groups.py``.
 """
 
 from __future__ import annotations

@@ -159,7 +159,7 @@ class EncodeOptions:
     quality: float | None = _option(
         None,
         BASIC,
-        "Sets quantization, reference quality and the price of references together.",
+        "Sets keypoint precision, reference quality and the price of references together.",
         low=0,
         high=100,
         metavar="0-100",
@@ -168,7 +168,7 @@ class EncodeOptions:
     target_kbps: float | None = _option(
         None,
         BASIC,
-        "Find the quality that gives this rate.",
+        "Find the quality that gives this rate in kbit/s, sound included.",
         low=0.01,
         high=1_000_000,
         metavar="RATE",
@@ -198,33 +198,40 @@ class EncodeOptions:
     audio: str = _option(
         "opus", BASIC, "Code the sound with Opus, copy it as it is, or leave it out.", choices=AUDIO_MODES
     )
-    audio_bitrate: int = _option(12000, BASIC, "Of Opus, in bit/s.", low=6000, high=510000)
+    audio_bitrate: int = _option(12000, BASIC, "Bit rate of Opus, in bit/s.", low=6000, high=510000)
     refresh: str | None = _option(
         None,
         REFERENCES,
-        "Place references by looking ahead, or by the original's schedule.",
+        "Place references by looking ahead, or by the original codec's schedule.",
         choices=REFRESHES,
         usual="lookahead; original: schedule",
     )
-    gap: int = _option(5, REFERENCES, "Frames between verdicts and refresh decisions.", low=1, high=1_000_000)
+    gap: int = _option(
+        5,
+        REFERENCES,
+        "Frames between verdicts; on schedule, also between refresh decisions.",
+        low=1,
+        high=1_000_000,
+    )
     alpha: float = _option(
         0.2,
         REFERENCES,
-        "Refresh when the verdict on a rendering (1 = perfect) is at most this.",
+        "Verdict (1 = perfect) at or below which a rendering is bad.  On schedule it triggers a reference; "
+        "looking ahead, a reference there need only be worth a fifth of its bytes.",
         low=0,
         high=1,
     )
     feedback: str | None = _option(
         None,
         REFERENCES,
-        "Network that gives the verdict on renderings.",
+        "Feedback network: its verdict says how good a rendering is.",
         metavar="NAME|FILE",
         usual=f"{DEFAULT_FEEDBACK}; original: {ORIGINAL_FEEDBACK}, where imported",
     )
     reference_codec: str | None = _option(
         None,
         REFERENCES,
-        "Still codec of references.",
+        "Codec of references; only AV1 ones are predicted from each other.",
         choices=REFERENCE_CODECS,
         usual="av1; original: jpeg",
     )
@@ -249,14 +256,15 @@ class EncodeOptions:
     first_reference: str = _option(
         "first",
         REFERENCES,
-        "The first frame, or the one of its five seconds that looks ahead, eyes open, mouth closed.",
+        "Where a block needs a reference of its own: its first frame, or its best view of the face "
+        "(frontal, eyes open, mouth closed).",
         choices=FIRST_REFERENCES,
     )
     price: float | None = _option(None, low=0, high=1000)
     quantization: int | None = _option(
         None,
         KEYPOINTS,
-        "Factor of the keypoints (in [-1,1]) before rounding: more is finer.",
+        "Steps per unit of a keypoint coordinate in [-1,1]; more is finer.",
         low=1,
         high=MAX_QUANTIZATION,
         usual=f"by quality, {quantization_at(DEFAULT_QUALITY)} at {DEFAULT_QUALITY:g}; "
@@ -265,7 +273,7 @@ class EncodeOptions:
     smoothing: float | None = _option(
         None,
         KEYPOINTS,
-        "Bits against accuracy in rounding; 0 only rounds.",
+        "How far rounding may deviate to save bits (only with lookahead); 0 only rounds.",
         low=0,
         high=100,
         usual=f"{DEFAULT_SMOOTHING:g}",
@@ -284,7 +292,7 @@ class EncodeOptions:
         choices=LANDMARKS,
     )
     landmark_model: str | None = _option(
-        None, KEYPOINTS, "For --landmarks 68.", metavar="NAME|FILE", usual=DEFAULT_LANDMARKS
+        None, KEYPOINTS, "Landmark model for --landmarks 68.", metavar="NAME|FILE", usual=DEFAULT_LANDMARKS
     )
     model: str | None = _option(
         None,
@@ -296,7 +304,8 @@ class EncodeOptions:
     profile: str = _option(
         "default",
         ORIGINAL,
-        "'original': the original codec's schedule, Golomb code, JPEG references and networks.",
+        "'original' imitates the codec that this one descends from: its schedule, Golomb code, JPEG "
+        "references and networks.  Needs the published motion model (neurocodec models import), or --model.",
         choices=PROFILES,
     )
     device: str = _option("auto", choices=DEVICES)

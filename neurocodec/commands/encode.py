@@ -48,7 +48,7 @@ def encode(
       neurocodec encode call.mp4 call.nfc
       neurocodec encode lecture.mkv lecture.nfc --region face --audio-bitrate 24000
       neurocodec encode in.mp4 small.nfc --quality 20
-      neurocodec encode in.mp4 exact.nfc --audio none --target-kbps 4
+      neurocodec encode in.mp4 target.nfc --audio none --target-kbps 5
       neurocodec encode in.mp4 old.nfc --profile original --model talk256
       cat in.mkv | neurocodec encode - - > out.nfc
     """

@@ -21,7 +21,7 @@ COMMANDS = {
     "info": ("neurocodec.commands.info:info", "Say what is in an .nfc file."),
     "landmarks": ("neurocodec.commands.landmarks:landmarks", "Find 68 facial landmarks in every frame."),
     "models": ("neurocodec.commands.models:models", "List, show, time and import models."),
-    "repair": ("neurocodec.commands.repair:repair", "Write what is whole of a damaged .nfc file."),
+    "repair": ("neurocodec.commands.repair:repair", "Write the intact parts of a damaged .nfc file."),
     "train": ("neurocodec.commands.train.group:train", "Train, export and measure models of your own."),
 }
 
@@ -34,11 +34,12 @@ COMMANDS = {
 )
 @click.version_option(__version__, prog_name="neurocodec")
 def main() -> None:
-    """A neural video codec for talking heads: a reference picture, then only landmarks.
+    """A neural video codec for talking heads: a few reference pictures, and small landmark packets in
+    between.
 
     \b
     Examples:
-      neurocodec encode in.mp4 out.nfc --quantization 100 --gap 5
+      neurocodec encode in.mp4 out.nfc
       neurocodec decode out.nfc out.mp4
       neurocodec info out.nfc
 

@@ -13,7 +13,7 @@ from neurocodec.errors import UsageError
 
 @click.group()
 def models() -> None:
-    """The models: list, show, import.
+    """List, show, time and import models.
 
     \b
     Examples:

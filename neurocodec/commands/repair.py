@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +12,6 @@ from neurocodec.commands.output import emit, listed, note
 from neurocodec.commands.pipes import input_of, output_of
 from neurocodec.errors import UsageError
 from neurocodec.options import DecodeOptions
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command(epilog=EXIT_CODES)
@@ -28,11 +24,11 @@ if TYPE_CHECKING:
 def repair(
     source: str, target: str | None, frame_limit: int, chunk_limit: int, force: bool, as_json: bool
 ) -> None:
-    """Write all that is whole of FILE.nfc, damaged or cut off, as a whole file (FILE.repaired.nfc).
+    """Write the intact parts of FILE.nfc, damaged or cut off, as a valid file (FILE.repaired.nfc).
 
-    The broken end is dropped, the index made anew. Blocks whose references are lost keep their sound and what
-    needs none of these; timestamps stay. FILE itself is not touched. Also for what an interrupted encode
-    leaves (OUT.nfc.part).
+    The broken end is dropped, the index made anew. Blocks whose references are lost keep their sound and the
+    frames that need none of these; timestamps stay. FILE itself is not touched. Works, too, on what an
+    interrupted encode leaves (OUT.nfc.part).
 
     \b
     Examples:

@@ -1,4 +1,7 @@
-"""The finished points of a video at one size, and which of a peer's match our rate."""
+"""The finished points of a video at one size, and which of a peer's match our rate.
+
+A ladder is a peer's list of settings; a rung is one of them.
+"""
 
 from __future__ import annotations
 

@@ -56,17 +56,17 @@ class Clip:
 
     @property
     def width(self) -> int:
-        """Of the frames."""
+        """Width of the frames, in pixels."""
         return self.shape[2]
 
     @property
     def height(self) -> int:
-        """Of the frames."""
+        """Height of the frames, in pixels."""
         return self.shape[1]
 
     @property
     def seconds(self) -> float:
-        """Playing time."""
+        """Playing time, in seconds."""
         return float(self.shape[0] / self.fps)
 
 

@@ -20,7 +20,7 @@ SHEET, LOG, VALIDATION, EVENTS = "sheet.png", "log.jsonl", "validation.jsonl", "
 
 
 class Journal:
-    """Of a training in ``folder`` with ``batch`` samples a step; ``step`` of them are done."""
+    """The journal of a training in ``folder``: ``batch`` samples a step, ``step`` steps are already done."""
 
     def __init__(self, folder: Path, step: int, length: Optimizer, batch: int, quiet: bool) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ class Journal:
         self._bar.update(step - self._bar.n)
 
     def write(self, step: int, spent: float) -> None:
-        """Means since the last time; ``spent`` are the seconds of all steps so far."""
+        """Write the means since the last time; ``spent`` are the seconds of all steps so far."""
         if not self._count:
             return
         now = time.perf_counter()
@@ -73,13 +73,13 @@ class Journal:
         self._sums, self._count, self._since = {}, 0, now
 
     def picture(self, step: int, sheet: NDArray[np.uint8] | None) -> None:
-        """A contact sheet (H,W,3) RGB."""
+        """Write a contact sheet (H,W,3) RGB, if there is one."""
         if sheet is not None:
             write_image(sheet, self._folder / SHEET)
             self._events.add_image("sheet", sheet, step, dataformats="HWC")
 
     def figures(self, step: int, figures: dict[str, float]) -> None:
-        """Of a validation."""
+        """Write the figures of a validation."""
         for name, value in figures.items():
             self._events.add_scalar(f"validation/{name}", value, step)
         if figures:

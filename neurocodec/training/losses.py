@@ -78,11 +78,11 @@ class FeatureDistance(nn.Module):
             self.register_buffer(name.replace(".", "_"), tensor.float(), persistent=False)
 
     def tensor(self, name: str) -> Tensor:
-        """By its name in the file."""
+        """A tensor by its name in the file."""
         return self.get_buffer(name.replace(".", "_"))
 
     def conv(self, x: Tensor, name: str, **options: int) -> Tensor:
-        """A convolution of the file."""
+        """Convolve ``x`` with the weights and bias that the file has under ``name``."""
         return F.conv2d(x, self.tensor(f"{name}.weight"), self.tensor(f"{name}.bias"), **options)
 
     @abstractmethod
@@ -174,7 +174,7 @@ class PerceptualLosses(nn.Module):
         self.vgg = Vgg19Distance(vgg) if vgg else None
 
     def describe(self) -> str:
-        """Which are in use."""
+        """Names of the losses in use, for the log."""
         names = ["SqueezeNet LPIPS"] if self.squeeze else ["likeness (ours)", "gradients"]
         return ", ".join([*names, *(["VGG-19"] if self.vgg else [])])
 

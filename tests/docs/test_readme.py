@@ -39,7 +39,7 @@ def commands(text: str) -> list[str]:
 
 
 MADE_BY_README = ("out.nfc", "out.mp4")
-MADE_BY_OPTIONS = ("face.nfc", "small.nfc", "exact.nfc", "old.nfc", "part.mp4", "piped.mp4")
+MADE_BY_OPTIONS = ("face.nfc", "small.nfc", "target.nfc", "old.nfc", "part.mp4", "piped.mp4")
 
 
 @pytest.mark.slow

@@ -57,7 +57,7 @@ def encode(
         NeurocodecError: see :mod:`neurocodec.errors`; nothing is left at ``destination`` then.
     """
     chosen = replace(options or EncodeOptions(), **settings)
-    chosen.resolved()
+    chosen.settings()
     refuse_same_file(source, destination)
     if verify and not is_path(destination):
         raise UsageError("verify needs an output that can be read again, not a pipe")

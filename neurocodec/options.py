@@ -5,7 +5,7 @@ Every default stands here.  The command line takes its own, and the numbers in i
 
 from __future__ import annotations
 
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from typing import Any
 
 from neurocodec.errors import UsageError
@@ -21,7 +21,7 @@ LANDMARKS = ("learned", "68")
 FIRST_REFERENCES = ("first", "best")
 REFRESHES = ("lookahead", "schedule")
 DEVICES = ("auto", "cpu", "cuda")
-SIZES = ("model", "source")
+SIZES = ("source", "model")
 
 DEFAULT_MOTION, ORIGINAL_MOTION = "talk256", "vox256"
 DEFAULT_FEEDBACK, ORIGINAL_FEEDBACK = "likeness", "classic-feedback"
@@ -29,12 +29,8 @@ DEFAULT_LANDMARKS = "face68"
 DEFAULT_QUALITY = 50.0
 DEFAULT_SMOOTHING = 0.2
 ORIGINAL_QUANTIZATION = 100
-JPEG_QUALITY = 95.0
+JPEG_QUALITY = 95
 TARGETS = ("target_kbps", "target_lpips", "max_size")
-
-BASIC, REFERENCES, KEYPOINTS, ORIGINAL = "Basic options", "References", "Keypoints", "The original codec"
-LIMITS = "Limits"
-"""Groups in which the help lists options."""
 
 
 def quantization_at(quality: float) -> int:
@@ -56,13 +52,11 @@ def price_at(quality: float) -> float:
 class About:
     """What is to be known of an option.
 
-    ``help`` is a sentence in the ``group`` of the command's help that lists it (none: the command line has
-    no such option, or one that all commands share).  A value is one of ``choices``, or lies from ``low`` to
+    ``help`` is a sentence of the command's help.  A value is one of ``choices``, or lies from ``low`` to
     ``high``.  ``usual`` says what ``None`` stands for.  ``short`` options take k, M and G for powers of 1000.
     ``words`` name the option in messages.
     """
 
-    group: str = ""
     help: str = ""
     choices: tuple[str, ...] = ()
     low: float | None = None
@@ -73,9 +67,9 @@ class About:
     words: str | None = None
 
 
-def _option(default: Any, group: str = "", help: str = "", **more: Any) -> Any:
+def _option(default: Any, help: str = "", **more: Any) -> Any:
     """A field of an options' class: its default, and what :class:`About` says of it."""
-    return field(default=default, metadata={"about": About(group, help, **more)})
+    return field(default=default, metadata={"about": About(help, **more)})
 
 
 def about(option: Field[Any]) -> About:
@@ -84,16 +78,18 @@ def about(option: Field[Any]) -> About:
     return found
 
 
-def _check(options: Any) -> None:
-    """Check every option that is given (is not None).
+def _check(options: Any, *names: str) -> None:
+    """Check these options, or else all; one that may be left open (None, or empty) may be so.
 
     Raises:
         UsageError: a value that is none of the choices, or out of range.
     """
     check_threads(options.threads)
     for option in fields(options):
+        if names and option.name not in names:
+            continue
         value, known = getattr(options, option.name), about(option)
-        if value is None:
+        if option.default is None and value in (None, ""):
             continue
         words = known.words or option.name.replace("_", " ")
         if known.choices and value not in known.choices:
@@ -156,88 +152,65 @@ class EncodeOptions:
     get half as many.
     """
 
+    profile: str = _option(
+        "default",
+        "'original' imitates the codec that this one descends from: its schedule, Golomb code, JPEG "
+        "references and networks.  Needs the published motion model (neurocodec models import), or --model.",
+        choices=PROFILES,
+    )
     quality: float | None = _option(
         None,
-        BASIC,
         "Sets keypoint precision, reference quality and the price of references together.",
         low=0,
         high=100,
         metavar="0-100",
         usual=f"{DEFAULT_QUALITY:g}",
     )
-    target_kbps: float | None = _option(
+    quantization: int | None = _option(
         None,
-        BASIC,
-        "Find the quality that gives this rate in kbit/s, sound included.",
-        low=0.01,
-        high=1_000_000,
-        metavar="RATE",
-        words="target rate",
-    )
-    target_lpips: float | None = _option(
-        None,
-        BASIC,
-        "Find the quality that gives this mean distance (neurocodec's own estimate of LPIPS).",
-        low=0.001,
-        high=1,
-        metavar="DISTANCE",
-        words="target distance",
-    )
-    max_size: int | None = _option(
-        None,
-        BASIC,
-        "Find the best quality that fits in this many bytes (k, M).",
+        "Steps per unit of a keypoint coordinate in [-1,1]; more is finer.",
         low=1,
-        high=1 << 50,
-        short=True,
-        words="largest size",
-    )
-    region: str = _option(
-        "full", BASIC, "Code the full picture, or a square around the face.", choices=REGIONS
-    )
-    audio: str = _option(
-        "opus", BASIC, "Code the sound with Opus, copy it as it is, or leave it out.", choices=AUDIO_MODES
-    )
-    audio_bitrate: int = _option(12000, BASIC, "Bit rate of Opus, in bit/s.", low=6000, high=510000)
-    refresh: str | None = _option(
-        None,
-        REFERENCES,
-        "Place references by looking ahead, or by the original codec's schedule.",
-        choices=REFRESHES,
-        usual="lookahead; original: schedule",
+        high=MAX_QUANTIZATION,
+        usual=f"by quality, {quantization_at(DEFAULT_QUALITY)} at {DEFAULT_QUALITY:g}; "
+        f"original: {ORIGINAL_QUANTIZATION}",
     )
     gap: int = _option(
         5,
-        REFERENCES,
         "Frames between verdicts; on schedule, also between refresh decisions.",
         low=1,
         high=1_000_000,
     )
     alpha: float = _option(
         0.2,
-        REFERENCES,
         "Verdict (1 = perfect) at or below which a rendering is bad.  On schedule it triggers a reference; "
         "looking ahead, a reference there need only be worth a fifth of its bytes.",
         low=0,
         high=1,
     )
+    model: str | None = _option(
+        None,
+        "Motion model.",
+        metavar="NAME|FILE",
+        usual=f"{DEFAULT_MOTION}; original: {ORIGINAL_MOTION}",
+    )
     feedback: str | None = _option(
         None,
-        REFERENCES,
         "Feedback network: its verdict says how good a rendering is.",
         metavar="NAME|FILE",
         usual=f"{DEFAULT_FEEDBACK}; original: {ORIGINAL_FEEDBACK}, where imported",
     )
+    audio: str = _option(
+        "opus", "Code the sound with Opus, copy it as it is, or leave it out.", choices=AUDIO_MODES
+    )
+    audio_bitrate: int = _option(12000, "Bit rate of Opus, in bit/s.", low=6000, high=510000)
     reference_codec: str | None = _option(
         None,
-        REFERENCES,
         "Codec of references; only AV1 ones are predicted from each other.",
         choices=REFERENCE_CODECS,
         usual="av1; original: jpeg",
     )
     reference_quality: float | None = _option(
         None,
-        REFERENCES,
         "Quality of references.",
         low=0,
         high=100,
@@ -247,67 +220,70 @@ class EncodeOptions:
     )
     reference_period: float = _option(
         30.0,
-        REFERENCES,
         "A new reference at least this often; bounds how far back random access must read.",
         low=5,
         high=86400,
         metavar="SECONDS",
     )
-    first_reference: str = _option(
-        "first",
-        REFERENCES,
-        "Where a block needs a reference of its own: its first frame, or its best view of the face "
-        "(frontal, eyes open, mouth closed).",
-        choices=FIRST_REFERENCES,
+    landmark_code: str | None = _option(
+        None,
+        "Code of the landmark packets; range falls back to golomb where that is smaller.",
+        choices=LANDMARK_CODES,
+        usual="range; original: original",
+    )
+    refresh: str | None = _option(
+        None,
+        "Place references by looking ahead, or by the original codec's schedule.",
+        choices=REFRESHES,
+        usual="lookahead; original: schedule",
     )
     price: float | None = _option(None, low=0, high=1000)
-    quantization: int | None = _option(
-        None,
-        KEYPOINTS,
-        "Steps per unit of a keypoint coordinate in [-1,1]; more is finer.",
-        low=1,
-        high=MAX_QUANTIZATION,
-        usual=f"by quality, {quantization_at(DEFAULT_QUALITY)} at {DEFAULT_QUALITY:g}; "
-        f"original: {ORIGINAL_QUANTIZATION}",
-    )
     smoothing: float | None = _option(
         None,
-        KEYPOINTS,
         "How far rounding may deviate to save bits (only with lookahead); 0 only rounds.",
         low=0,
         high=100,
         usual=f"{DEFAULT_SMOOTHING:g}",
     )
-    landmark_code: str | None = _option(
-        None,
-        KEYPOINTS,
-        "Code of the landmark packets; range falls back to golomb where that is smaller.",
-        choices=LANDMARK_CODES,
-        usual="range; original: original",
+    first_reference: str = _option(
+        "first",
+        "Where a block needs a reference of its own: its first frame, or its best view of the face "
+        "(frontal, eyes open, mouth closed).",
+        choices=FIRST_REFERENCES,
     )
     landmarks: str = _option(
         "learned",
-        KEYPOINTS,
         "Code the model's own keypoints, or 68 facial landmarks that drive it.",
         choices=LANDMARKS,
     )
     landmark_model: str | None = _option(
-        None, KEYPOINTS, "Landmark model for --landmarks 68.", metavar="NAME|FILE", usual=DEFAULT_LANDMARKS
+        None, "Landmark model for --landmarks 68.", metavar="NAME|FILE", usual=DEFAULT_LANDMARKS
     )
-    model: str | None = _option(
+    target_kbps: float | None = _option(
         None,
-        KEYPOINTS,
-        "Motion model.",
-        metavar="NAME|FILE",
-        usual=f"{DEFAULT_MOTION}; original: {ORIGINAL_MOTION}",
+        "Find the quality that gives this rate in kbit/s, sound included.",
+        low=0.01,
+        high=1_000_000,
+        metavar="RATE",
+        words="target rate",
     )
-    profile: str = _option(
-        "default",
-        ORIGINAL,
-        "'original' imitates the codec that this one descends from: its schedule, Golomb code, JPEG "
-        "references and networks.  Needs the published motion model (neurocodec models import), or --model.",
-        choices=PROFILES,
+    target_lpips: float | None = _option(
+        None,
+        "Find the quality that gives this mean distance (neurocodec's own estimate of LPIPS).",
+        low=0.001,
+        high=1,
+        metavar="DISTANCE",
+        words="target distance",
     )
+    max_size: int | None = _option(
+        None,
+        "Find the best quality that fits in this many bytes (k, M).",
+        low=1,
+        high=1 << 50,
+        short=True,
+        words="largest size",
+    )
+    region: str = _option("full", "Code the full picture, or a square around the face.", choices=REGIONS)
     device: str = _option("auto", choices=DEVICES)
     threads: int | None = _option(None)
 
@@ -316,15 +292,26 @@ class EncodeOptions:
         """Whether a rate, a distance or a size is to be met."""
         return any(getattr(self, name) is not None for name in TARGETS)
 
-    def resolved(self) -> EncodeSettings:
+    def resolved(self) -> EncodeOptions:
+        """Checked, with the profile's and the quality's choices filled in.
+
+        Raises:
+            UsageError: as :meth:`settings` has it.
+        """
+        chosen = vars(self.settings()) | {"threads": self.threads, "landmark_model": self.landmark_model}
+        usual = None if self.profile == "original" else DEFAULT_FEEDBACK
+        return replace(self, **(chosen | {"feedback": self.feedback or usual}))
+
+    def settings(self) -> EncodeSettings:
         """The settings: checked, with the profile's and the quality's choices filled in.
 
         Raises:
             UsageError: a value out of range, or options that exclude each other.
         """
-        _check(self)
+        _check(self, "profile")
         original = self.profile == "original"
         self._check_quality_and_targets(original)
+        _check(self)
         quality = DEFAULT_QUALITY if self.quality is None else self.quality
         codec = self.reference_codec or ("jpeg" if original else "av1")
         by_quality = JPEG_QUALITY if codec == "jpeg" else reference_quality_at(quality)
@@ -393,35 +380,33 @@ class DecodeOptions:
     """
 
     start: float | None = _option(
-        None, BASIC, "Begin here (seconds after the first frame).", low=0, high=1e9, metavar="SECONDS"
+        None, "Begin here (seconds after the first frame).", low=0, high=1e9, metavar="SECONDS"
     )
-    duration: float | None = _option(None, BASIC, "Decode this much.", low=0.001, high=1e9, metavar="SECONDS")
-    size: str = _option("source", BASIC, "Give back the source's size, or the model's.", choices=SIZES)
-    crf: float = _option(16, BASIC, "Quality of the H.264 output; 16 is visually lossless.", low=0, high=51)
+    duration: float | None = _option(None, "Decode this much.", low=0.001, high=1e9, metavar="SECONDS")
+    size: str = _option("source", "Give back the source's size, or the model's.", choices=SIZES)
+    crf: float = _option(16, "Quality of the H.264 output; 16 is visually lossless.", low=0, high=51)
     model: str | None = _option(
-        None, BASIC, "A further model to look at, when it is not installed.", metavar="NAME|FILE"
+        None, "A further model to look at, when it is not installed.", metavar="NAME|FILE"
     )
-    strict: bool = _option(False, BASIC, "Refuse a damaged file instead of decoding what is left.")
+    device: str = _option("auto", choices=DEVICES)
+    threads: int | None = _option(None)
+    strict: bool = _option(False, "Refuse a damaged file instead of decoding what is left.")
     size_limit: int = _option(
         PIXELS,
-        LIMITS,
         "Refuse a file that asks for pictures of more pixels (k, M).",
         low=1,
         high=1 << 30,
         metavar="PIXELS",
         short=True,
     )
-    frame_limit: int = _option(FRAMES, LIMITS, "Refuse a file of more frames.", low=1, high=1 << 40)
+    frame_limit: int = _option(FRAMES, "Refuse a file of more frames.", low=1, high=1 << 40)
     chunk_limit: int = _option(
         CHUNK,
-        LIMITS,
         "Largest part of a file (five seconds) in bytes (k, M); about four times this is allocated.",
         low=1,
         high=CHUNK,
         short=True,
     )
-    device: str = _option("auto", choices=DEVICES)
-    threads: int | None = _option(None)
 
     @property
     def limits(self) -> Limits:

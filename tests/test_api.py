@@ -63,6 +63,7 @@ def test_every_byte_is_counted(coded: Path) -> None:
     assert abs(8 * b["landmarks"] - bits) < 16 * info.blocks
 
 
+@pytest.mark.slow
 def test_encoding_twice_gives_the_same_bytes(clip: Path, coded: Path) -> None:
     from neurocodec.api import encode_bytes
 
@@ -75,6 +76,7 @@ def test_symbols_do_not_depend_on_threads(five_frames: Path, tmp_path: Path) -> 
     assert reports[0].symbols_sha256 == reports[1].symbols_sha256
 
 
+@pytest.mark.slow
 def test_pictures_on_one_and_two_threads_agree(coded: Path) -> None:
     one = [p for _, p in neurocodec.pictures(coded, threads=1)]
     two = [p for _, p in neurocodec.pictures(coded, threads=2)]
@@ -82,6 +84,7 @@ def test_pictures_on_one_and_two_threads_agree(coded: Path) -> None:
         assert np.abs(a.astype(int) - b).mean() <= 1
 
 
+@pytest.mark.slow
 def test_moving_a_keypoint_moves_the_picture_there(coded: Path) -> None:
     with coded.open("rb") as file:
         reader = NfcReader(file)
@@ -106,6 +109,7 @@ def test_moving_a_keypoint_moves_the_picture_there(coded: Path) -> None:
     assert local >= 0.8 * count
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refresh", ["lookahead", "schedule"])
 def test_the_encoder_works_from_the_decoded_reference(clip: Path, tmp_path: Path, refresh: str) -> None:
     """The coded symbols are those of the decoded reference's keypoints, not of the clean picture's."""
@@ -124,6 +128,7 @@ def test_the_encoder_works_from_the_decoded_reference(clip: Path, tmp_path: Path
     assert np.abs(u - symbols_of(out)[1]).max() <= 1
 
 
+@pytest.mark.slow
 def test_quantization_buys_precision(small_model: str, clip: Path, tmp_path: Path) -> None:
     sizes = []
     for q in (25, 100, 400):
@@ -133,6 +138,7 @@ def test_quantization_buys_precision(small_model: str, clip: Path, tmp_path: Pat
     assert sizes == sorted(sizes)
 
 
+@pytest.mark.slow
 def test_refreshes_follow_the_verdict(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "a.nfc"
     neurocodec.encode(clip, out, alpha=1.0, gap=7, refresh="schedule")
@@ -141,6 +147,7 @@ def test_refreshes_follow_the_verdict(clip: Path, tmp_path: Path) -> None:
     assert [r["frame"] for r in neurocodec.probe(out).refreshes] == [0]
 
 
+@pytest.mark.slow
 def test_a_cut_is_a_refresh_at_once(clip: Path, tmp_path: Path) -> None:
     from neurocodec.media.writer import MediaWriter
 
@@ -162,6 +169,7 @@ def test_a_cut_is_a_refresh_at_once(clip: Path, tmp_path: Path) -> None:
         assert frames <= {p["frame"] >= 13}
 
 
+@pytest.mark.slow
 def test_a_cut_at_the_start_of_a_block(tmp_path: Path) -> None:
     from neurocodec.media.color import ColorInfo
     from neurocodec.media.writer import MediaWriter
@@ -218,6 +226,7 @@ def test_sparse_frames_do_not_flatter_the_rate(small_model: str, tmp_path: Path)
     assert neurocodec.probe(out).duration == pytest.approx(20.08)
 
 
+@pytest.mark.slow
 def test_original_profile(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.nfc"
     report = neurocodec.encode(clip, out, profile="original", model="talk256", feedback="likeness")
@@ -237,6 +246,7 @@ def test_original_profile_needs_its_model(clip: Path, tmp_path: Path, monkeypatc
     assert not (tmp_path / "o.nfc").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["hevc", "jpeg"])
 def test_other_reference_codecs(small_model: str, clip: Path, tmp_path: Path, codec: str) -> None:
     out = tmp_path / "r.nfc"
@@ -245,6 +255,7 @@ def test_other_reference_codecs(small_model: str, clip: Path, tmp_path: Path, co
     assert len(list(neurocodec.pictures(out, model=small_model))) == 40
 
 
+@pytest.mark.slow
 def test_feedback_by_name_and_by_file(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The feedback decides about references and is not named in the file."""
     monkeypatch.setenv("NEUROCODEC_MODELS", str(tmp_path))
@@ -263,6 +274,7 @@ def test_feedback_by_name_and_by_file(clip: Path, tmp_path: Path, monkeypatch: p
     assert not (tmp_path / "c.nfc").exists()
 
 
+@pytest.mark.slow
 def test_original_profile_takes_our_feedback_where_its_own_is_missing(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,6 +284,7 @@ def test_original_profile_takes_our_feedback_where_its_own_is_missing(
     assert [n for n in report.notes if "not imported" in n]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rotation", [0, 90, 270])
 def test_rotated_and_odd_sources(tmp_path: Path, rotation: int) -> None:
     source = tmp_path / "in.mp4"
@@ -335,6 +348,7 @@ def test_a_block_is_full_of_references_at_some_point(
     assert report.references == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("audio", ["opus", "copy", "none"])
 def test_sound(small_model: str, sound_clip: Path, tmp_path: Path, audio: str) -> None:
     source = cut(sound_clip, tmp_path / "in.mp4", 50)
@@ -362,6 +376,7 @@ def test_output_is_tagged_as_generated(five_frames: Path, tmp_path: Path) -> Non
         assert "generative" in container.metadata["comment"].lower()
 
 
+@pytest.mark.slow
 def test_face_region(sound_clip: Path, tmp_path: Path) -> None:
     """A wide picture with the face at one side: the square is around the face, and is what comes back."""
     from neurocodec.media.writer import MediaWriter
@@ -442,6 +457,7 @@ def test_unknown_weights_are_named(coded: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "o.mp4").exists()
 
 
+@pytest.mark.slow
 def test_file_objects(clip: Path, coded: Path) -> None:
     out = io.BytesIO()
     with clip.open("rb") as source:
@@ -452,6 +468,7 @@ def test_file_objects(clip: Path, coded: Path) -> None:
     assert video.getvalue()[4:8] == b"ftyp"
 
 
+@pytest.mark.slow
 def test_a_real_person(real_clip: Path, tmp_path: Path) -> None:
     source = cut(real_clip, tmp_path / "in.mp4", 30)
     out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"

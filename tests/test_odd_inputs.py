@@ -68,6 +68,7 @@ def test_pictures_before_zero(five_frames: Path, tmp_path: Path) -> None:
         assert [f.pts * f.time_base for f in file.decode(video=0)] == [Fraction(i, 5) for i in range(5)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("duration", [0, (1 << 31) - 1])
 def test_sound_packets_that_share_a_time(five_frames: Path, tmp_path: Path, duration: int) -> None:
     odd = with_header(
@@ -76,6 +77,7 @@ def test_sound_packets_that_share_a_time(five_frames: Path, tmp_path: Path, dura
     assert neurocodec.decode(odd, tmp_path / "o.mp4").frames == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "audio",
     [
@@ -94,6 +96,7 @@ def test_sound_that_cannot_be_written(five_frames: Path, tmp_path: Path, audio: 
     assert [p.name for p in tmp_path.iterdir()] == ["m.nfc"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(32768, 32768), (16384, 16384), (8192, 8192)])
 def test_hostile_size(five_frames: Path, tmp_path: Path, size: tuple[int, int]) -> None:
     odd = with_header(five_frames.with_suffix(".nfc"), tmp_path / "m.nfc", width=size[0], height=size[1])
@@ -128,6 +131,7 @@ def test_failed_output_is_named(five_frames: Path) -> None:
             call(source, Full())
 
 
+@pytest.mark.slow
 def test_blocks_go_out_at_once(five_frames: Path) -> None:
     class Slow(io.BytesIO):
         flushed = 0

@@ -52,6 +52,7 @@ def test_a_bad_number_is_refused_with_advice(number: int, options: type) -> None
         options(threads=number).resolved()
 
 
+@pytest.mark.slow
 def test_the_command_refuses_none(tmp_path: Path) -> None:
     done = run("decode", SAMPLES / "astronaut.mp4", tmp_path / "o.mp4", "--threads", "0")
     assert done.returncode == 2
@@ -63,7 +64,7 @@ def test_none_leaves_everything_as_it_is() -> None:
     before = torch.get_num_threads()
     threads.use_threads(None)
     assert torch.get_num_threads() == before
-    assert EncodeOptions().resolved().threads == 0
+    assert EncodeOptions().settings().threads == 0
 
 
 def test_what_runs_beside_the_networks_gets_less(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,6 +74,7 @@ def test_what_runs_beside_the_networks_gets_less(monkeypatch: pytest.MonkeyPatch
     assert threads.threads_beside(None) == 6
 
 
+@pytest.mark.slow
 def test_one_thread_is_one_thread(tmp_path: Path) -> None:
     """Decoding with one thread, all work is done in the thread that asked for it."""
     model = small(tmp_path / "models", 256)

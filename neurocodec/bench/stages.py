@@ -147,7 +147,7 @@ def reference_stages(pictures: Pictures, seconds: float) -> Iterator[Stage]:
     """Coding references as AV1 at the default quality: the first of a chain, the next one, a trial."""
     side = pictures.shape[1]
     apart = cycle(pictures[:: max(1, len(pictures) // 4)])
-    coder = ReferenceCoder(StillCodec.AV1, EncodeOptions().resolved().reference_quality, side, True)
+    coder = ReferenceCoder(StillCodec.AV1, EncodeOptions().settings().reference_quality, side, True)
 
     def first() -> bytes:
         coder.restart()

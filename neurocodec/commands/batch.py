@@ -52,7 +52,7 @@ def encode(settings: tuple[str, ...], **arguments: Any) -> None:
     from neurocodec.options import EncodeOptions
 
     options = EncodeOptions(**encode_settings(settings))
-    options.resolved()
+    options.settings()
     _run("encode", options, **arguments)
 
 

@@ -25,11 +25,16 @@ from neurocodec.options import DecodeOptions
 if TYPE_CHECKING:
     from neurocodec.decoding.report import DecodeReport
 
+GROUPS = {
+    "Basic options": "start duration size crf model strict",
+    "Limits": "size_limit frame_limit chunk_limit",
+}
+
 
 @click.command(cls=GroupedCommand, epilog=EXIT_CODES)
 @click.argument("source", metavar="IN.nfc")
 @click.argument("target", metavar="OUT.mp4")
-@options_of(DecodeOptions)
+@options_of(DecodeOptions, GROUPS)
 @option_group("Running", device_option, threads_option, force_option, quiet_option, json_option)
 def decode(source: str, target: str, force: bool, quiet: bool, as_json: bool, **settings: Any) -> None:
     """Decode IN.nfc (or - for a pipe) into the MP4 OUT.mp4 (or -), with picture and sound.

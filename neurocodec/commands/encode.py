@@ -24,11 +24,19 @@ from neurocodec.options import EncodeOptions
 if TYPE_CHECKING:
     from neurocodec.encoding.report import EncodeReport
 
+GROUPS = {
+    "Basic options": "quality target_kbps target_lpips max_size region audio audio_bitrate",
+    "References": "refresh gap alpha feedback "
+    "reference_codec reference_quality reference_period first_reference",
+    "Keypoints": "quantization smoothing landmark_code landmarks landmark_model model",
+    "The original codec": "profile",
+}
+
 
 @click.command(cls=GroupedCommand, epilog=EXIT_CODES)
 @click.argument("source", metavar="IN")
 @click.argument("target", metavar="OUT.nfc")
-@options_of(EncodeOptions)
+@options_of(EncodeOptions, GROUPS)
 @option_group(
     "Running",
     device_option,
@@ -53,7 +61,7 @@ def encode(
       cat in.mkv | neurocodec encode - - > out.nfc
     """
     options = EncodeOptions(**settings)
-    options.resolved()
+    options.settings()
     from neurocodec.api import encode as run
 
     with progress("encoding", quiet) as update:

@@ -39,6 +39,7 @@ class LazyGroup(click.Group):
     ) -> None:
         super().__init__(*args, **kwargs)
         self.commands_at = commands_at or {}
+        self.commands = {name: click.Command(name) for name in self.commands_at}  # for suggestions
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(self.commands_at)

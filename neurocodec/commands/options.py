@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from neurocodec.option_text import scaled
-from neurocodec.options import LIMITS, DecodeOptions, EncodeOptions, about
+from neurocodec.options import DecodeOptions, EncodeOptions, about
 
 
 class GroupedCommand(click.Command):
@@ -74,16 +74,13 @@ def _option(option: Field[Any]) -> Callable[[Any], Any]:
     return click.option(name, type=value, metavar=known.metavar, help=text, **usual)
 
 
-def options_of(kind: type[EncodeOptions | DecodeOptions]) -> Callable[[Any], Any]:
-    """A decorator that adds the options that the help lists, in their groups."""
-    groups: dict[str, list[Callable[[Any], Any]]] = {}
-    for option in fields(kind):
-        if about(option).group:
-            groups.setdefault(about(option).group, []).append(_option(option))
+def options_of(kind: type[EncodeOptions | DecodeOptions], groups: Mapping[str, str]) -> Callable[[Any], Any]:
+    """A decorator that adds options by name, in groups: titles, and names with blanks between them."""
+    known = {option.name: option for option in fields(kind)}
 
     def decorate(function: Any) -> Any:
-        for title, options in reversed(groups.items()):
-            function = option_group(title, *options)(function)
+        for title, names in reversed([*groups.items()]):
+            function = option_group(title, *(_option(known[name]) for name in names.split()))(function)
         return function
 
     return decorate
@@ -100,7 +97,7 @@ threads_option = click.option(
     "--threads", type=int, metavar="N", help="CPU threads, 1 to 256.  [default: all cores]"
 )
 quiet_option = click.option("-q", "--quiet", is_flag=True, help="No progress bar.")
-_limits = {option.name: _option(option) for option in fields(DecodeOptions) if about(option).group == LIMITS}
+_limits = {option.name: _option(option) for option in fields(DecodeOptions) if "limit" in option.name}
 frame_limit_option, chunk_limit_option = _limits["frame_limit"], _limits["chunk_limit"]
 
 

@@ -35,9 +35,7 @@ def decode_pictures(
 
 def decode_items(reader: NfcReader, options: DecodeOptions, report: DecodeReport) -> Iterator[Shown]:
     """As :func:`decode_pictures`, with a :class:`Gap` wherever pictures are lost."""
-    span = Span.of(options, reader.header)
-    account = LossAccount(reader, report, options.strict)
-    yield from _SpanDecoder(reader, options, report, span, account).items()
+    yield from _SpanDecoder(reader, options, report).items()
     if not report.frames:
         if report.losses:
             raise DamagedFileError(f"nothing of {reader.name} can be decoded: {report.losses[0]}")
@@ -47,17 +45,11 @@ def decode_items(reader: NfcReader, options: DecodeOptions, report: DecodeReport
 class _SpanDecoder:
     """Decodes the wanted part of a file: chooses blocks, has them rendered, accounts for what is lost."""
 
-    def __init__(
-        self,
-        reader: NfcReader,
-        options: DecodeOptions,
-        report: DecodeReport,
-        span: Span,
-        account: LossAccount,
-    ) -> None:
-        self._reader, self._header = reader, reader.header
-        self._report, self._span, self._account = report, span, account
+    def __init__(self, reader: NfcReader, options: DecodeOptions, report: DecodeReport) -> None:
+        self._reader, self._header, self._report = reader, reader.header, report
         self._decoder = BlockDecoder(reader.header, options)
+        self._account = LossAccount(reader, report, options.strict)
+        self._span = span = Span.of(options, reader.header)
         first, self._blocks = plan(reader, span)
         self._timeline = Timeline(reader.header, first, span.start, span.end)
         self._shown_at: int | None = None

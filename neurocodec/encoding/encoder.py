@@ -84,7 +84,7 @@ class Encoder:
         """
         began = time.perf_counter()
         frames: list[Frame] = []
-        with Ahead(self._framing, depth_ahead(_AHEAD, self.settings.threads)) as items:
+        with Ahead(iter(self._framing), depth_ahead(_AHEAD, self.settings.threads)) as items:
             for item in items:
                 if isinstance(item, SoundPacket):
                     self._sound.append(item)
@@ -131,7 +131,7 @@ class Encoder:
 
 def fitted_pictures(source: Any, options: EncodeOptions) -> Iterator[Picture]:
     """The source's pictures (S,S,3) as an encoder with these options hands them to its networks."""
-    settings = options.resolved()
+    settings = options.settings()
     side = find(settings.model, "motion").size
     with MediaReader(source, audio=False, threads=threads_beside(settings.threads)) as reader:
         for frame in Framing(reader, side, settings).frames():
@@ -146,7 +146,7 @@ def encode_stream(
     Raises:
         NeurocodecError: for bad options, input, models or output; see :mod:`neurocodec.errors`.
     """
-    settings = options.resolved()
+    settings = options.settings()
     with MediaReader(
         source,
         audio=settings.audio != "none",

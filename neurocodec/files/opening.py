@@ -74,7 +74,7 @@ def opened_output(destination: PathOrFile, force: bool) -> Iterator[BinaryIO]:
     if not is_path(destination):
         yield cast(BinaryIO, destination)
         return
-    with AtomicFile(str(destination), force) as output:
+    with AtomicFile(destination, force) as output:
         yield output.file
 
 

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 from safetensors import SafetensorError, safe_open
 
-from neurocodec.errors import InputError, UnsupportedError, UsageError
-from neurocodec.files.atomic import make_folder, write_whole
+from neurocodec.errors import InputError, OutputError, UnsupportedError, UsageError
+from neurocodec.files.atomic import make_folder
 from neurocodec.format.header import MAX_KEYPOINTS, MAX_MODEL_SIZE
 
 if TYPE_CHECKING:
@@ -253,7 +253,7 @@ def save(
         OutputError: the file cannot be written.
     """
     import torch
-    from safetensors.torch import save as save_tensors
+    from safetensors.torch import save_file
 
     if not _NAME.fullmatch(name):
         raise UsageError(f"{name!r} cannot be a model's name (letters, digits, '.', '_', '-')")
@@ -270,6 +270,13 @@ def save(
         "config": config,
         "hash": weights_hash(ready),
     }
+    part = path.with_name(path.name + ".part")
     make_folder(path.parent)
-    write_whole(path, save_tensors(ready, {"neurocodec": json.dumps(description)}))
+    try:
+        save_file(ready, part, {"neurocodec": json.dumps(description)})
+        part.chmod(0o644)  # for everyone who shares the folder
+        part.replace(path)
+    except (OSError, SafetensorError) as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"cannot write {path}: {error}") from None
     return describe(path)

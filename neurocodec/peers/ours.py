@@ -77,7 +77,7 @@ class Ours(Codec):
         return None
 
     def version(self) -> str:
-        model, feedback = self.model, find_feedback(self._resolved.feedback)
+        model, feedback = self.model, find_feedback(self._options.settings().feedback)
         return (
             f"neurocodec {neurocodec.__version__} (code {sources_digest()[:12]}), "
             f"model {model.name} {model.hash[:16]}, feedback {feedback.name} {feedback.hash[:16]}"
@@ -86,8 +86,8 @@ class Ours(Codec):
     def settings(self) -> dict[str, str]:
         unused = ("device", "threads", "audio_bitrate")
         chosen = {k: v for k, v in dataclasses.asdict(self._resolved).items() if k not in unused}
-        texts = (f"{k}={' or '.join(v) if isinstance(v, tuple) else v}" for k, v in chosen.items())
-        return {"options": ", ".join(texts), "counted": "every byte of the file; coded without sound"}
+        text = ", ".join(f"{k}={v}" for k, v in chosen.items())
+        return {"options": text, "counted": "every byte of the file; coded without sound"}
 
     def default(self) -> Point:
         """The point of the default options."""

@@ -31,6 +31,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("idea", ideas.ATTACKS, ids=lambda a: a.name)
 def test_the_answer(
     idea: ideas.Attack, models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -92,6 +93,7 @@ def test_limits_are_settable(models: Path, tmp_path: Path, monkeypatch: pytest.M
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_AS")
 def test_the_worst_of_them_under_a_hard_limit_of_memory(models: Path, tmp_path: Path) -> None:
     """``info`` within 2 GB of address space more than the program itself takes, whatever the file says."""

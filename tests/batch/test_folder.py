@@ -35,6 +35,7 @@ def folder(tmp_path: Path, tiny: Path) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_there_and_back_with_resume(folder: Path, tmp_path: Path) -> None:
     coded, back = tmp_path / "coded", tmp_path / "back"
     first = run_batch("encode", folder, coded, EncodeOptions(), Here())
@@ -57,6 +58,7 @@ def test_there_and_back_with_resume(folder: Path, tmp_path: Path) -> None:
     assert (back / "a.mp4").is_file() and (back / "sub" / "b.mp4").is_file()
 
 
+@pytest.mark.slow
 def test_other_options_or_another_source_are_done_again(folder: Path, tmp_path: Path, tiny: Path) -> None:
     (folder / "broken.mkv").unlink()
     shutil.rmtree(folder / "sub")
@@ -126,6 +128,7 @@ def test_settings() -> None:
             encode_settings([bad])
 
 
+@pytest.mark.slow
 def test_command(folder: Path, tmp_path: Path) -> None:
     shutil.rmtree(folder / "sub")
     done = call("batch", "encode", folder, tmp_path / "out", "--jobs", "1", "--set", "audio=none", "--json")

@@ -33,6 +33,7 @@ def work(task: tuple[str, Any]) -> Any:
     return value**2 if kind == "square" else "lived"
 
 
+@pytest.mark.slow
 def test_processes(tmp_path: Path) -> None:
     tasks = [
         ("square", 3),
@@ -85,6 +86,7 @@ def test_dask(cluster: Any, tmp_path: Path) -> None:
     assert found[7] == Failure("ValueError: no")
 
 
+@pytest.mark.slow
 def test_a_deadly_task_ends_as_a_failure_on_dask(cluster: Any) -> None:
     found = dict(
         workers.workers("dask", 0, cluster.scheduler_address).run(work, [("die", None), ("square", 5)])

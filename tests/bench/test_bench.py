@@ -68,6 +68,7 @@ def test_watch_notes_the_first_frame_and_the_memory() -> None:
     assert len(watch.tenths()) == 10
 
 
+@pytest.mark.slow
 def test_a_failing_command_says_why() -> None:
     with pytest.raises(NeurocodecError, match="no such file"):
         process.run(["-m", "neurocodec", "encode", "nowhere.mp4", "out.nfc"])
@@ -86,6 +87,7 @@ def test_a_long_clip_has_its_length_and_sound(tmp_path: Path) -> None:
     assert abs(float((sound[-1].pts + sound[-1].duration) * tick) - 9) < 0.2
 
 
+@pytest.mark.slow
 def test_other_sizes_cost_more(tmp_path: Path) -> None:
     clip = SAMPLES / "astronaut.mp4"
     found = stages.size_stages(small(tmp_path, 64), [64, 128], clip, tmp_path, 0, "cpu")
@@ -95,6 +97,7 @@ def test_other_sizes_cost_more(tmp_path: Path) -> None:
     assert all(r["ms"]["median"] > 0 and r["gflops"] > 0 for r in rendering)
 
 
+@pytest.mark.slow
 def test_everything_quickly(tmp_path: Path) -> None:
     clip = cut(SAMPLES / "astronaut.mp4", tmp_path / "tiny.mp4", 8)
     model = small(tmp_path / "models", 64)

@@ -139,6 +139,7 @@ def run(
     return simulate(engine, None, Call(pictures, 25.0, link, seed, rate), ComputeTimes())
 
 
+@pytest.mark.slow
 def test_a_good_link_shows_every_frame(engine: MotionEngine, pictures: list[np.ndarray]) -> None:
     result = run(engine, pictures, LinkOptions(delay=0.02), rate=200_000)
     assert len(result.shown) == len(pictures)
@@ -152,6 +153,7 @@ def test_a_good_link_shows_every_frame(engine: MotionEngine, pictures: list[np.n
     assert error < np.abs(pictures[0].astype(int) - pictures[-1]).mean() + 5
 
 
+@pytest.mark.slow
 def test_the_seed_decides_everything(engine: MotionEngine, pictures: list[np.ndarray]) -> None:
     a, b, c = (run(engine, pictures[:14], LINK, seed) for seed in (1, 1, 5))
     rows = [[(s.frame, s.time, s.how) for s in r.shown] for r in (a, b, c)]
@@ -162,6 +164,7 @@ def test_the_seed_decides_everything(engine: MotionEngine, pictures: list[np.nda
         assert x.picture is None or (x.picture == y.picture).all()
 
 
+@pytest.mark.slow
 def test_losses_are_concealed_and_a_reference_comes_again(
     engine: MotionEngine, pictures: list[np.ndarray]
 ) -> None:
@@ -173,6 +176,7 @@ def test_losses_are_concealed_and_a_reference_comes_again(
     assert result.packets.lost > 5
 
 
+@pytest.mark.slow
 def test_the_sender_checks_what_the_receiver_shows(engine: MotionEngine, pictures: list[np.ndarray]) -> None:
     def called(verdict: float, times: ComputeTimes) -> tuple[CallResult, list[tuple[np.ndarray, int]]]:
         looks = []
@@ -238,6 +242,7 @@ def test_bad_settings(tmp_path: Path) -> None:
         run_call(tmp_path / "x.mp4")
 
 
+@pytest.mark.slow
 def test_times_of_this_machine(engine: MotionEngine, pictures: list[np.ndarray]) -> None:
     feedback = DistanceFeedback(models.find(DEFAULT_FEEDBACK, "feedback"))
     times = measured_times(engine, feedback, pictures[:3])
@@ -246,6 +251,7 @@ def test_times_of_this_machine(engine: MotionEngine, pictures: list[np.ndarray])
     assert 0 < times.verdict < 10
 
 
+@pytest.mark.slow
 def test_command(clip: Path, tmp_path: Path) -> None:
     out, plot = tmp_path / "o.mp4", tmp_path / "p.png"
     arguments = ("--seconds", "1", "--loss", "5%", "--json", "--out", out, "--plot", plot)
@@ -269,6 +275,7 @@ def test_a_link_too_thin(clip: Path) -> None:
     assert b"too thin" in done.stderr
 
 
+@pytest.mark.slow
 def test_realtime(clip: Path) -> None:
     name, rows = run_call(clip, seconds=0.8, realtime=True, delay="20ms", jitter="2ms", threads=1)
     assert name is None

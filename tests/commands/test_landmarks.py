@@ -17,6 +17,7 @@ from neurocodec.measure.landmark_video import follow_landmarks
 from neurocodec.media.frames import read_frames
 
 
+@pytest.mark.slow
 def test_command(clip: Path, coded: Path, tmp_path: Path) -> None:
     outputs = {n: tmp_path / n for n in ("o.mp4", "p.png", "t.csv")}
     arguments = ["landmarks", str(clip), "--overlay", str(outputs["o.mp4"]), "--plot", str(outputs["p.png"])]

@@ -35,6 +35,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert "neurocodec" in done.stdout or "Usage" in done.stdout
 
 
+@pytest.mark.slow
 def test_loading_a_model_imports_no_compiler() -> None:
     program = """
 import sys

@@ -17,6 +17,7 @@ from neurocodec.media.reader import MediaReader
 from neurocodec.media.types import AudioPacket
 
 
+@pytest.mark.slow
 def test_encode_info_decode(clip: Path, tmp_path: Path) -> None:
     out, back = tmp_path / "o.nfc", tmp_path / "o.mp4"
     encoded = run("encode", clip, out, "--quantization", "100", "--gap", "5", "--verify", "--json")
@@ -41,6 +42,7 @@ def test_encode_info_decode(clip: Path, tmp_path: Path) -> None:
         assert sum(isinstance(i, VideoPicture) for i in reader) == 40
 
 
+@pytest.mark.slow
 def test_readable_output(coded: Path, tmp_path: Path) -> None:
     text = call("info", coded, "--packets").stdout.decode()
     for word in ("kbit/s", "references", "landmarks", "overhead", "talk256", "refreshes", "bits"):
@@ -50,6 +52,7 @@ def test_readable_output(coded: Path, tmp_path: Path) -> None:
     assert b"20 frames of 256x256" in done.stdout
 
 
+@pytest.mark.slow
 def test_pipes(tmp_path: Path, sound_clip: Path, small_model: str) -> None:
     """mkv -> encode -> decode -> fragmented MP4, nothing but pipes."""
     import av
@@ -104,6 +107,7 @@ def test_shell_completion(shell: str) -> None:
     assert b"encode" in found.stdout
 
 
+@pytest.mark.slow
 def test_models(tmp_path: Path) -> None:
     listed = json.loads(call("models", "list", "--json", NEUROCODEC_MODELS=str(tmp_path)).stdout)["models"]
     assert {m["name"] for m in listed} >= {"talk256", "likeness"}
@@ -114,6 +118,7 @@ def test_models(tmp_path: Path) -> None:
     refused(call("models", "show", "nobody"), 3, "nobody")
 
 
+@pytest.mark.slow
 def test_model_import(tmp_path: Path, clip: Path) -> None:
     """The shipped model, imported under another name, encodes and is found again by its hash."""
     from neurocodec.models.model_files import find
@@ -168,6 +173,7 @@ def test_cuda_without_a_card(clip: Path, tmp_path: Path) -> None:
     refused(call("encode", clip, tmp_path / "o.nfc", "--device", "cuda"), 5, "--device cpu")
 
 
+@pytest.mark.slow
 def test_existing_output(coded: Path, clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.mp4"
     out.write_bytes(b"precious")
@@ -195,6 +201,7 @@ def test_damaged_header(coded: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [broken]
 
 
+@pytest.mark.slow
 def test_truncated_file_says_so(coded: Path, tmp_path: Path) -> None:
     whole = coded.read_bytes()
     short = tmp_path / "s.nfc"

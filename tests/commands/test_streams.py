@@ -12,6 +12,7 @@ from command_line import call, refused
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="devices and signals of Unix")
 
 
+@pytest.mark.slow
 def test_closed_streams(five_frames: Path, tmp_path: Path) -> None:
     shell = f'exec "{sys.executable}" -m neurocodec "$@"'
     for redirect, arguments, code in (

@@ -62,6 +62,7 @@ def compared(short: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Res
     return go([short], folder, plan(seconds=10), workers), folder, workers
 
 
+@pytest.mark.slow
 def test_report(compared: tuple[Result, Path, Here], short: Path) -> None:
     result, folder, _ = compared
     found = report.build(result)
@@ -111,6 +112,7 @@ def test_terminal(compared: tuple[Result, Path, Here]) -> None:
     assert "Only synthetic" not in text
 
 
+@pytest.mark.slow
 def test_html_opens_offline(compared: tuple[Result, Path, Here]) -> None:
     result, folder, _ = compared
     write_report(result, report.build(result), folder)
@@ -131,6 +133,7 @@ def test_html_opens_offline(compared: tuple[Result, Path, Here]) -> None:
         assert words in page
 
 
+@pytest.mark.slow
 def test_the_video_in_the_page_plays(compared: tuple[Result, Path, Here]) -> None:
     import base64
     import io
@@ -161,6 +164,7 @@ def test_finished_points_are_found_again(compared: tuple[Result, Path, Here], sh
     assert all(t.stream and [m.name for m in t.metrics] == ["psnr_y"] for t in more.tasks)  # not coded again
 
 
+@pytest.mark.slow
 def test_a_broken_off_comparison_goes_on(short: Path, tmp_path: Path) -> None:
     class Interrupted(Here):
         def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
@@ -199,6 +203,7 @@ def test_matched_points_come_close(compared: tuple[Result, Path, Here]) -> None:
     )
 
 
+@pytest.mark.slow
 def test_metrics_that_are_missing_are_named(short: Path, tmp_path: Path) -> None:
     result = go([short], tmp_path, plan(metrics=("psnr_rgb", "lpips", "identity")))
     assert set(result.missing_metrics) == {"lpips", "identity"}
@@ -207,6 +212,7 @@ def test_metrics_that_are_missing_are_named(short: Path, tmp_path: Path) -> None
     assert "missing: identity: no network" in text
 
 
+@pytest.mark.slow
 def test_a_missing_encoder_and_a_failing_one(
     short: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +236,7 @@ def test_a_missing_encoder_and_a_failing_one(
     assert {p["codec"] for p in found["videos"][0]["sizes"]["model"]["points"]} == {"ours", "frozen"}
 
 
+@pytest.mark.slow
 def test_synthetic_clips_make_no_headline(compared: tuple[Result, Path, Here], short: Path) -> None:
     folder = compared[1]
     both = report.build(go([SAMPLES / "astronaut_sound.mp4", short], folder, plan(seconds=0.24)))
@@ -242,6 +249,7 @@ def test_synthetic_clips_make_no_headline(compared: tuple[Result, Path, Here], s
     assert "say nothing about how well it does on people" in "\n".join(terminal.lines(alone))
 
 
+@pytest.mark.slow
 def test_at_the_sources_size(tmp_path: Path) -> None:
     from media_factory import make_clip
 
@@ -315,6 +323,7 @@ def test_a_worker_that_differs_is_noticed(short: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_command(short: Path, tmp_path: Path) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"no video")

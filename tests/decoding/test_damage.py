@@ -54,6 +54,7 @@ def contents(mp4: bytes) -> tuple[list[float], list[tuple[float, float]]]:
     return pictures, sound
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("blocks", "lost", "rendered"),
     [
@@ -86,6 +87,7 @@ def test_blocks_taken_out_cleanly_are_missed_too(model: str) -> None:
     assert (info.lost, info.losses) == ([[2.0, 3.0]], ["blocks are missing"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [0.0, 1.55, 2.0, 2.95, 3.0])
 def test_a_gap_in_the_chosen_part(start: float, model: str) -> None:
     mp4, report = decoded(tiny_files.damaged(WHOLE, 2), model, start=start, duration=2.0)
@@ -96,6 +98,7 @@ def test_a_gap_in_the_chosen_part(start: float, model: str) -> None:
     assert report.lost == ([pytest.approx(inside)] if 0 < start < 3 else [])
 
 
+@pytest.mark.slow
 def test_one_flipped_bit_costs_at_most_its_block_and_its_dependants(model: str) -> None:
     """Rendered, at some places: always 60 frames, and the said seconds are those that are held."""
     rng = np.random.default_rng(0)
@@ -116,6 +119,7 @@ def test_one_flipped_bit_costs_at_most_its_block_and_its_dependants(model: str) 
         assert times == pytest.approx([k / 10 for k in range(60)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("guarded", [False, True])
 def test_thousands_of_damages_of_a_real_file(guarded: bool) -> None:
     """Thirty seconds of the sample, six blocks, coded with the shipped model; nothing is rendered here."""
@@ -153,6 +157,7 @@ def test_the_documents_table_is_what_the_command_prints() -> None:
 # Strict
 
 
+@pytest.mark.slow
 def test_strict_refuses_with_no_output(model: str, tmp_path: Path) -> None:
     for bad in (tiny_files.damaged(WHOLE, 5), WHOLE[:-5], tiny_files.without(WHOLE, 2)):
         out = io.BytesIO()
@@ -274,6 +279,7 @@ def test_very_many_losses_are_counted_not_listed() -> None:
     assert info.frames == 60
 
 
+@pytest.mark.slow
 def test_readers_raise_only_our_errors_on_every_truncation() -> None:
     for end in range(0, len(WHOLE), 7):
         try:

@@ -65,6 +65,7 @@ def plain(coded: tuple[Path, str]) -> np.ndarray:
     return pictures
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("as_network", [True, False], ids=["network", "renderer"])
 def test_in_float32(
@@ -78,6 +79,7 @@ def test_in_float32(
     assert off.mean() <= 0.01
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not torch.ops.mkldnn._is_mkldnn_bf16_supported(), reason="no bfloat16 on this processor")
 @pytest.mark.parametrize("threads", [1, 2])
 def test_in_bfloat16(

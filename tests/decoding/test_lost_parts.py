@@ -42,6 +42,7 @@ def test_lost_landmarks_are_concealed_and_nothing_else_changes(model: str) -> No
     assert different and different <= set(range(11, 20))
 
 
+@pytest.mark.slow
 def test_lost_sound_leaves_all_pictures_and_becomes_silence(model: str) -> None:
     bad = flipped(WHOLE, 8 * parts_of(WHOLE, 2)["sound"].start + 40)
     whole, (found, report) = items(WHOLE, model)[0], items(bad, model)

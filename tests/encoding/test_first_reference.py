@@ -10,6 +10,7 @@ import neurocodec
 from neurocodec.api import pictures
 
 
+@pytest.mark.slow
 def test_the_best_first_reference_may_come_later(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,7 +16,7 @@ from neurocodec.options import EncodeOptions
 
 def sender(**options: Any) -> Any:
     engine: Any = SimpleNamespace(size=256)
-    return ReferenceSender(engine, EncodeOptions(**options).resolved())
+    return ReferenceSender(engine, EncodeOptions(**options).settings())
 
 
 def block(first_reference: int, seconds: float) -> Any:

@@ -40,6 +40,7 @@ def lpips_file(path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_agreement_command(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,6 +80,7 @@ def test_agreement_is_checked(
     assert ("does not reach" in shown.err) is bool(code)
 
 
+@pytest.mark.slow
 def test_rendered_frames_are_those_a_decoder_shows(clip: Path) -> None:
     spent = agreements.Spent()
     rows = list(agreements.rendered_frames(clip, 0.6, 1, spent))

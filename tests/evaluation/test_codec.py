@@ -13,6 +13,7 @@ from neurocodec.errors import InputError, UsageError
 from neurocodec.evaluation.codec import Measure, combinations, evaluate, summary
 
 
+@pytest.mark.slow
 def test_figures_beside_a_held_still(clip: Path) -> None:
     measure = Measure()
     assert {"psnr", "ssim", "ms_ssim", "likeness"} <= set(measure.names)
@@ -37,6 +38,7 @@ def test_face_figures_need_their_networks(tmp_path: Path, monkeypatch: pytest.Mo
     assert {"landmarks", "identity"} <= set(Measure().names)
 
 
+@pytest.mark.slow
 def test_another_codec_at_our_bytes(clip: Path, tmp_path: Path) -> None:
     command = [str(clip), "--seconds", "0.4", "--every", "5", "--against", "h264,hevc"]
     done = CliRunner().invoke(evaluate_command, [*command, "--json", str(tmp_path / "a.json")])
@@ -54,6 +56,7 @@ def test_another_codec_at_our_bytes(clip: Path, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_sweep(clip: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(
         evaluate_command,

@@ -223,6 +223,7 @@ def test_the_model_of_the_files_is_what_it_was(model: Path) -> None:
     assert model_description.architecture == "talk"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in NAMES if (FOLDER / f"{n}.png").exists()])
 def test_pictures_are_within_a_level_of_the_golden_ones(name: str, model: Path) -> None:
     data = (FOLDER / f"{name}.nfc").read_bytes()

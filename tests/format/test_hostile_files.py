@@ -98,6 +98,7 @@ def test_lengths_are_not_believed() -> None:
     assert peak < 4_000_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "pattern",
     [b"\xf2", b"\xf2\0\0\0", b"\xf2\x80\x80\x80\x08\0\1\0", b"\xf3\x80\x80\x20", b"\xf2\x00\x00\x00\x00\x00"],

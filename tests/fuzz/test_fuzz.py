@@ -15,6 +15,7 @@ fuzzer = script(ROOT / "fuzz" / "run.py")
 COUNTS = {"parser": 5000, "entropy": 400, "container": 350, "frames": 300, "references": 2500, "models": 300}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("target", list(COUNTS))
 def test_no_input_ends_in_anything_but_an_error_of_ours(
     target: str, capfd: pytest.CaptureFixture[str]

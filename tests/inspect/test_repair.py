@@ -73,6 +73,7 @@ def test_the_broken_tail_is_dropped(keep: int, model: str) -> None:
     assert len(report.losses) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("lost", "frames"), [((2,), 50), ((1,), 40), ((0,), 30), ((0, 4), 10), ((3, 4), 30)])
 def test_what_is_whole_is_decoded_to_the_same_pictures(
     lost: tuple[int, ...], frames: int, model: str

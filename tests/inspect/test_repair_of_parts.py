@@ -20,6 +20,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(tiny_files.write_model(tmp_path_factory.mktemp("model")))
 
 
+@pytest.mark.slow
 def test_repair_keeps_references_shown_and_sound(model: str) -> None:
     bad = flipped(WHOLE, 8 * parts_of(WHOLE, 1)["landmarks"].start + 3)
     out = io.BytesIO()

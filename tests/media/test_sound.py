@@ -130,6 +130,7 @@ SOURCES: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [0.0, 0.3])
 @pytest.mark.parametrize("mode", ["opus", "copy"])
 @pytest.mark.parametrize(("name", "options"), SOURCES, ids=[f"{n}-{o['audio']}" for n, o in SOURCES])
@@ -185,6 +186,7 @@ def test_late_sound_starts_late(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_memory_stays_flat(tmp_path: Path) -> None:
     path = make_clip(
         tmp_path / "long.mkv",

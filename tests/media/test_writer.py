@@ -131,6 +131,7 @@ def test_free_metadata_keys(piped: bool) -> None:
         assert {key: file.metadata.get(key) for key in metadata} == metadata
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("piped", [False, True])
 @pytest.mark.parametrize(
     ("container", "codec", "layout", "kept"),

@@ -32,6 +32,7 @@ print((faults() - before) / 10)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only the GNU C library can be told")
 @pytest.mark.parametrize(("how", "size"), [("kept", 6), ("all kept", 48)])
 def test_freed_memory_is_not_fetched_again(how: str, size: int) -> None:

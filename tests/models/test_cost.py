@@ -30,6 +30,7 @@ def test_operations_are_those_of_the_layers() -> None:
     assert found["verdict"] < 0.5 * talk["frame"]
 
 
+@pytest.mark.slow
 def test_cost_of_a_model(capsys: pytest.CaptureFixture[str]) -> None:
     model = find("likeness", "feedback")
     cost = cost_of(model, 0.01, "cpu")

@@ -33,6 +33,7 @@ def test_distances_do_not_depend_on_company() -> None:
     assert alone.max() > 0.02
 
 
+@pytest.mark.slow
 def test_what_is_remembered_is_bounded() -> None:
     """However originals come: many new ones in a call, or one by one among known ones."""
     rng = np.random.default_rng(4)

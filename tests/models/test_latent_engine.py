@@ -33,6 +33,7 @@ def shown(driven: Path) -> list[Picture]:
     return [p for _, p in pictures(driven)]
 
 
+@pytest.mark.slow
 def test_a_file_of_latents(driven: Path, shown: list[Picture], clip: Path) -> None:
     info = neurocodec.probe(driven, packets=True)
     description = find(DEFAULT_LANDMARKS, "landmarks")
@@ -49,6 +50,7 @@ def test_a_file_of_latents(driven: Path, shown: list[Picture], clip: Path) -> No
     assert error < 20
 
 
+@pytest.mark.slow
 def test_random_access_gives_the_same_pictures(driven: Path, shown: list[Picture]) -> None:
     part = [p for _, p in pictures(driven, start=0.8)]
     assert 10 < len(part) < len(shown)

@@ -27,6 +27,7 @@ def test_one_changed_bit_of_the_weights_is_refused(model: str, tmp_path: Path) -
         load(describe(tmp_path / "bad.safetensors"))
 
 
+@pytest.mark.slow
 def test_junk_among_the_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, five_frames: Path) -> None:
     good = {"name": "m", "architecture": "talk", "size": 256, "keypoints": 30, "config": {}, "hash": "0" * 64}
     bad: list[Any] = [

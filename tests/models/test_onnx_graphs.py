@@ -36,6 +36,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict]
     return folder, export_model("talk256", folder, runs=1)
 
 
+@pytest.mark.slow
 def test_graphs_agree_with_pytorch(exported: tuple[Path, list[dict]]) -> None:
     rows = {r["graph"]: r for r in exported[1]}
     assert list(rows) == ["keypoints", "reference", "render1", "render2"]
@@ -80,6 +81,7 @@ def sums_fit_16_bits(path: Path) -> bool:
     return all(2 * 255 * np.abs(w).max() < 1 << 15 for w in coded)
 
 
+@pytest.mark.slow
 def test_int8_is_smaller_and_close(tmp_path: Path, pictures: np.ndarray) -> None:
     model = find("talk256", "motion")
     graph = onnx_graphs.graphs(model, pictures)[0]
@@ -94,6 +96,7 @@ def test_int8_is_smaller_and_close(tmp_path: Path, pictures: np.ndarray) -> None
     assert sorted(p.name for p in tmp_path.iterdir()) == ["k.onnx", "k8.onnx"]
 
 
+@pytest.mark.slow
 def test_a_batch(tmp_path: Path, pictures: np.ndarray) -> None:
     torch.manual_seed(1)
     network = Talk(TalkConfig(size=64)).eval()
@@ -142,6 +145,7 @@ def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         export_model("talk256", tmp_path / "new")
 
 
+@pytest.mark.slow
 def test_command(tmp_path: Path) -> None:
     out = CliRunner().invoke(main, ["export", "face68", str(tmp_path), "--int8", "--time", "3", "--json"])
     assert out.exit_code == 0, out.output

@@ -117,6 +117,7 @@ def test_unfit_feedback_tensors_are_named(tmp_path: Path, change: Callable, comp
     assert_one_line(caught, path)
 
 
+@pytest.mark.slow
 def test_motion_checkpoint(tmp_path: Path, motion_state: dict[str, dict[str, torch.Tensor]]) -> None:
     path = tmp_path / "vox.pth.tar"
     extra = {

@@ -30,6 +30,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return cut(SAMPLES / "astronaut.mp4", tmp_path_factory.mktemp("few") / "few.mp4", 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [64, 72, 128, 384])
 def test_there_and_back(size: int, few: Path, tmp_path: Path) -> None:
     model = small(tmp_path / "models", size)
@@ -46,6 +47,7 @@ def test_there_and_back(size: int, few: Path, tmp_path: Path) -> None:
     assert neurocodec.decode(coded, out, model=str(model.path), force=True).width == 256
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [40, 64, 72, 96, 200, 384])
 @pytest.mark.parametrize("count", [1, 2])
 def test_the_renderer_paints_what_the_network_does_at_any_size(size: int, count: int) -> None:

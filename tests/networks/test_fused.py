@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import pytest
 import torch
 
 from neurocodec.models.device import fold_batch_norms
@@ -32,6 +33,7 @@ def test_fusing_keeps_the_result() -> None:
     torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-4)
 
 
+@pytest.mark.slow
 def test_bfloat16_works_where_onednn_has_none() -> None:
     """As on a processor with AVX2 alone, where oneDNN's fused operators would raise."""
     code = """if True:

@@ -38,6 +38,7 @@ def scene() -> tuple[torch.Tensor, torch.Tensor]:
     return smooth, torch.rand(FRAMES, 15, 2) * 2.2 - 1.1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("detail", [False, True])
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize(("dtype", "worst", "mean"), [(torch.float32, 1, 0.01), (torch.bfloat16, 24, 1.0)])

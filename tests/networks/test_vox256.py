@@ -64,6 +64,7 @@ def test_shapes_are_the_published_ones() -> None:
         assert described == published[name]
 
 
+@pytest.mark.slow
 def test_parity_with_the_published_code(model: Vox256) -> None:
     expected = np.load(fact_file("tpsmm_parity.npz"))
 
@@ -111,6 +112,7 @@ def test_downscaling_keeps_flat_pictures(model: Vox256) -> None:
     assert torch.allclose(down.weight.sum(dim=(1, 2, 3)), torch.ones(3))
 
 
+@pytest.mark.slow
 def test_rendering(model: Vox256, pictures: tuple[Tensor, Tensor]) -> None:
     reference, other = pictures
     with torch.inference_mode():
@@ -135,6 +137,7 @@ def test_rendering(model: Vox256, pictures: tuple[Tensor, Tensor]) -> None:
     assert all(mask.min() >= 0 and mask.max() <= 1 for mask in motion.occlusion)
 
 
+@pytest.mark.slow
 def test_dense_motion_under_autocast_and_autograd(model: Vox256, pictures: tuple[Tensor, Tensor]) -> None:
     network = model.dense_motion_network
     start = torch.linspace(-0.8, 0.8, 100).reshape(1, 50, 2)

@@ -154,6 +154,7 @@ def test_sizes() -> None:
     assert enlarge(shrink(frames, 2), 50, 30).shape == frames.shape
 
 
+@pytest.mark.slow
 def test_ours_counts_the_whole_file(small: Clip) -> None:
     ours = Ours()
     ladder, default = ours.ladder(64, 64), ours.default()

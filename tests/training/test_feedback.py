@@ -46,6 +46,7 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_the_originals_layout(classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model = tmp_path / "classic.safetensors"
     code = run(
@@ -210,6 +211,7 @@ def test_sharpening() -> None:
     assert (samples.sharper(np.full((8, 8, 3), 7, np.uint8), 0.9) == 7).all()
 
 
+@pytest.mark.slow
 def test_samples_are_renderings_of_the_model(tmp_path: Path) -> None:
     from neurocodec.datasets.clips import find_clips
     from neurocodec.models.motion_engine import MotionEngine

@@ -117,6 +117,7 @@ def config(*settings: str) -> LandmarkConfig:
     return read(LandmarkConfig, None, [parse(s) for s in (*small, *settings)])
 
 
+@pytest.mark.slow
 def test_loss_falls_and_bits_are_charged(cache: Path) -> None:
     torch.manual_seed(0)
     task = landmarks.LandmarkTask(config("bandwidth=0.01"), cache, torch.device("cpu"))
@@ -159,6 +160,7 @@ def test_the_mapping_follows_what_happens_within_a_clip() -> None:
     assert np.abs(error.mean(0)).max() < 1e-6
 
 
+@pytest.mark.slow
 def test_a_training_is_gone_on_from_and_shipped(cache: Path, tmp_path: Path) -> None:
     """From a cache to a model file."""
     out = tmp_path / "run"

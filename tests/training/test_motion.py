@@ -74,6 +74,7 @@ def same(a: Path, b: Path) -> bool:
     return all(torch.equal(x, y) for x, y in pairs)
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_is_the_same_bit_for_bit(place: Path) -> None:
     child = subprocess.Popen(
         [sys.executable, "-m", "neurocodec", *command(place, "halves")],
@@ -90,6 +91,7 @@ def test_killed_and_resumed_is_the_same_bit_for_bit(place: Path) -> None:
     assert same(place / "whole", place / "halves")
 
 
+@pytest.mark.slow
 def test_another_seed_is_another_training(place: Path) -> None:
     for seed in (1, 2):
         files = Files(place / f"seed{seed}", cache=place / "whole" / "cache")
@@ -117,6 +119,7 @@ def test_a_signal_ends_it_with_its_state(place: Path, monkeypatch: pytest.Monkey
     assert states.load(place / "stopped" / states.STATE)["step"] == 3
 
 
+@pytest.mark.slow
 def test_two_processes_keep_the_same_weights(place: Path, tmp_path: Path) -> None:
     script = tmp_path / "both.py"
     script.write_text(
@@ -164,6 +167,7 @@ def test_what_a_training_leaves(place: Path) -> None:
     assert sheet[:, 2 * 64 : 3 * 64].std() > 10
 
 
+@pytest.mark.slow
 def test_validation_codes_other_peoples_clips(place: Path, tmp_path: Path) -> None:
     people(tmp_path / "others", 2, 10)
     settings = [
@@ -491,6 +495,7 @@ def test_export_needs_clips(place: Path, tmp_path: Path) -> None:
         export(weights, talk_config(config(place).model), tmp_path / "x.safetensors", name="x", clips=[])
 
 
+@pytest.mark.slow
 def test_compiled(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Traced by torch.compile (no code is generated, which takes minutes), it is the same training."""
     compiled: list[str] = []

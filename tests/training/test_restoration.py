@@ -82,6 +82,7 @@ def test_pieces_are_of_one_place(cache: Path) -> None:
         CodedPairs(cache.parent, {"person0"})
 
 
+@pytest.mark.slow
 def test_training_brings_references_nearer_to_what_they_were(trained: tuple[Path, str], cache: Path) -> None:
     """Pixel by pixel, which is all that it learns without the weights of perceptual losses."""
     path, said = trained
@@ -115,6 +116,7 @@ def test_a_model_cleans_its_references(trained: tuple[Path, str], cache: Path) -
     assert (a != b).any()
 
 
+@pytest.mark.slow
 def test_motion_is_trained_on_cleaned_references(trained: tuple[Path, str], cache: Path) -> None:
     path, _ = trained
     folder = cache.parent

@@ -16,6 +16,8 @@ from command_line import call, refused, run
 from media_factory import make_clip
 from places import SAMPLES
 
+pytestmark = pytest.mark.slow
+
 WHOLE = tiny_files.long_file()
 
 
@@ -27,7 +29,6 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 unix = pytest.mark.skipif(sys.platform == "win32", reason="signals and locks of Unix")
 
 
-@pytest.mark.slow
 @unix
 def test_encode_and_decode_killed_at_any_moment(model: str, clip: Path, tmp_path: Path) -> None:
     """Never anything under the final name; at most one part; the next run replaces it."""
@@ -64,7 +65,6 @@ def test_encode_and_decode_killed_at_any_moment(model: str, clip: Path, tmp_path
     assert parts
 
 
-@pytest.mark.slow
 @unix
 def test_a_full_disk_and_a_closed_pipe_are_one_line(model: str, tmp_path: Path) -> None:
     (tmp_path / "in.nfc").write_bytes(WHOLE)
@@ -86,14 +86,12 @@ def test_a_full_disk_and_a_closed_pipe_are_one_line(model: str, tmp_path: Path) 
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_full_disk(five_frames: Path) -> None:
     refused(run("encode", five_frames, "/dev/full", "-f"), 6)
     refused(run("decode", five_frames.with_suffix(".nfc"), "/dev/full", "-f"), 6)
 
 
-@pytest.mark.slow
 @unix
 def test_interrupt_leaves_nothing(sound_clip: Path, tmp_path: Path) -> None:
     process = subprocess.Popen(
@@ -111,7 +109,6 @@ def test_interrupt_leaves_nothing(sound_clip: Path, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.slow
 @unix
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("kind", ["pipe", "fifo"])
@@ -158,7 +155,6 @@ def test_interrupt_while_the_input_is_idle(
     assert not list(folder.iterdir())
 
 
-@pytest.mark.slow
 def test_terminated(tmp_path: Path) -> None:
     sample = SAMPLES / "astronaut_sound.mp4"
     process = subprocess.Popen(

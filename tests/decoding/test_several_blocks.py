@@ -17,6 +17,8 @@ from neurocodec.format.reader import NfcReader
 from neurocodec.media.reader import MediaReader
 from neurocodec.media.writer import MediaWriter
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def long(sound_clip: Path, small_model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -34,7 +36,6 @@ def long(sound_clip: Path, small_model: str, tmp_path_factory: pytest.TempPathFa
     return out
 
 
-@pytest.mark.slow
 def test_blocks_last_at_most_five_seconds(long: Path) -> None:
     with long.open("rb") as file:
         reader = NfcReader(file)
@@ -56,7 +57,6 @@ def whole(small_model: str, long: Path) -> list[tuple[float, np.ndarray]]:
     return list(neurocodec.pictures(long, model=small_model))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("start", [0.0, 0.4, 3.3, 5.0, 7.7, 11.9])
 def test_random_access_equals_linear_decoding(
     small_model: str, long: Path, whole: list[tuple[float, np.ndarray]], start: float

@@ -44,18 +44,18 @@ MADE_BY_OPTIONS = ("face.nfc", "small.nfc", "target.nfc", "old.nfc", "part.mp4",
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("listed", "fewest", "made"),
+    ("listed", "fewest", "frames", "made"),
     [
-        (commands(README), 4, MADE_BY_README),
-        ([commands(README)[0], *commands(OPTIONS)], 12, MADE_BY_OPTIONS),
+        (commands(README), 4, 15, MADE_BY_README),
+        ([commands(README)[0], *commands(OPTIONS)], 12, 60, MADE_BY_OPTIONS),
     ],
     ids=["README", "options"],
 )
 def test_commands(
-    listed: list[str], fewest: int, made: tuple[str, ...], tmp_path: Path, sound_clip: Path
+    listed: list[str], fewest: int, frames: int, made: tuple[str, ...], tmp_path: Path, sound_clip: Path
 ) -> None:
     assert len(listed) >= fewest
-    cut(sound_clip, tmp_path / "in.mp4", 60)
+    cut(sound_clip, tmp_path / "in.mp4", frames)
     shim = tmp_path / "bin"
     shim.mkdir()
     (shim / "neurocodec").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m neurocodec "$@"\n')

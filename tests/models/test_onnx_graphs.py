@@ -49,6 +49,7 @@ def test_graphs_agree_with_pytorch(exported: tuple[Path, list[dict]]) -> None:
     assert rows["render2"]["multiplications"] > rows["render1"]["multiplications"] > 2e9
 
 
+@pytest.mark.slow
 def test_graphs_work_on_inputs_they_were_not_made_with(exported: tuple[Path, list[dict]]) -> None:
     """A whole frame through three graphs: other pictures than at export, and a head that turned."""
     network = load(find("talk256", "motion"))

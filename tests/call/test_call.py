@@ -1,36 +1,27 @@
-"""The simulated call: link, packets, both ends, and the"""
+"""Both ends of a simulated call, and the command."""
 
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from command_line import call
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from places import SAMPLES
 
-from neurocodec.call.link import Link, LinkOptions, Trace
+from neurocodec.call.link import LinkOptions
 from neurocodec.call.payload import (
     LandmarkEntry,
-    ReceiverReport,
-    ReferenceFragment,
-    code_symbols,
-    decode_symbols,
     pack_entries,
-    unpack_entries,
 )
 from neurocodec.call.quantities import quantity, sweep_values
 from neurocodec.call.receiver import Receiver
-from neurocodec.call.rtp import LANDMARKS, PacketCounter, RtpPacket
+from neurocodec.call.rtp import LANDMARKS, RtpPacket
 from neurocodec.call.run import run_call
 from neurocodec.call.simulate import Call, CallResult, ComputeTimes, measured_times, simulate
-from neurocodec.errors import DamagedFileError, InputError, OutputError, UsageError
+from neurocodec.errors import InputError, OutputError, UsageError
 from neurocodec.media.frames import read_letterboxed
 from neurocodec.models import model_files as models
 from neurocodec.models.feedback import DistanceFeedback
@@ -38,89 +29,6 @@ from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import DEFAULT_FEEDBACK
 
 LINK = LinkOptions(bandwidth=40_000, loss=0.02, delay=0.08, jitter=0.02)
-
-
-def test_a_packet_takes_its_bits_and_the_delay() -> None:
-    link = Link(LinkOptions(bandwidth=8000, delay=0.1), 1)
-    assert link.send(0.0, 100) == pytest.approx(0.2)
-    assert link.send(0.0, 100) == pytest.approx(0.3)  # behind the first
-    assert link.send(5.0, 100) == pytest.approx(5.2)
-
-
-def test_the_queue_drops_what_does_not_fit() -> None:
-    link = Link(LinkOptions(bandwidth=8000, queue=0.25), 1)
-    arrivals = [link.send(0.0, 100) for _ in range(6)]
-    assert [a is None for a in arrivals] == [False] * 3 + [True] * 3
-    assert link.counts.dropped == 3
-
-
-def test_loss_and_jitter_follow_the_seed() -> None:
-    def fates(seed: int) -> list[float | None]:
-        link = Link(LinkOptions(loss=0.3, delay=0.05, jitter=0.02), seed)
-        return [link.send(k * 0.04, 50) for k in range(2000)]
-
-    first = fates(3)
-    assert first == fates(3)
-    assert first != fates(4)
-    lost = sum(a is None for a in first) / len(first)
-    assert 0.26 < lost < 0.34
-    came = [a for a in first if a is not None]
-    assert any(b < a for a, b in pairwise(came))  # some overtake
-
-
-def test_a_trace(tmp_path: Path) -> None:
-    file = tmp_path / "t.csv"
-    file.write_text("seconds,kbps\n0,8\n1,0\n2,16\n")
-    trace = Trace.read(file)
-    assert trace.at(0.5) == (8000, 1.0)
-    assert trace.at(3.5) == (8000, 4.0)  # starts over
-    link = Link(LinkOptions(trace=trace, queue=9), 1)
-    assert link.send(0.9, 200) == pytest.approx(2.05)  # 800 bits, a second of nothing, 800 bits
-    for text, message in (
-        ("1,5\n", "begin with 0"), ("0,5\n0,6\n", "increase"), ("0,-1\n", "negative"),
-        ("0,a\n", "two numbers"), ("0,1,2\n", "two numbers"), ("", "begin with 0"), ("0,0\n", "zero"),
-    ):  # fmt: skip
-        file.write_text(text)
-        with pytest.raises(InputError, match=message):
-            Trace.read(file)
-    with pytest.raises(InputError, match="cannot read"):
-        Trace.read(tmp_path / "none.csv")
-
-
-def test_rtp_packets() -> None:
-    packet = RtpPacket(LANDMARKS, 65535, 123456, 7, b"abc")
-    assert RtpPacket.unpack(packet.pack()) == packet
-    assert packet.pack()[:4] == bytes([0x80, 96, 255, 255])
-    for data in (b"", b"\x80", b"\x40" + bytes(11), b"\x80\xe0" + bytes(10)):
-        with pytest.raises(DamagedFileError):
-            RtpPacket.unpack(data)
-    counter = PacketCounter()
-    assert [counter.extended(n) for n in (65534, 65535, 1, 0, 2)] == [65534, 65535, 65537, 65536, 65538]
-
-
-@given(st.lists(st.integers(-3000, 3000), min_size=60, max_size=60), st.booleans())
-@settings(max_examples=30, deadline=None)
-def test_symbols_survive(values: list[int], predicted: bool) -> None:
-    symbols = np.array(values, np.int32)
-    base = symbols[::-1].copy() if predicted else None
-    assert (decode_symbols(code_symbols(symbols, base), base, 60) == symbols).all()
-
-
-@given(st.binary(max_size=60))
-@settings(max_examples=200, deadline=None)
-def test_any_bytes_are_read_or_refused(data: bytes) -> None:
-    for read in (unpack_entries, ReferenceFragment.unpack, ReceiverReport.unpack, RtpPacket.unpack):
-        with suppress(DamagedFileError):
-            read(data)
-
-
-def test_payloads_survive() -> None:
-    entries = [LandmarkEntry(9, 1, 7, 100, b"xy"), LandmarkEntry(8, 1, None, 60, b"")]
-    assert unpack_entries(pack_entries(entries)) == entries
-    fragment = ReferenceFragment(3, 70, 1, 4, b"data")
-    assert ReferenceFragment.unpack(fragment.pack()) == fragment
-    report = ReceiverReport(10, 9, 1234, 0.05, 2, None, True, ((2, 1), (3, 0)))
-    assert ReceiverReport.unpack(report.pack()) == report
 
 
 @pytest.fixture(scope="module")
@@ -209,15 +117,6 @@ def test_damaged_packets_are_counted(engine: MotionEngine) -> None:
         receiver.packet(data, 0.1)
     assert receiver.damaged >= 3
     assert receiver.show(0, 0.2).picture is None
-
-
-@pytest.mark.parametrize(
-    ("kind", "text", "value"),
-    [("bandwidth", "40kbps", 40_000), ("loss", "2%", 0.02), ("loss", "0.5", 0.5), ("delay", "80ms", 0.08),
-     ("jitter", "1s", 1), ("bandwidth", "1.5Mbps", 1.5e6)],
-)  # fmt: skip
-def test_quantities(kind: str, text: str, value: float) -> None:
-    assert quantity(kind, text) == pytest.approx(value)
 
 
 def test_bad_settings(tmp_path: Path) -> None:

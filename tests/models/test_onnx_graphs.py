@@ -16,9 +16,7 @@ from neurocodec.files.samples import sample_clips
 from neurocodec.models import onnx_graphs
 from neurocodec.models.model_files import find, load
 from neurocodec.models.onnx_export import export_model, spread_pictures
-from neurocodec.networks import elimination
 from neurocodec.networks.talk import Talk, TalkConfig
-from neurocodec.networks.tps import fit_tps, plain_arithmetic
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -107,27 +105,6 @@ def test_a_batch(tmp_path: Path, pictures: np.ndarray) -> None:
     session = onnx_graphs.open_session(tmp_path / "r.onnx")
     assert session.get_outputs()[0].shape == [3, 30, 2]
     assert onnx_graphs.differences(graph, session)[0] < 1e-4
-
-
-def test_elimination_solves() -> None:
-    rng = torch.Generator().manual_seed(5)
-    system = torch.randn(4, 3, 8, 8, generator=rng, dtype=torch.float64)
-    system[0, 0, 0, 0] = 0  # needs another pivot
-    values = torch.randn(4, 3, 8, 2, generator=rng, dtype=torch.float64)
-    torch.testing.assert_close(elimination.solve(system, values), torch.linalg.solve(system, values))
-    singular = torch.zeros(1, 3, 3)
-    assert elimination.solve(singular, torch.ones(1, 3, 1)).isfinite().all()
-
-
-def test_splines_in_plain_arithmetic_are_the_same() -> None:
-    rng = torch.Generator().manual_seed(6)
-    a, b = (torch.rand(2, 6, 5, 2, generator=rng) * 2 - 1 for _ in range(2))
-    usual = fit_tps(a, b, 0.001)
-    with plain_arithmetic():
-        plain = fit_tps(a, b, 0.001)
-    torch.testing.assert_close(plain.affine, usual.affine, atol=1e-3, rtol=1e-3)
-    grid = torch.rand(50, 2, generator=rng) * 2 - 1
-    torch.testing.assert_close(plain.warp(grid), usual.warp(grid), atol=1e-3, rtol=1e-3)
 
 
 def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from neurocodec.networks.tps import coordinate_grid, fit_tps, keypoint_heatmaps
+from neurocodec.networks.tps import coordinate_grid, fit_tps, keypoint_heatmaps, plain_arithmetic
 
 
 def reference_warp(
@@ -181,3 +181,14 @@ def test_heatmaps() -> None:
         keypoint_heatmaps(keypoints[0], 6, 9, 0.01)
     with pytest.raises(ValueError, match="variance"):
         keypoint_heatmaps(keypoints, 6, 9, 0.0)
+
+
+def test_splines_in_plain_arithmetic_are_the_same() -> None:
+    rng = torch.Generator().manual_seed(6)
+    a, b = (torch.rand(2, 6, 5, 2, generator=rng) * 2 - 1 for _ in range(2))
+    usual = fit_tps(a, b, 0.001)
+    with plain_arithmetic():
+        plain = fit_tps(a, b, 0.001)
+    torch.testing.assert_close(plain.affine, usual.affine, atol=1e-3, rtol=1e-3)
+    grid = torch.rand(50, 2, generator=rng) * 2 - 1
+    torch.testing.assert_close(plain.warp(grid), usual.warp(grid), atol=1e-3, rtol=1e-3)

@@ -13,12 +13,11 @@ import av
 import numpy as np
 import pytest
 import tiny_files
-from click.testing import CliRunner
+from command_line import answer
 from places import ROOT
 from scripts import script
 
 import neurocodec
-from neurocodec.commands.main import main
 from neurocodec.decoding.filling import fill, silence
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.errors import DamagedFileError, NeurocodecError, UnsupportedError
@@ -205,21 +204,16 @@ def test_strict_from_a_pipe_reads_it_first(model: str, monkeypatch: pytest.Monke
         neurocodec.decode(Pipe(WHOLE), out, model=model, strict=True)  # type: ignore[arg-type]
 
 
-def run(*arguments: object) -> tuple[int, str, str]:
-    done = CliRunner().invoke(main, [str(a) for a in arguments])
-    return done.exit_code, done.stdout, done.stderr
-
-
 def test_exit_codes_and_the_line_that_says_which_seconds(model: str, tmp_path: Path) -> None:
     bad, out = tmp_path / "bad.nfc", tmp_path / "out.mp4"
     bad.write_bytes(tiny_files.damaged(WHOLE, 2))
-    code, stdout, stderr = run("decode", bad, out, "--model", model, "--json", "-q")
+    code, stdout, stderr = answer("decode", bad, out, "--model", model, "--json", "-q")
     assert code == 7 and out.exists()
     assert json.loads(stdout)["lost"] == [[2.0, 3.0]]
     assert stderr.count("\n") == 1 and "lost in time: 2.00 to 3.00 s" in stderr
-    code, _, stderr = run("info", bad)
+    code, _, stderr = answer("info", bad)
     assert code == 7 and "lost in time: 2.00 to 3.00 s" in stderr
-    code, stdout, stderr = run("decode", bad, tmp_path / "no.mp4", "--model", model, "--strict", "-q")
+    code, stdout, stderr = answer("decode", bad, tmp_path / "no.mp4", "--model", model, "--strict", "-q")
     assert (code, stdout, stderr.count("\n")) == (4, "", 1)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.nfc", "out.mp4"]
 

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_files
-from click.testing import CliRunner
+from command_line import answer
 from guarded_files import WHOLE, flipped, items, parts_of
 
 import neurocodec
-from neurocodec.commands.main import main
 from neurocodec.decoding.concealment import between
 from neurocodec.errors import DamagedFileError
 from neurocodec.format.block import SoundPacket
@@ -88,19 +87,16 @@ def test_exit_code_and_words(model: str, tmp_path: Path) -> None:
     path, out = tmp_path / "bad.nfc", tmp_path / "out.mp4"
     path.write_bytes(bad)
 
-    def run(*arguments: object) -> tuple[int, str, str]:
-        done = CliRunner().invoke(main, [str(a) for a in arguments])
-        return done.exit_code, done.stdout, done.stderr
-
     words = "landmarks lost and concealed: 1.00 to 2.00 s; sound lost: 3.00 to 4.00 s"
-    code, stdout, stderr = run("decode", path, out, "--model", model, "--json", "-q")
+    code, stdout, stderr = answer("decode", path, out, "--model", model, "--json", "-q")
     assert code == 7 and json.loads(stdout)["concealed"] == 9
     assert stderr.count("\n") == 1 and words in stderr
-    code, stdout, stderr = run("info", path, "--json")
+    code, stdout, stderr = answer("info", path, "--json")
     assert code == 7 and json.loads(stdout)["frames"] == 60
     assert words in stderr
-    assert run("decode", path, tmp_path / "no.mp4", "--model", model, "--strict", "-q")[0] == 4
-    assert run("repair", path, tmp_path / "again.nfc")[0] == 0
+    assert answer("decode", path, tmp_path / "no.mp4", "--model", model, "--strict", "-q")[0] == 4
+    assert answer("repair", path, tmp_path / "again.nfc")[0] == 0
     assert (
-        run("decode", tmp_path / "again.nfc", tmp_path / "2.mp4", "--model", model, "--strict", "-q")[0] == 0
+        answer("decode", tmp_path / "again.nfc", tmp_path / "2.mp4", "--model", model, "--strict", "-q")[0]
+        == 0
     )

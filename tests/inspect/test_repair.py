@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tiny_files
-from click.testing import CliRunner
+from command_line import answer
 from places import CONFORMANCE, DATA
 
 import neurocodec
-from neurocodec.commands.main import main
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.errors import DamagedFileError, InputError
@@ -151,19 +150,14 @@ def test_nothing_whole_is_an_error(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def run(*arguments: object) -> tuple[int, str, str]:
-    done = CliRunner().invoke(main, [str(a) for a in arguments])
-    return done.exit_code, done.stdout, done.stderr
-
-
 def test_the_command(tmp_path: Path) -> None:
     cut = tmp_path / "cut.nfc"
     cut.write_bytes(WHOLE[: len(WHOLE) // 2])
-    code, stdout, stderr = run("repair", cut)
+    code, stdout, stderr = answer("repair", cut)
     assert code == 0 and stdout.startswith("3 blocks, 30 frames") and "cut" not in stdout
     assert stderr.startswith("neurocodec: byte ")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["cut.nfc", "cut.repaired.nfc"]
-    assert run("info", tmp_path / "cut.repaired.nfc")[0] == 0
-    assert run("repair", cut)[0] == 6
-    assert run("repair", cut, cut, "-f")[0] == 2
+    assert answer("info", tmp_path / "cut.repaired.nfc")[0] == 0
+    assert answer("repair", cut)[0] == 6
+    assert answer("repair", cut, cut, "-f")[0] == 2
     assert cut.read_bytes() == WHOLE[: len(WHOLE) // 2]

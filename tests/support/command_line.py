@@ -38,6 +38,12 @@ def call(*arguments: object, **environment: str) -> Result:
     return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout_bytes, done.stderr_bytes)
 
 
+def answer(*arguments: object) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of :func:`call`."""
+    done = call(*arguments)
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
 def refused(result: Result, code: int, *words: str) -> None:
     """One clear line on stderr, the documented exit code, no traceback."""
     text = result.stderr.decode()

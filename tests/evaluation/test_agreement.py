@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from in_process import run
+from command_line import answer
 from safetensors.torch import save_file
 from training_clips import frame_folder
 
@@ -41,23 +41,23 @@ def lpips_file(path: Path) -> Path:
 
 
 @pytest.mark.slow
-def test_agreement_command(
-    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_agreement_command(clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NEUROCODEC_LPIPS", raising=False)
     command = ["train", "agreement", str(clip), "--seconds", "0.8", "--every", "2", "-q"]
-    assert run(*command) == 2
-    assert "--lpips" in capsys.readouterr().err
+    code, _, shown = answer(*command)
+    assert code == 2 and "--lpips" in shown
     command += ["--lpips", str(lpips_file(tmp_path / "lpips.safetensors"))]
-    assert run(*command, "--json") == 0
-    found = json.loads(capsys.readouterr().out)
+    code, printed, _ = answer(*command, "--json")
+    assert code == 0
+    found = json.loads(printed)
     assert found["feedback"] == "likeness"
     assert 5 <= found["frames"] <= 10
     assert -1 <= found["spearman"] <= 1
     assert found["judging_ms"] > 0
     assert found["share"] == pytest.approx(found["judging_ms"] / found["decoding_ms"])
-    assert run(*command, "--json", "--refresh", "schedule") == 0
-    scheduled = json.loads(capsys.readouterr().out)
+    code, printed, _ = answer(*command, "--json", "--refresh", "schedule")
+    assert code == 0
+    scheduled = json.loads(printed)
     # every fifth of 20 frames
     assert scheduled["verdicts_per_frame"] == pytest.approx(4 / 20)
     assert 0.1 < found["verdicts_per_frame"] < 1
@@ -66,18 +66,18 @@ def test_agreement_command(
 @pytest.mark.parametrize(("spearman", "judging", "code"), [(0.9, 0.49, 0), (0.79, 0.49, 1), (0.9, 0.51, 1)])
 def test_agreement_is_checked(
     spearman: float, judging: float, code: int, clip: Path, tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """At 0.8, and at 5 % of a frame's decoding."""
     spent = agreements.Spent(frames=1000, verdicts=400, judging=judging, decoding=10.0)
     found = agreements.Agreement(spearman, 0.9, 9, {"clip": 0.9}, spent)
     monkeypatch.setattr(agreements, "measure", lambda *a, **k: found)
     weights = lpips_file(tmp_path / "lpips.safetensors")
-    assert run("train", "agreement", str(clip), "--lpips", str(weights), "--check") == code
-    shown = capsys.readouterr()
+    exit_code, printed, shown = answer("train", "agreement", clip, "--lpips", weights, "--check")
+    assert exit_code == code
     said = f"0.40 verdicts a frame, {judging:.2f} ms; decoding 10.00 ms a frame: {judging * 10:.1f}%"
-    assert said in shown.out
-    assert ("does not reach" in shown.err) is bool(code)
+    assert said in printed
+    assert ("does not reach" in shown) is bool(code)
 
 
 @pytest.mark.slow

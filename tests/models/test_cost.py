@@ -6,7 +6,7 @@ import json
 
 import pytest
 import torch
-from in_process import run
+from command_line import answer
 
 from neurocodec.models.cost import cost_of, macs_of
 from neurocodec.models.model_files import build, find, load
@@ -31,7 +31,7 @@ def test_operations_are_those_of_the_layers() -> None:
 
 
 @pytest.mark.slow
-def test_cost_of_a_model(capsys: pytest.CaptureFixture[str]) -> None:
+def test_cost_of_a_model() -> None:
     model = find("likeness", "feedback")
     cost = cost_of(model, 0.01, "cpu")
     network = load(model)
@@ -39,11 +39,11 @@ def test_cost_of_a_model(capsys: pytest.CaptureFixture[str]) -> None:
     assert cost.bytes == model.path.stat().st_size
     assert cost.milliseconds["verdict"] > 0
     assert cost.milliseconds["verdict_known"] > 0
-    assert run("models", "benchmark", "likeness", "--seconds", "0.05", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["likeness"]["macs"] == cost.macs
-    assert run("models", "show", "talk256", "--threads", "1") == 0
-    shown = capsys.readouterr().out
+    code, printed, _ = answer("models", "benchmark", "likeness", "--seconds", "0.05", "--json")
+    assert code == 0 and json.loads(printed)["likeness"]["macs"] == cost.macs
+    code, shown, _ = answer("models", "show", "talk256", "--threads", "1")
+    assert code == 0
     assert "rendering a frame" in shown
     assert "MMAC" in shown
     assert "ms" in shown
-    assert run("models", "benchmark", "--seconds", "0") == 2
+    assert answer("models", "benchmark", "--seconds", "0")[0] == 2

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from in_process import run
+from command_line import answer
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 from training_clips import face, people
@@ -47,15 +47,14 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_the_originals_layout(classes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_originals_layout(classes: Path, tmp_path: Path) -> None:
     model = tmp_path / "classic.safetensors"
-    code = run(
+    code, shown, _ = answer(
         "train", "feedback", "--train_path", str(classes / "train"), "--test_path", str(classes / "test"),
         "--out", str(tmp_path / "run"), "--steps", "30", "--batch", "8", "--threads", "1",
         "--accelerator", "cpu", "--set", "optimizer.average=0.5", "--set", "optimizer.warmup=1",
         "--export", str(model), "-q",
     )  # fmt: skip
-    shown = capsys.readouterr().out
     assert code == 0
     assert "distorted (0): 'distorted', real (1): 'real'" in shown
     low, high = (float(shown.split(f"score_of_{k} ")[1].split()[0].strip(",")) for k in ("distorted", "real"))
@@ -95,7 +94,6 @@ def test_errors_are_one_line(
     options: list[str],
     code: int,
     said: str,
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (classes / "empty").mkdir(exist_ok=True)
     save_file({"lin4.weight": torch.zeros(1)}, classes / "lpips.safetensors")
@@ -105,8 +103,8 @@ def test_errors_are_one_line(
             (two / name).mkdir(parents=True)
         options = [o.replace("{}", str(two)) for o in options]
     arguments = ["--out", str(tmp_path / "out"), "-q", *(o.format(classes) for o in options)]
-    assert run("train", "feedback", *arguments) == code
-    shown = capsys.readouterr().err
+    exit_code, _, shown = answer("train", "feedback", *arguments)
+    assert exit_code == code
     assert said in shown
     assert shown.count("neurocodec: error:") == 1
     assert "Traceback" not in shown

@@ -41,6 +41,16 @@ def pictures() -> list[np.ndarray]:
     return read_letterboxed(SAMPLES / "astronaut.mp4", 256, 1.6)[0]
 
 
+@pytest.fixture(scope="module")
+def quick_engine(small_model: str) -> MotionEngine:
+    return MotionEngine(models.describe(Path(small_model)))
+
+
+@pytest.fixture(scope="module")
+def small_pictures() -> list[np.ndarray]:
+    return read_letterboxed(SAMPLES / "astronaut.mp4", 64, 1.6)[0]
+
+
 def run(
     engine: MotionEngine, pictures: list[np.ndarray], link: LinkOptions, seed: int = 1, rate: float = 40_000
 ):
@@ -61,9 +71,8 @@ def test_a_good_link_shows_every_frame(engine: MotionEngine, pictures: list[np.n
     assert error < np.abs(pictures[0].astype(int) - pictures[-1]).mean() + 5
 
 
-@pytest.mark.slow
-def test_the_seed_decides_everything(engine: MotionEngine, pictures: list[np.ndarray]) -> None:
-    a, b, c = (run(engine, pictures[:14], LINK, seed) for seed in (1, 1, 5))
+def test_the_seed_decides_everything(quick_engine: MotionEngine, small_pictures: list[np.ndarray]) -> None:
+    a, b, c = (run(quick_engine, small_pictures[:14], LINK, seed) for seed in (1, 1, 5))
     rows = [[(s.frame, s.time, s.how) for s in r.shown] for r in (a, b, c)]
     assert rows[0] == rows[1] != rows[2]
     assert a.sent.bytes == b.sent.bytes
@@ -85,16 +94,18 @@ def test_losses_are_concealed_and_a_reference_comes_again(
 
 
 @pytest.mark.slow
-def test_the_sender_checks_what_the_receiver_shows(engine: MotionEngine, pictures: list[np.ndarray]) -> None:
+def test_the_sender_checks_what_the_receiver_shows(
+    quick_engine: MotionEngine, small_pictures: list[np.ndarray]
+) -> None:
     def called(verdict: float, times: ComputeTimes) -> tuple[CallResult, list[tuple[np.ndarray, int]]]:
         looks = []
 
         def feedback(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
-            looks.append((renderings[0], next(k for k, p in enumerate(pictures) if p is originals[0])))
+            looks.append((renderings[0], next(k for k, p in enumerate(small_pictures) if p is originals[0])))
             return np.array([verdict])
 
-        good_link = Call(pictures, 25.0, LinkOptions(delay=0.02), rate=200_000)
-        return simulate(engine, feedback, good_link, times), looks
+        good_link = Call(small_pictures, 25.0, LinkOptions(delay=0.02), rate=200_000)
+        return simulate(quick_engine, feedback, good_link, times), looks
 
     good, looks = called(1.0, ComputeTimes())
     assert good.sent.references == 1

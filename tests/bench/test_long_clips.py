@@ -37,7 +37,7 @@ def memory(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, int
             "encode", str(clip), str(folder / "s.nfc"), "--refresh", "schedule", "--gap", "10",
             "--alpha", "1", "--reference-codec", "jpeg",
         ],
-        "lookahead": ["encode", str(clip), str(folder / "l.nfc"), "--gap", "3"],
+        "lookahead": ["encode", str(clip), str(folder / "l.nfc"), "--gap", "12"],
         "decode": ["decode", str(folder / "l.nfc"), str(out)],
     }  # fmt: skip
     found = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 
@@ -139,7 +140,8 @@ def test_rendering(model: Vox256, pictures: tuple[Tensor, Tensor]) -> None:
 
 @pytest.mark.slow
 def test_dense_motion_under_autocast_and_autograd(model: Vox256, pictures: tuple[Tensor, Tensor]) -> None:
-    network = model.dense_motion_network
+    network = copy.deepcopy(model.dense_motion_network)
+    del network.up[:], network.occlusion[2:]  # the large masks, which take half of the time
     start = torch.linspace(-0.8, 0.8, 100).reshape(1, 50, 2)
     driving = (start * 0.9 + 0.03).requires_grad_()
     exact = network(network.encode_reference(pictures[0], start), driving)

@@ -36,5 +36,5 @@ def test_results_cannot_be_printed(five_frames: Path) -> None:
     "arguments",
     [["encode", "a"], ["encode", "a", "b", "--gap", "x"], ["encode", "a", "b", "--bogus"], ["bogus"]],
 )
-def test_wrong_usage_is_refused(arguments: list[str]) -> None:
+def test_wrong_usage_is_one_line(arguments: list[str]) -> None:
     refused(call(*arguments), 2, "--help")

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from neurocodec.option_text import scaled
-from neurocodec.options import DecodeOptions, EncodeOptions, about
+from neurocodec.options import DEVICES, DecodeOptions, EncodeOptions, about
 
 
 class GroupedCommand(click.Command):
@@ -90,7 +90,7 @@ PATH = click.Path(path_type=Path)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 force_option = click.option("-f", "--force", is_flag=True, help="Replace an existing output.")
 device_option = click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True,
+    "--device", type=click.Choice(DEVICES), default="auto", show_default=True,
     help="Where the networks run.",
 )  # fmt: skip
 threads_option = click.option(

@@ -14,13 +14,14 @@ from neurocodec.encoding.block_output import BlockOutput
 from neurocodec.encoding.cuts import CutDetector
 from neurocodec.encoding.file_header import file_header
 from neurocodec.encoding.framing import Frame, Framing
-from neurocodec.encoding.placement import LookaheadPlacement, Placement, ScheduledPlacement
+from neurocodec.encoding.placement import MeasuredFrames, open_placement
 from neurocodec.encoding.reference_sender import ReferenceSender
 from neurocodec.encoding.report import EncodeReport
 from neurocodec.errors import InputError
 from neurocodec.format.block import SoundPacket
 from neurocodec.media.reader import MediaReader
 from neurocodec.models.device import BATCH
+from neurocodec.models.engines import open_engine
 from neurocodec.models.feedback import CountedFeedback, find_feedback, open_feedback
 from neurocodec.models.latent_engine import LatentEngine
 from neurocodec.models.model_files import find
@@ -45,8 +46,7 @@ class Encoder:
         self._framing = Framing(reader, self._engine.size, settings)
         self._cuts = CutDetector() if settings.profile == "default" else None
         self._sender = ReferenceSender(self._engine, settings)
-        kind = LookaheadPlacement if settings.refresh == "lookahead" else ScheduledPlacement
-        self._placement: Placement = kind(self._engine, self._feedback, self._sender, settings)
+        self._placement = open_placement(self._engine, self._feedback, self._sender, settings)
         self._sound: deque[SoundPacket] = deque()
         self._output: BlockOutput | None = None
 
@@ -54,13 +54,11 @@ class Encoder:
         settings = self.settings
         motion = find(settings.model, "motion")
         self.report.model = motion.name
-        if settings.landmarks == "learned":
-            return MotionEngine(motion, settings.device, settings.threads or None)
-        landmarks = find(settings.landmark_model, "landmarks")
-        engine = LatentEngine(motion, landmarks, settings.device, settings.threads or None)
-        if not engine.fitted:
+        driver = find(settings.landmark_model, "landmarks") if settings.landmarks == "68" else None
+        engine = open_engine(motion, driver, device=settings.device, threads=settings.threads or None)
+        if driver and isinstance(engine, LatentEngine) and not engine.fitted:
             self.report.notes.append(
-                f"{landmarks.name} was fitted to other weights than those of {motion.name}; "
+                f"{driver.name} was fitted to other weights than those of {motion.name}; "
                 "'neurocodec train landmarks map' fits it again"
             )
         return engine
@@ -112,7 +110,7 @@ class Encoder:
         forced = [k for k, f in enumerate(frames) if f.moved or (k == 0 and anew)]
         cuts = self._cuts.find([f.square for f in frames]) if self._cuts else []
         cuts = [k for k in cuts if k not in forced]
-        self._placement.place(builder, frames, values, forced, cuts)
+        self._placement.place(builder, MeasuredFrames(frames, values, forced, cuts))
         if progress:
             progress(output.frames + len(frames), self._reader.video.frames)
         output.write(builder, self._sound, last)

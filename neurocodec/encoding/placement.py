@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -17,28 +18,44 @@ from neurocodec.format.block import MAX_BLOCK_REFERENCES
 from neurocodec.keypoints.quantization import dequantize, quantize, scaled
 from neurocodec.keypoints.smoothing import smooth
 from neurocodec.models.feedback import FeedbackNetwork
-from neurocodec.models.landmark_engine import open_landmark_engine
+from neurocodec.models.landmark_engine import LandmarkEngine, open_landmark_engine
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import EncodeSettings
 from neurocodec.types import Picture
 
 
+@dataclass(frozen=True)
+class MeasuredFrames:
+    """The frames of a block, and what is known of them before references are placed.
+
+    ``values`` (frames, M/2, 2) are what is coded of them.  At the offsets ``forced`` there has to be a
+    reference, at ``cuts`` another scene begins.
+    """
+
+    frames: list[Frame]
+    values: NDArray[np.float32]
+    forced: list[int]
+    cuts: list[int]
+
+
 class Placement(Protocol):
     """Places the references of one block after the other."""
 
-    def place(
-        self,
-        builder: BlockBuilder,
-        frames: list[Frame],
-        values: NDArray[np.float32],
-        forced: list[int],
-        cuts: list[int],
-    ) -> None:
-        """Give a block its references and symbols.
+    def place(self, builder: BlockBuilder, measured: MeasuredFrames) -> None:
+        """Give a block its references and symbols."""
 
-        ``values`` (frames, M/2, 2) are what is coded of its frames.  At the offsets ``forced`` there has to
-        be a reference, at ``cuts`` another scene begins.
-        """
+
+def open_placement(
+    engine: MotionEngine, feedback: FeedbackNetwork, sender: ReferenceSender, settings: EncodeSettings
+) -> Placement:
+    """The way of placing references that was chosen."""
+    if settings.refresh == "schedule":
+        schedule = RefreshSchedule(settings.gap, settings.alpha)
+        return ScheduledPlacement(engine, sender, feedback, schedule)
+    lookahead = Lookahead(engine, feedback, settings.gap, settings.price, settings.alpha)
+    best_first = settings.first_reference == "best"
+    landmarks = open_landmark_engine(device=settings.device) if best_first else None
+    return LookaheadPlacement(engine, sender, lookahead, settings.smoothing, landmarks)
 
 
 class ScheduledPlacement:
@@ -47,22 +64,16 @@ class ScheduledPlacement:
     def __init__(
         self,
         engine: MotionEngine,
-        feedback: FeedbackNetwork,
         sender: ReferenceSender,
-        settings: EncodeSettings,
+        feedback: FeedbackNetwork,
+        schedule: RefreshSchedule,
     ) -> None:
-        self._engine, self._feedback, self._sender = engine, feedback, sender
-        self._schedule = RefreshSchedule(settings.gap, settings.alpha)
+        self._engine, self._sender = engine, sender
+        self._feedback, self._schedule = feedback, schedule
 
-    def place(
-        self,
-        builder: BlockBuilder,
-        frames: list[Frame],
-        values: NDArray[np.float32],
-        forced: list[int],
-        cuts: list[int],
-    ) -> None:
+    def place(self, builder: BlockBuilder, measured: MeasuredFrames) -> None:
         """As :meth:`Placement.place` has it; a scene that begins is a refresh."""
+        refreshes = {*measured.forced, *measured.cuts}
         header, sender, schedule = builder.header, self._sender, self._schedule
         basis = self._engine.basis if header.transformed else None
         rows: list[NDArray[np.int32]] = []
@@ -73,9 +84,9 @@ class ScheduledPlacement:
                 builder.segments.append(Segment(sender.current.number, None, np.stack(rows)))
                 rows.clear()
 
-        for k, frame in enumerate(frames):
+        for k, frame in enumerate(measured.frames):
             number = builder.first_frame + k
-            wanted = k in forced or k in cuts or schedule.is_refresh(number)
+            wanted = k in refreshes or schedule.is_refresh(number)
             full = header.version > 1 and len(builder.references) >= MAX_BLOCK_REFERENCES
             if sender.current is None or (wanted and not full):
                 end_segment()
@@ -85,7 +96,7 @@ class ScheduledPlacement:
             if k == 0:
                 builder.needed = (sender.current.number,)
             reference = sender.current.reference
-            symbols = quantize(values[k], reference.coded, header.quantization, basis)
+            symbols = quantize(measured.values[k], reference.coded, header.quantization, basis)
             rows.append(symbols)
             if schedule.wants_verdict(number):
                 decoded = dequantize(symbols, reference.coded, header.quantization, basis)
@@ -95,39 +106,34 @@ class ScheduledPlacement:
 
 
 class LookaheadPlacement:
-    """References wherever they pay in a block that is seen whole (:mod:`neurocodec.encoding.lookahead`)."""
+    """References wherever they pay in a block that is seen whole (:mod:`neurocodec.encoding.lookahead`).
+
+    ``landmarks`` finds the best first reference, if that is asked for.
+    """
 
     def __init__(
         self,
         engine: MotionEngine,
-        feedback: FeedbackNetwork,
         sender: ReferenceSender,
-        settings: EncodeSettings,
+        lookahead: Lookahead,
+        smoothing: float,
+        landmarks: LandmarkEngine | None,
     ) -> None:
-        self._engine, self._sender = engine, sender
-        self._smoothing = settings.smoothing
-        self._lookahead = Lookahead(engine, feedback, settings.gap, settings.price, settings.alpha)
-        best_first = settings.first_reference == "best"
-        self._landmark_engine = open_landmark_engine(device=settings.device) if best_first else None
+        self._engine, self._sender, self._lookahead = engine, sender, lookahead
+        self._smoothing, self._landmark_engine = smoothing, landmarks
 
-    def place(
-        self,
-        builder: BlockBuilder,
-        frames: list[Frame],
-        values: NDArray[np.float32],
-        forced: list[int],
-        cuts: list[int],
-    ) -> None:
+    def place(self, builder: BlockBuilder, measured: MeasuredFrames) -> None:
         """As :meth:`Placement.place` has it; where a scene begins, an earlier reference may serve again."""
+        frames, values, cuts = measured.frames, measured.values, measured.cuts
         sender = self._sender
         newest = sender.newest_chain
-        current = None if 0 in forced else sender.current
+        current = None if 0 in measured.forced else sender.current
         maker = _BlockReferences(sender, builder, frames, cuts)
         stretches = self._lookahead.place(
             BlockFrames(
                 pictures=[f.square for f in frames],
                 keypoints=self._engine.keypoints_from(values),
-                forced=self._with_best_first(frames, forced, cuts),
+                forced=self._with_best_first(measured),
                 cuts=cuts,
                 current=current,
                 oldest=sender.oldest_chain(builder),
@@ -147,12 +153,13 @@ class LookaheadPlacement:
         ends_open = bool(stretches) and stretches[-1].stop == len(frames)
         sender.current = stretches[-1].before if ends_open else max(maker.placed, key=lambda p: p.offset)
 
-    def _with_best_first(self, frames: list[Frame], forced: list[int], cuts: list[int]) -> list[int]:
-        """``forced``, with the first scene's best frame in place of its first one where that is asked for."""
+    def _with_best_first(self, measured: MeasuredFrames) -> list[int]:
+        """The forced offsets, with the first scene's best frame for its first one where that is asked for."""
+        forced = measured.forced
         if self._landmark_engine is None or 0 not in forced:
             return forced
-        end = min((k for k in (*forced, *cuts) if k), default=len(frames))
-        best = best_frame(self._landmark_engine, [f.square for f in frames[:end]])
+        end = min((k for k in (*forced, *measured.cuts) if k), default=len(measured.frames))
+        best = best_frame(self._landmark_engine, [f.square for f in measured.frames[:end]])
         return [best, *(k for k in forced if k)]
 
     def _trajectory(

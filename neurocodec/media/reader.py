@@ -49,7 +49,7 @@ class MediaReader:
     only when the first picture lies before zero is everything shifted so that it is at zero.
 
     Pictures that cannot be decoded, or come out damaged, are left out and counted in ``skipped``; damaged
-    sound packets in ``skipped_audio``. A file that breaks off is read as far as it goes.
+    sound packets are left out. A file that breaks off is read as far as it goes.
 
     Raises InputError for what cannot be opened or has no picture that decodes, UnsupportedError for
     colours that cannot be converted and sound that could not be played after a copy (``check_copied``),
@@ -104,11 +104,6 @@ class MediaReader:
 
     def __iter__(self) -> Iterator[VideoPicture | AudioPacket]:
         return self._items
-
-    @property
-    def skipped_audio(self) -> int:
-        """Damaged sound packets so far."""
-        return self._sound.skipped if self._sound else 0
 
     def close(self) -> None:
         """Release decoders, and the file if the reader opened it."""

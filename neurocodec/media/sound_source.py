@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from typing import Any
 
@@ -30,8 +31,6 @@ def _tick(stream: Any) -> Fraction:
 
 class CopiedSound:
     """Packets as they are, in units of one sample where the rate is known; AAC without ADTS headers."""
-
-    skipped = 0
 
     def __init__(self, stream: Any, first_packet: bytes | None, shift: Fraction, name: str) -> None:
         """``first_packet``: see :func:`needs_first_packet`; ``shift``: seconds to add; ``name``: of the file.
@@ -74,7 +73,7 @@ class CopiedSound:
 
 
 class ReencodedSound:
-    """Sound decoded and encoded to Opus; packets that cannot be decoded are counted in ``skipped``."""
+    """Sound decoded and encoded to Opus; packets that cannot be decoded are left out."""
 
     def __init__(self, stream: Any, bit_rate: int, shift: Fraction) -> None:
         """``bit_rate``: in bit/s, see ``opus_encoder``; ``shift``: seconds to add."""
@@ -83,17 +82,12 @@ class ReencodedSound:
         self._clock = TimestampRepair(1, round(JUMP_SECONDS / self._tick))
         self._encoder = opus_encoder(int(self._decoder.channels) or 1, bit_rate)
         self.info = self._encoder.info
-        self.skipped = 0
 
     def packets(self, packet: Any) -> Iterator[AudioPacket]:
         """What the next packet of the stream becomes; None: its end."""
         frames: list[av.AudioFrame] = []
-        try:
+        with suppress(EOFError, av.FFmpegError, ValueError):
             frames = self._decoder.decode(packet)
-        except EOFError:
-            pass
-        except (av.FFmpegError, ValueError):
-            self.skipped += 1
         for frame in frames:
             start: Fraction | None = None
             if frame.pts is not None:

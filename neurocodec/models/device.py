@@ -8,6 +8,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from neurocodec.errors import UnsupportedError, UsageError
 from neurocodec.networks.fused import has_bfloat16
+from neurocodec.options import DEVICES
 
 BATCH = 8
 """Pictures handed to a network in one call."""
@@ -17,9 +18,10 @@ def choose_device(name: str) -> torch.device:
     """``auto``, ``cpu`` or ``cuda``.
 
     Raises:
+        UsageError: it is none of these.
         UnsupportedError: CUDA was asked for and there is none.
     """
-    if name not in ("auto", "cpu", "cuda"):
+    if name not in DEVICES:
         raise UsageError(f"unknown device {name!r}; use auto, cpu or cuda")
     available = torch.cuda.is_available()
     if name == "cuda" and not available:

@@ -34,10 +34,12 @@ if TYPE_CHECKING:
 MODELS_VARIABLE = "NEUROCODEC_MODELS"
 KINDS = {
     "talk": "motion",
+    "swift": "motion",
     "vox256": "motion",
     "likeness": "feedback",
     "classic-feedback": "feedback",
     "face68": "landmarks",
+    "perceptual": "distance",
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -189,6 +191,10 @@ def build(architecture: str, config: dict[str, Any]) -> nn.Module:
             from neurocodec.networks.talk import Talk, TalkConfig
 
             return Talk(TalkConfig(**config))
+        if architecture == "swift":
+            from neurocodec.networks.swift import Swift, SwiftConfig
+
+            return Swift(SwiftConfig(**config))
         if architecture == "vox256":
             from neurocodec.networks.vox256 import Vox256
 
@@ -201,6 +207,10 @@ def build(architecture: str, config: dict[str, Any]) -> nn.Module:
             from neurocodec.networks.face68 import Face68
 
             return Face68(**config)
+        if architecture == "perceptual":
+            from neurocodec.networks.perceptual import Perceptual
+
+            return Perceptual(**config)
         from neurocodec.networks.classic_feedback import ClassicFeedback
 
         return ClassicFeedback()

@@ -10,7 +10,7 @@ from typing import Any, cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from neurocodec.errors import UnsupportedError
 from neurocodec.models.allocator import keep_freed
@@ -18,6 +18,8 @@ from neurocodec.models.device import choose_device, fold_batch_norms, has_fast_b
 from neurocodec.models.model_files import ModelDescription, load
 from neurocodec.models.tensors import picture_tensor
 from neurocodec.networks.fused import fuse_activations
+from neurocodec.networks.swift import Swift
+from neurocodec.networks.swift_render import SwiftRenderer
 from neurocodec.networks.talk import Talk
 from neurocodec.networks.talk_render import TalkRenderer
 from neurocodec.threads import use_threads
@@ -37,6 +39,14 @@ class Reference:
     def coded(self) -> NDArray[np.float32]:
         """What other frames' values are coded relative to: the keypoints, or else ``values`` (M/2,2)."""
         return self.keypoints if self.values is None else self.values
+
+
+def renderer_of(network: nn.Module, half: bool) -> TalkRenderer | SwiftRenderer | None:
+    """What renders with a network (batch norms folded) on the CPU, if it has such a thing."""
+    dtype = torch.bfloat16 if half else torch.float32
+    if isinstance(network, Talk):
+        return TalkRenderer(network, dtype)
+    return SwiftRenderer(network, dtype) if isinstance(network, Swift) else None
 
 
 class MotionEngine:
@@ -65,13 +75,11 @@ class MotionEngine:
         self.max_references: int = getattr(network, "max_references", 1)
         basis = getattr(network, "landmark_basis", None)
         self.basis: NDArray[np.int16] | None = None if basis is None else basis.cpu().numpy().copy()
-        talk = isinstance(network, Talk)
-        self._half = talk and (self.device.type == "cuda" or has_fast_bfloat16())
-        self._renderer: TalkRenderer | None = None
-        if isinstance(network, Talk) and self.device.type == "cpu":
-            self._renderer = TalkRenderer(network, torch.bfloat16 if self._half else torch.float32)
+        ours = isinstance(network, Talk | Swift)
+        self._half = ours and (self.device.type == "cuda" or has_fast_bfloat16())
+        self._renderer = renderer_of(network, self._half) if self.device.type == "cpu" else None
         self._quick: Any = None
-        if isinstance(network, Talk) and self._half:
+        if isinstance(network, Talk | Swift) and self._half:
             self._quick = copy.deepcopy(network.keypoint_net).to(torch.bfloat16)
 
     def keypoints(self, pictures: Pictures) -> NDArray[np.float32]:
@@ -113,7 +121,7 @@ class MotionEngine:
         """Prepare a reference (S,S,3) whose keypoints (N,2) are known."""
         with torch.inference_mode(), self._precision():
             tensor, points = picture_tensor(picture[None], self.device), self._points(keypoints[None])
-            features = (self._renderer or self._network).encode_reference(tensor, points)
+            features = cast(Any, self._renderer or self._network).encode_reference(tensor, points)
         return Reference(picture, keypoints, features)
 
     def render(self, references: Sequence[Reference], keypoints: NDArray[np.float32]) -> Pictures:
@@ -122,7 +130,7 @@ class MotionEngine:
             points = self._points(keypoints)
             features = [r.features for r in references[: self.max_references]]
             if self._renderer:
-                return self._renderer.render(features, points).numpy()
+                return cast(Any, self._renderer).render(features, points).numpy()
             out = self._network.render(features if self.max_references > 1 else features[0], points).float()
             out = out.clamp_(0, 1).mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1)
         return out.contiguous().cpu().numpy()

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from neurocodec.training.frame_pairs import Batch
+from neurocodec.training.galleries import Gallery
 
 
 class Prepared(NamedTuple):
@@ -94,3 +95,56 @@ def prepare(batch: Batch, rng: torch.Generator, affine: float, tilt: float = 0.0
     images = [x.contiguous(memory_format=torch.channels_last) for x in images]
     reference, other, target, following = images
     return Prepared(reference, other, target, following, landmarks, mirrored)
+
+
+class PreparedGallery(NamedTuple):
+    """Float pictures (B,R,3,S,S) and (B,T,3,S,S) in [0,1]; landmarks (B,T,68,2) augmented alike."""
+
+    references: Tensor
+    originals: Tensor
+    targets: Tensor
+    landmarks: Tensor
+
+
+def prepare_gallery(
+    gallery: Gallery, rng: torch.Generator, affine: float, tilt: float = 0.0, smaller: float = 0.0
+) -> PreparedGallery:
+    """uint8 pictures -> float, with colour jitter, mirroring and a similarity that a gallery shares.
+
+    Half of the galleries are not transformed, since that softens them.  ``tilt``: degrees that references
+    alone are turned by in one of eight, as a head that leans would be.  ``smaller``: share of galleries whose
+    references come from pictures of half to all of their side.
+    """
+    device, b = gallery.targets.device, len(gallery.targets)
+    counts = [x.shape[1] for x in gallery[:3]]
+    images = torch.cat(gallery[:3], 1).to(device).permute(0, 1, 4, 2, 3).float() / 255
+    gain = (1 + 0.2 * (torch.rand(b, 1, 3, 1, 1, generator=rng) - 0.5)).to(device)
+    gamma = torch.exp(0.4 * (torch.rand(b, 1, 1, 1, 1, generator=rng) - 0.5)).to(device)
+    images = (images.clamp(min=1e-4) ** gamma * gain).clamp(0, 1)
+    landmarks = gallery.landmarks.to(device)
+    mirrored = (torch.rand(b, generator=rng) < 0.5).to(device)
+    images = torch.where(mirrored[:, None, None, None, None], images.flip(-1), images)
+    flipped = landmarks.clone()
+    flipped[..., 0] = 1 - flipped[..., 0]
+    landmarks = torch.where(mirrored[:, None, None, None], flipped, landmarks)
+    some = (b + int(torch.rand((), generator=rng) < 0.5)) // 2
+    if affine > 0 and some:
+        theta = similarities(some, affine, rng)
+        n = images.shape[1]
+        moved_images = transform(images[:some].flatten(0, 1), theta.repeat_interleave(n, 0))
+        images = torch.cat([moved_images.unflatten(0, (some, n)), images[some:]])
+        marks = moved(landmarks[:some].flatten(1, 2) * 2 - 1, theta)
+        landmarks = torch.cat([((marks + 1) / 2).unflatten(1, landmarks.shape[1:3]), landmarks[some:]])
+    references, originals, targets = images.split(counts, 1)
+    size, r = references.shape[-1], counts[0]
+    pictures, before = references.flatten(0, 1), originals.flatten(0, 1)
+    if tilt > 0 and torch.rand((), generator=rng) < 0.125:
+        theta = tilts(b * r, tilt, rng)
+        pictures, before = transform(pictures, theta), transform(before, theta)
+    if torch.rand((), generator=rng) < smaller:
+        side = 8 * int(torch.randint(size // 16, size // 8, (), generator=rng))
+        pictures = torch.nn.functional.interpolate(pictures, (side, side), mode="bilinear", antialias=True)
+        pictures = torch.nn.functional.interpolate(pictures, (size, size), mode="bicubic").clamp(0, 1)
+    return PreparedGallery(
+        pictures.unflatten(0, (b, r)), before.unflatten(0, (b, r)), targets.contiguous(), landmarks
+    )

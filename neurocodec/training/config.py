@@ -28,15 +28,17 @@ class Data:
     """Which frames are learned from.
 
     ``size``: side of the pictures in training; ``region``: ``full``, or ``face`` for the square around the
-    face of a clip's first frame; ``stride``: of every so many frames two neighbours are kept; ``min_face``:
-    pixels, where a table says how large faces were in the source; ``references``: frames of each clip that
-    are sent through the reference coder, at a CRF drawn between ``crf_from`` and ``crf_to``; ``held_out``:
-    people kept apart for watching.
+    face of a clip's first frame; ``stride``: of every so many frames two neighbours are kept; ``extremes``:
+    frames of closed eyes and of open mouths that are kept besides (so many each, by the landmarks);
+    ``min_face``: pixels, where a table says how large faces were in the source; ``references``: frames of
+    each clip that are sent through the reference coder, at a CRF drawn between ``crf_from`` and ``crf_to``;
+    ``held_out``: people kept apart for watching.
     """
 
     size: int = 256
     region: str = "full"
     stride: int = 6
+    extremes: int = 0
     min_face: int = 0
     references: int = 24
     crf_from: int = 38
@@ -115,6 +117,8 @@ class Augment:
     pairs: float = 0.75
     coarsest: float = 25.0
     finest: float = 200.0
+    painted: float = 0.3
+    smaller: float = 0.2
 
 
 @dataclass
@@ -136,6 +140,9 @@ class Loss:
     equivariance: float = 2.0
     rate: float = 0.04
     attention: float = 5.0
+    closeups: float = 1.0
+    cleaned: float = 1.0
+    flow: float = 0.0
 
 
 @dataclass
@@ -177,6 +184,23 @@ class Training:
 class MotionConfig(Training):
     """Training of a motion model; ``model``: fields of :class:`neurocodec.networks.talk.TalkConfig`."""
 
+    model: dict[str, Any] = field(default_factory=dict)
+    augment: Augment = field(default_factory=Augment)
+    loss: Loss = field(default_factory=Loss)
+
+
+@dataclass
+class StudentConfig(Training):
+    """Training of a light motion model; ``model``: fields of :class:`neurocodec.networks.swift.SwiftConfig`.
+
+    ``teacher``: the model whose keypoints it has; ``references``: chances of one, two and three references;
+    ``targets``: frames that are rendered from the same ones.
+    """
+
+    name: str = "myswift"
+    teacher: str = "talk256"
+    references: list[float] = field(default_factory=lambda: [0.3, 0.45, 0.25])
+    targets: int = 3
     model: dict[str, Any] = field(default_factory=dict)
     augment: Augment = field(default_factory=Augment)
     loss: Loss = field(default_factory=Loss)
@@ -225,6 +249,29 @@ class ClassicConfig(FeedbackConfig):
         steps=2000, batch=16, rate=1e-4, warmup=10, weight_decay=1e-2, beta=0.999, average=0.99,
     ))  # fmt: skip
     machine: Machine = field(default_factory=lambda: Machine(precision="32-true"))
+
+
+@dataclass
+class PerceptualConfig(Training):
+    """Training of the perceptual distance; ``model``: arguments of
+    :class:`neurocodec.networks.perceptual.Perceptual`.
+
+    ``passes``: how often every clip goes through each codec; ``renderings``: pictures of the motion model;
+    ``spoilt``: share of samples that are spoilt while learning; ``tested_models``: whose renderings it is
+    tested with.
+    """
+
+    name: str = "myperceptual"
+    model: dict[str, Any] = field(default_factory=dict)
+    passes: int = 2
+    renderings: int = 3000
+    spoilt: float = 0.25
+    tested_models: list[str] = field(default_factory=lambda: ["talk256"])
+    data: Data = field(default_factory=lambda: Data(held_out=0))
+    optimizer: Optimizer = field(default_factory=lambda: Optimizer(
+        steps=4000, batch=24, rate=1e-3, warmup=100, floor=0.01, weight_decay=1e-4, average=0.995,
+    ))  # fmt: skip
+    watch: Watch = field(default_factory=lambda: Watch(sheet=0, save=250))
 
 
 @dataclass
@@ -303,9 +350,9 @@ def _set(config: Any, key: str, value: Any) -> None:
         value = float(value)
     if type(value) is not type(now):
         raise UsageError(f"{key} is {_KINDS[type(now)]}, not {value!r}")
-    if not isinstance(value, str) and value < 0:
+    if isinstance(value, int | float) and value < 0:
         raise UsageError(f"{key} must not be negative")
     setattr(target, name, value)
 
 
-_KINDS = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+_KINDS = {list: "a list", bool: "true or false", int: "a whole number", float: "a number", str: "a text"}

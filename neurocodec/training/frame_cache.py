@@ -38,27 +38,62 @@ _AHEAD = 0.7
 """Share of chains whose last picture is coded second."""
 _LEAST = 4
 """Kept frames of a clip that is any use."""
+_FEW = 16
+"""Of so many places of a clip frames are kept at least, if it has them."""
+MOUTH = ((48,), (54,), (51,), (57,))
+LEFT_EYE, RIGHT_EYE = ((36,), (39,), (37, 38), (40, 41)), ((45,), (42,), (43, 44), (46, 47))
+"""Landmarks at both corners, above and below."""
+_CLOSED, _OPENED = 0.15, 0.08
+"""What is usual: a part of an eye's opening, and of a mouth's width."""
 
 
 def read_pairs(
-    path: Path, size: int, stride: int, region: str = "full", landmarks: Landmarks | None = None
-) -> tuple[Pictures, Landmarks]:
+    path: Path, size: int, stride: int, region: str = "full", landmarks: Landmarks | None = None,
+    extremes: int = 0,
+) -> tuple[Pictures, Landmarks]:  # fmt: skip
     """Frames t, t+1 for every ``stride``-th t -> (2n,S,S,3) RGB, landmarks (2n,68,2), NaN if not known.
+
+    With landmarks, also for up to ``extremes`` further t each where eyes are most closed, and where the mouth
+    is widest open.  A clip of few frames is kept whole.
 
     Raises:
         InputError: the clip cannot be read.
     """
-    unknown = np.full((POINTS, 2), np.nan, np.float32)
-    frames, points = [], []
-    for t, frame in enumerate(frames_of(path, size, region)):
-        if t % max(stride, 2) < 2:
-            frames.append(frame)
-            points.append(landmarks[t] if landmarks is not None and t < len(landmarks) else unknown)
-    even = len(frames) // 2 * 2
-    return (
-        np.array(frames[:even], np.uint8).reshape(-1, size, size, 3),
-        np.array(points[:even], np.float32).reshape(-1, POINTS, 2),
-    )
+    frames = list(frames_of(path, size, region))
+    count = len(frames)
+    points = np.full((count, POINTS, 2), np.nan, np.float32)
+    if landmarks is not None:
+        points[: len(landmarks)] = landmarks[:count]
+    step = max(2, min(stride, count // _FEW))
+    times = set(range(0, count - 1, step))
+    for rank in extremeness(points).T if extremes else ():
+        likely = np.argsort(-rank)
+        free = [t for t in likely[rank[likely] > 0] if t < count - 1 and not {t - 1, t, t + 1} & times]
+        times.update(int(t) for t in free[::2][:extremes])
+    rows = [row for t in sorted(times) for row in (t, t + 1)]
+    return np.array([frames[r] for r in rows], np.uint8).reshape(-1, size, size, 3), points[rows]
+
+
+def extremeness(landmarks: Landmarks) -> NDArray[np.float32]:
+    """How far from usual eyes and mouth are in a clip's frames (n,68,2): (n,2), 0 where there is no face.
+
+    First how much the eyes are closed beside their usual opening, then how much the mouth is opened.
+    """
+    eyes = np.mean([_openness(landmarks, part) for part in (LEFT_EYE, RIGHT_EYE)], axis=0)
+    mouth = _openness(landmarks, MOUTH)
+    known = np.isfinite(eyes)
+    if not known.any():
+        return np.zeros((len(landmarks), 2), np.float32)
+    usual = np.median(eyes[known])
+    shut = np.maximum(0, (usual - eyes) / max(float(usual), 1e-3) - _CLOSED)
+    opened = np.maximum(0, (mouth - np.median(mouth[known])) - _OPENED)
+    return np.nan_to_num(np.stack([shut, opened], 1)).astype(np.float32)
+
+
+def _openness(landmarks: Landmarks, part: tuple[tuple[int, ...], ...]) -> NDArray[np.float32]:
+    left, right, above, below = (landmarks[:, list(i)].mean(1) for i in part)
+    width = np.linalg.norm(right - left, axis=-1)
+    return np.asarray(np.linalg.norm(below - above, axis=-1) / np.maximum(width, 1e-3))
 
 
 def build_cache(clips: Sequence[Clip], out: Path, data: Data, landmarks: Path | None = None) -> None:
@@ -102,7 +137,9 @@ def _decode(clips: Sequence[Clip], out: Path, data: Data, marks: dict[str, Landm
     start = 0
 
     def read(clip: Clip) -> tuple[Pictures, Landmarks]:
-        return read_pairs(clip.path, data.size, data.stride, data.region, marks.get(clip.path.stem))
+        return read_pairs(
+            clip.path, data.size, data.stride, data.region, marks.get(clip.path.stem), data.extremes
+        )
 
     part = out / "frames.part"
     with (
@@ -137,17 +174,21 @@ def _decode(clips: Sequence[Clip], out: Path, data: Data, marks: dict[str, Landm
 def _code_references(cache: Path, per_clip: int, crfs: tuple[int, int], seed: int = 1) -> None:
     """Send frames of a cache through the reference coder: references.npy and their rows in reference_of.npy.
 
-    ``per_clip`` frames of every clip, in chains (:mod:`neurocodec.references.chain`) of 1 to 14 pictures that
-    lie up to a dozen kept frames apart, most with the last one coded second, as an encoder that looks ahead
-    does; each at a CRF drawn evenly from ``crfs``.
+    ``per_clip`` frames of every clip (all of them, where it has fewer), in chains
+    (:mod:`neurocodec.references.chain`) of 1 to 14 pictures that lie up to a dozen kept frames apart, most
+    with the last one coded second, as an encoder that looks ahead does; each at a CRF drawn evenly from
+    ``crfs``.
     """
     frames = load(cache, "frames")
     rng = np.random.default_rng(seed)
     clips = read_index(cache)
     rows: list[int] = []
-    with writing(cache / "references.npy", (per_clip * len(clips), *frames.shape[1:])) as out:
-        for clip in tqdm(clips, desc="coding references", unit=" clips", disable=None):
-            coded = _coded_clip(frames, clip["start"], clip["frames"], per_clip, crfs, rng)
+    wanted = [min(per_clip, clip["frames"]) for clip in clips]
+    with writing(cache / "references.npy", (sum(wanted), *frames.shape[1:])) as out:
+        for clip, count in zip(
+            tqdm(clips, desc="coding references", unit=" clips", disable=None), wanted, strict=True
+        ):
+            coded = _coded_clip(frames, clip["start"], clip["frames"], count, crfs, rng)
             for row, picture in sorted(coded, key=lambda pair: pair[0]):
                 out[len(rows)] = picture
                 rows.append(row)

@@ -173,6 +173,10 @@ class PerceptualLosses(nn.Module):
         self.own = None if squeeze else load(own)
         self.vgg = Vgg19Distance(vgg) if vgg else None
 
+    def first(self, a: Tensor, b: Tensor) -> Tensor:
+        """The perceptual distance alone of pictures (B,3,S,S), a scalar."""
+        return self.squeeze(a, b) if self.squeeze is not None else self.own(a, b).mean()  # type: ignore[misc]
+
     def describe(self) -> str:
         """Names of the losses in use, for the log."""
         names = ["SqueezeNet LPIPS"] if self.squeeze else ["likeness (ours)", "gradients"]

@@ -6,14 +6,11 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import click
 
 from neurocodec.commands.signals import signals
-
-if TYPE_CHECKING:
-    from neurocodec.types import Progress
 
 
 def note(message: str) -> None:
@@ -27,17 +24,25 @@ def emit(result: dict[str, Any], as_json: bool, lines: Callable[[], list[str]], 
     click.echo(text, err=err)
 
 
+class ProgressBar(Protocol):
+    """As :data:`neurocodec.types.Progress` and :data:`neurocodec.types.Told`."""
+
+    def __call__(self, done: int, total: int | None, what: str = "", /) -> None: ...
+
+
 @contextmanager
-def progress(what: str, quiet: bool, unit: str = " frames") -> Iterator[Progress]:
+def progress(what: str, quiet: bool, unit: str = " frames") -> Iterator[ProgressBar]:
     """A progress bar on stderr; its function also ends the command if a signal has come."""
     from tqdm import tqdm
 
     with tqdm(desc=what, unit=unit, disable=quiet or None, file=sys.stderr, leave=False) as bar:
 
-        def update(done: int, total: int | None) -> None:
+        def update(done: int, total: int | None, what: str = "", /) -> None:
             signals.check()
-            if total is not None and bar.total is None:
+            if total is not None:
                 bar.total = total
+            if what:
+                bar.set_postfix_str(what, refresh=False)
             bar.update(done - bar.n)
 
         yield update

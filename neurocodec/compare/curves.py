@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,9 @@ Better = Literal["higher", "lower"]
 LEAST_POINTS = 4
 """Points a front needs for a Bjøntegaard delta."""
 LEAST_OVERLAP = 0.5
-"""Part of our curve's quality range that must be shared; less is warned about."""
+"""Part of our curve's quality range that must be shared for a Bjøntegaard delta to mean anything."""
+_STEPS = 200
+"""Rates at which two curves are compared to find where they cross."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,9 @@ def bd_rate(peer: Sequence[RatePoint], ours: Sequence[RatePoint], better: Better
     overlap = max(0.0, high - low) / (values[1][-1] - values[1][0])
     if overlap <= 0:
         return BdRate(None, None, 0.0, "the curves share no quality")
+    if overlap < LEAST_OVERLAP:
+        why = f"the curves share only {100 * overlap:.0f} % of our quality range"
+        return BdRate(None, None, overlap, why)
     import matplotlib
 
     matplotlib.use("Agg")
@@ -87,10 +93,42 @@ def bd_rate(peer: Sequence[RatePoint], ours: Sequence[RatePoint], better: Better
         float(delta(rates[0], values[0], rates[1], values[1], method, False, min_overlap=0))
         for method in ("pchip", "akima")
     )
-    warning = None
-    if overlap < LEAST_OVERLAP:
-        warning = f"the curves share only {100 * overlap:.0f} % of our quality range"
-    return BdRate(pchip, akima, overlap, warning)
+    return BdRate(pchip, akima, overlap, None)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Rates from ``low`` to ``high`` kbit/s at which ours is the better curve, or theirs."""
+
+    low: float
+    high: float
+    ours: bool
+
+
+def stretches(peer: Sequence[RatePoint], ours: Sequence[RatePoint], better: Better) -> list[Stretch]:
+    """Who is better at which rates, over those that both curves have (PCHIP over log rate), by rate.
+
+    Nothing where they share none, or a curve has fewer than two useful points.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    fronts, sign = [front(peer, better), front(ours, better)], _sign(better)
+    if min(map(len, fronts)) < 2:
+        return []
+    low, high = max(f[0].kbps for f in fronts), min(f[-1].kbps for f in fronts)
+    if low >= high:
+        return []
+    rates = np.linspace(np.log(low), np.log(high), _STEPS)
+    theirs, mine = (
+        PchipInterpolator(np.log([p.kbps for p in f]), [sign * p.value for p in f])(rates) for f in fronts
+    )
+    won = mine >= theirs
+    edges = [0, *(np.flatnonzero(won[1:] != won[:-1]) + 1), _STEPS - 1]
+    return [
+        Stretch(float(np.exp(rates[a])), float(np.exp(rates[b])), bool(won[a]))
+        for a, b in pairwise(edges)
+        if b > a
+    ]
 
 
 def rate_at(points: Sequence[RatePoint], value: float, better: Better) -> Answer:

@@ -14,10 +14,10 @@ from neurocodec.compare.run import Plan, Result, compare
 from neurocodec.errors import InputError, NeurocodecError
 from neurocodec.files.samples import sample_clips
 from neurocodec.measure.networks import metric_files
-from neurocodec.measure.registry import METRICS
+from neurocodec.measure.registry import METRICS, QUICK_METRICS
 from neurocodec.option_text import encode_settings, named
 from neurocodec.peers.registry import CODECS
-from neurocodec.types import Progress
+from neurocodec.types import Told
 
 
 def expanded(paths: Iterable[Path]) -> list[Path]:
@@ -33,15 +33,16 @@ def expanded(paths: Iterable[Path]) -> list[Path]:
 def compare_and_report(
     paths: Iterable[Path], out: Path, *, against: str, metrics: str | None, size: str, seconds: float,
     every: int, settings: Iterable[str], networks: dict[str, str | None], jobs: int, engine: str,
-    scheduler: str | None, html: bool, force: bool, progress: Progress,
+    scheduler: str | None, html: bool, force: bool, quick: bool, progress: Told,
 ) -> tuple[Result, dict[str, Any]]:  # fmt: skip
     """Compare our codec with others on videos; write ``report.json``, ``report.html`` and plots to ``out``.
 
     Args:
-        against, metrics: names with commas between them (None: all metrics).
+        against, metrics: names with commas between them (None: all metrics, or with ``quick`` some).
         size: ``model``, or ``source`` for the source's size as well.
         settings: encode options of ours, ``NAME=VALUE``.
         networks: files for :func:`neurocodec.measure.networks.metric_files`.
+        quick: three points a codec.
         jobs, engine, scheduler: for :func:`neurocodec.batch.workers.workers`.
 
     Raises:
@@ -51,7 +52,8 @@ def compare_and_report(
         OutputError: ``out`` cannot be written.
     """
     peers = [kind() for kind in named(against, CODECS, "codec")]
-    kinds = named(metrics, METRICS, "metric") if metrics else list(METRICS.values())
+    usual = [METRICS[name] for name in QUICK_METRICS] if quick else list(METRICS.values())
+    kinds = named(metrics, METRICS, "metric") if metrics else usual
     videos = expanded(paths)
     cache = PointCache(out / "cache")
     files = metric_files(out / "cache", **networks)
@@ -59,7 +61,7 @@ def compare_and_report(
     plan = Plan(
         peers, [kind(files) for kind in kinds], seconds, every,
         ("model", "source") if size == "source" else ("model",), encode_settings(settings),
-        chosen.threads_each(), files.face_detector, force,
+        chosen.threads_each(), force, quick,
     )  # fmt: skip
     result = compare(videos, plan, cache, chosen, progress)
     found = report.build(result)

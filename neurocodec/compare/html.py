@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from neurocodec.compare import plots, terminal
+from neurocodec.compare import plots
 from neurocodec.compare.curves import RatePoint
 from neurocodec.compare.measured import MeasuredPoint, VideoAtSize
-from neurocodec.compare.pictures import crop_uri, eyes_and_mouth, picture_uri, side_by_side, uri
+from neurocodec.compare.pictures import Place, enlarged, face_squares, picture_uri, side_by_side, uri
 from neurocodec.compare.report import shown_points
 from neurocodec.compare.run import Result
+from neurocodec.compare.verdict import change, number, short, verdict
 from neurocodec.errors import NeurocodecError
 from neurocodec.files.atomic import make_folder, write_whole
 from neurocodec.files.figures import rendered
@@ -21,8 +20,8 @@ from neurocodec.measure.clips import Frames, load_clip
 from neurocodec.measure.metric import Metric, Values
 from neurocodec.peers.codec import unpack
 
-EVEN, WORST = 2, 2
-"""Frames shown of a video: so many evenly spread, and so many where ours is worst."""
+WORST, BEST = 2, 1
+"""Frames shown of a video: so many where ours is worst, and so many where it is best."""
 VIDEO_SECONDS = 5.0
 PLOTTED = 4
 """Metrics that are plotted frame by frame."""
@@ -94,11 +93,34 @@ def _size(result: Result, report: dict[str, Any], size: str, folder: Path) -> di
     return {
         "name": size,
         "summary": summary,
-        "answers": terminal.answers(report, summary),
-        "deltas": terminal.deltas(report, summary),
+        "verdict": verdict(report, summary),
+        "comparisons": comparisons(report, summary),
         "metrics": metrics,
         "plots": pictures,
     }
+
+
+def comparisons(report: dict[str, Any], summary: dict[str, Any]) -> list[dict[str, str]]:
+    """By metric and peer: rates at our default's quality, the change, BD-rate; empty where there is none."""
+    out = []
+    for name, found in summary["metrics"].items():
+        for peer, facts in found["peers"].items():
+            counts, rate, bd = facts["counts"], facts["rate_change_percent"], facts["bd_pchip"]
+            total = sum(counts.values())
+            out.append(
+                {
+                    "metric": report["metrics"][name]["title"],
+                    "peer": short(report["codecs"][peer]["title"]),
+                    "theirs": f"{facts['peer_kbps']:.1f}" if counts["inside"] else "",
+                    "ours": f"{facts['ours_kbps']:.1f}" if counts["inside"] else "",
+                    "change": change(rate) if rate else "",
+                    "on": f"{counts['inside']} of {total}",
+                    "cheaper": str(counts["cheaper"] or ""),
+                    "beyond": str(counts["out of reach"] or ""),
+                    "bd": f"{bd['mean']:+.0f} %" if bd else "",
+                }
+            )
+    return out
 
 
 def _columns(result: Result, video: VideoAtSize) -> tuple[list[Column], str | None]:
@@ -122,33 +144,36 @@ def _video(result: Result, video: VideoAtSize) -> dict[str, Any]:
         return facts
     primary, ours, count = video.metrics[0], columns[1].measured, video.clip.shape[0]
     assert ours is not None
-    worst = worst_frames(ours.values(primary), primary, WORST, max(1, count // 10))
-    even = [int(k) for k in np.linspace(0, count - 1, EVEN + 2)[1:-1]]
-    titled = [(f"{c.title} {c.rate}".strip(), c.frames) for c in columns]
+    values, apart = ours.values(primary), max(1, count // 10)
+    worst = extreme_frames(values, primary, WORST, apart, worst=True)
+    best = extreme_frames(values, primary, BEST, apart, worst=False)
+    notes = {k: "where ours is best" for k in best} | {k: "where ours is worst" for k in worst}
+    squares = face_squares(columns[0].frames, sorted(notes))
+    titled = [(f"{short(c.title)} {c.rate}".strip(), c.frames) for c in columns]
     return {
         **facts,
-        "rows": [
-            _row(result, video, columns, k, f"worst of ours in {primary.title}" if k in worst else "")
-            for k in sorted({*even, *worst})
-        ],
+        "rows": [_row(video, columns, k, notes[k], squares.get(k)) for k in sorted(notes)],
         "plots": _plots(result, video, columns),
         "movie": uri("video/mp4", side_by_side(titled, video.clip.fps, VIDEO_SECONDS)),
     }
 
 
-def worst_frames(values: Values | None, metric: Metric, count: int, apart: int) -> list[int]:
-    """The frames of the worst values, at least ``apart`` frames from each other."""
+def extreme_frames(
+    values: Values | None, metric: Metric, count: int, apart: int, *, worst: bool
+) -> list[int]:
+    """The frames of the worst (or best) values, at least ``apart`` frames from each other."""
     known = [(v, k) for k, v in enumerate(values or []) if v is not None]
     out: list[int] = []
-    for _, k in sorted(known, reverse=metric.better == "lower"):
+    for _, k in sorted(known, reverse=(metric.better == "lower") is worst):
         if len(out) < count and all(abs(k - other) >= apart for other in out):
             out.append(k)
     return sorted(out)
 
 
-def _row(result: Result, video: VideoAtSize, columns: list[Column], k: int, note: str) -> dict[str, Any]:
+def _row(
+    video: VideoAtSize, columns: list[Column], k: int, note: str, square: Place | None
+) -> dict[str, Any]:
     primary = video.metrics[0]
-    places = eyes_and_mouth(columns[0].frames[k], result.plan.detector)
     cells = []
     for c in columns:
         values = c.measured.values(primary) if c.measured else None
@@ -156,19 +181,18 @@ def _row(result: Result, video: VideoAtSize, columns: list[Column], k: int, note
         cells.append(
             {
                 "image": picture_uri(c.frames[k]),
-                "eyes": crop_uri(c.frames[k], places[0]) if places else None,
-                "mouth": crop_uri(c.frames[k], places[1]) if places else None,
-                "value": "" if value is None else f"{primary.title} {value:.3f}",
+                "face": picture_uri(enlarged(c.frames[k], square)) if square else None,
+                "value": "" if value is None else f"{primary.title} {number(value)}",
             }
         )
     seconds = k / float(video.clip.fps)
-    return {"frame": k, "seconds": seconds, "note": note, "cells": cells, "face": bool(places)}
+    return {"frame": k, "seconds": seconds, "note": note, "cells": cells, "face": square is not None}
 
 
-def _plots(result: Result, video: VideoAtSize, columns: list[Column]) -> list[str]:
+def _plots(result: Result, video: VideoAtSize, columns: list[Column]) -> list[dict[str, str]]:
     last_is_frozen = columns[-1].title == result.frozen.title
     out = []
-    for metric in video.metrics[:PLOTTED]:
+    for metric in [m for m in video.metrics if not m.of_clip][:PLOTTED]:
         series = [
             (f"{c.title}, {c.rate}", values)
             for c in columns
@@ -179,5 +203,5 @@ def _plots(result: Result, video: VideoAtSize, columns: list[Column]) -> list[st
             figure = plots.frame_by_frame(
                 series, metric, float(video.clip.fps), title, frozen_last=last_is_frozen
             )
-            out.append(uri("image/svg+xml", rendered(figure, "svg")))
+            out.append({"title": title, "image": uri("image/svg+xml", rendered(figure, "svg"))})
     return out

@@ -97,6 +97,19 @@ class VideoAtSize:
                     out.append(point)
         return out
 
+    def further(self, codec: Codec, quick: bool) -> list[Point]:
+        """Points of a peer that are done once our default's rate is known: :meth:`between_rungs`.
+
+        ``quick``: one only; where its two points do not bracket our rate, half the size or a finer level.
+        """
+        between = self.between_rungs(codec)
+        default, finished = self.default(), self.of(codec)
+        if not quick or between or default is None or not finished or not codec.varied:
+            return between
+        levels = sorted({p[codec.varied] for p in codec.ladder(self.clip.width, self.clip.height)})
+        lower = self.kbps(default) < self.kbps(finished[0])
+        return [{codec.varied: levels[len(levels) // 2 if lower else 0], "scale": 2 if lower else 1}]
+
     def best_match(self, codec: Codec) -> MeasuredPoint | None:
         """The point whose pictures stand beside our default's: the best of those of about its rate.
 

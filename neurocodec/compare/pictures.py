@@ -1,59 +1,61 @@
-"""Frames, crops and a short video of the points that stand side by side in the report."""
+"""Frames, enlarged faces and a short video of the points that stand side by side in the report."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from neurocodec.faces.detector import frontal_faces
-from neurocodec.faces.yunet import largest_face
+from neurocodec.errors import InputError
+from neurocodec.faces.tracker import FaceTracker
 from neurocodec.measure.clips import Frames, h264
 from neurocodec.media.square import resize
+from neurocodec.models.landmark_engine import open_landmark_engine
 from neurocodec.types import Picture
 
 LARGEST = 384
-"""Longer side of a frame in the report; crops keep the compared size."""
+"""Longer side of a frame in the report; faces are enlarged to this side."""
 COLUMN = 256
 """Longer side of one column of the side-by-side video."""
-CROP = 192
-"""Width of a crop as shown."""
+_FACE_ROOM = 1.5
+"""Side of the square around a face, in sides of the square around its landmarks."""
+_LOOKS = 3
+"""Every how many frames a face is looked for between those that are shown."""
 Place = tuple[int, int, int, int]
 """A rectangle (x, y, width, height) in pixels."""
 
 
-def eyes_and_mouth(picture: Picture, detector: str | None) -> tuple[Place, Place] | None:
-    """Where they are, by a user's detector, or by the proportions of OpenCV's frontal-face cascade."""
-    if detector:
-        found = largest_face(picture, detector)
-        if found is None:
-            return None
-        points = found[1]
-        between = float(np.linalg.norm(points[1] - points[0]))
-        eyes, mouth = points[:2].mean(0), points[3:].mean(0)
-    else:
-        boxes = frontal_faces(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), min(picture.shape[:2]) // 4)
-        if not boxes:
-            return None
-        x, y, w, h = max(boxes, key=lambda b: b[2] * b[3])
-        between = 0.4 * w
-        eyes, mouth = np.array([x + 0.5 * w, y + 0.39 * h]), np.array([x + 0.5 * w, y + 0.78 * h])
-    return (
-        _around(eyes, 2.2 * between, 1.1 * between, picture),
-        _around(mouth, 1.5 * between, 1.1 * between, picture),
-    )
+def face_squares(frames: Frames, wanted: Sequence[int]) -> dict[int, Place]:
+    """The square around the face in each of the ``wanted`` frames, where one was found at or before it.
+
+    The face is followed through the clip, so that it need not look ahead in the frame itself.
+    """
+    try:
+        tracker = FaceTracker(open_landmark_engine(device="cpu"))
+    except InputError:
+        return {}
+    found: Place | None = None
+    out: dict[int, Place] = {}
+    last = max(wanted, default=-1)
+    for k in sorted({*range(0, last + 1, _LOOKS), *wanted}):
+        face = tracker.update(frames[k])
+        if face is not None:
+            low, high = face.points.min(0), face.points.max(0)
+            found = _square((low + high) / 2, _FACE_ROOM * float((high - low).max()), frames[k])
+        if k in wanted and found is not None:
+            out[k] = found
+    return out
 
 
-def _around(middle: NDArray[Any], wide: float, high: float, picture: Picture) -> Place:
+def _square(middle: np.ndarray, side: float, picture: Picture) -> Place:
     height, width = picture.shape[:2]
-    w, h = max(8, min(round(wide), width)), max(8, min(round(high), height))
-    x = int(np.clip(round(float(middle[0]) - w / 2), 0, width - w))
-    y = int(np.clip(round(float(middle[1]) - h / 2), 0, height - h))
-    return x, y, w, h
+    s = max(8, min(round(side), width, height))
+    x = int(np.clip(round(float(middle[0]) - s / 2), 0, width - s))
+    y = int(np.clip(round(float(middle[1]) - s / 2), 0, height - s))
+    return x, y, s, s
 
 
 def picture_uri(picture: Picture) -> str:
@@ -66,11 +68,11 @@ def picture_uri(picture: Picture) -> str:
     return uri("image/jpeg", data.tobytes())
 
 
-def crop_uri(picture: Picture, place: Place) -> str:
-    """A part of a picture, enlarged without smoothing it further than bicubic."""
+def enlarged(picture: Picture, place: Place) -> Picture:
+    """A part of a picture at the report's size, without smoothing it further than bicubic."""
     x, y, w, h = place
-    size = CROP, max(1, round(h * CROP / w))
-    return picture_uri(cv2.resize(picture[y : y + h, x : x + w], size, interpolation=cv2.INTER_CUBIC))
+    size = LARGEST, max(1, round(h * LARGEST / w))
+    return cv2.resize(picture[y : y + h, x : x + w], size, interpolation=cv2.INTER_CUBIC)
 
 
 def uri(kind: str, data: bytes) -> str:

@@ -11,7 +11,15 @@ from typing import Any
 import neurocodec
 from neurocodec.compare.measured import MeasuredPoint, VideoAtSize
 from neurocodec.compare.run import Result, Video
-from neurocodec.compare.summaries import against, frozen_scores, mean_rows, point_figures, summary_against
+from neurocodec.compare.summaries import (
+    against,
+    beside_default,
+    frozen_scores,
+    mean_rows,
+    point_figures,
+    summary_against,
+    who_is_better,
+)
 from neurocodec.files.atomic import write_whole
 from neurocodec.measure.metric import Values
 
@@ -40,6 +48,7 @@ def build(result: Result) -> dict[str, Any]:
                 "title": m.title,
                 "better": m.better,
                 "explained": m.explained,
+                "of_clip": m.of_clip,
                 "missing": result.missing_metrics.get(m.name),
             }
             for m in plan.metrics
@@ -66,12 +75,17 @@ def _summary(result: Result, size: str) -> dict[str, Any]:
         frozen = frozen_scores(videos, result.frozen, metric)
         if peers or frozen:
             metrics[metric.name] = {"peers": peers, "frozen": frozen}
+    rows = mean_rows(videos, result)
+    for metric in result.plan.metrics:
+        if metric.name in metrics:
+            metrics[metric.name]["better"] = who_is_better(rows, metric, result)
     return {
         "synthetic_only": all(v.clip.synthetic for v in videos),
         "videos": len(videos),
         "synthetic_left_out": len(every) - len(videos),
         "metrics": metrics,
-        "rows": mean_rows(videos, result),
+        "rows": rows,
+        "beside": beside_default(videos, result),
     }
 
 

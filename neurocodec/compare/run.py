@@ -17,7 +17,7 @@ from neurocodec.measure.metric import Metric
 from neurocodec.peers.codec import Codec, Point
 from neurocodec.peers.frozen import Frozen
 from neurocodec.peers.ours import Ours
-from neurocodec.types import Progress
+from neurocodec.types import Told
 
 
 @dataclass
@@ -26,8 +26,8 @@ class Plan:
 
     ``sizes`` are those at which the codecs meet: ``model`` (the longer side is the model's) and ``source``.
     ``every``: single-picture metrics look at every n-th frame.  ``fixed``: encode options of
-    ours.  ``detector``: a face detector for the report's crops.  ``force``: do points again that are in the
-    cache.
+    ours.  ``force``: do points again that are in the cache.  ``quick``: three points a codec, chosen around
+    our default.
     """
 
     peers: list[Codec]
@@ -37,8 +37,8 @@ class Plan:
     sizes: tuple[str, ...] = ("model",)
     fixed: dict[str, Any] = field(default_factory=dict)
     threads: int = 1
-    detector: str | None = None
     force: bool = False
+    quick: bool = False
 
     def check(self) -> None:
         """Raises UsageError for values out of range, UnsupportedError where our model is missing."""
@@ -90,12 +90,12 @@ class Result:
 
 
 def compare(
-    videos: Sequence[Path | str], plan: Plan, cache: PointCache, workers: Workers, progress: Progress
+    videos: Sequence[Path | str], plan: Plan, cache: PointCache, workers: Workers, progress: Told
 ) -> Result:
     """Run a comparison; finished points are taken from the cache.
 
     Videos that cannot be used, peers and metrics that are not here, and points that fail are noted in the
-    result.  ``progress`` gets the points done and known so far.
+    result.  ``progress`` gets the points done and known so far, and what was done last.
 
     Raises:
         UsageError: the plan is impossible.
@@ -124,9 +124,11 @@ def compare(
         (at_size, codec, point)
         for at_size in at_sizes
         for codec in (ours, *result.peers)
-        for point in codec.ladder(at_size.clip.width, at_size.clip.height)
+        for point in codec.rungs(at_size.clip.width, at_size.clip.height, plan.quick)
     )
-    runner.do((v, peer, point) for v in at_sizes for peer in result.peers for point in v.between_rungs(peer))
+    runner.do(
+        (v, peer, point) for v in at_sizes for peer in result.peers for point in v.further(peer, plan.quick)
+    )
     runner.do((v, result.frozen, {"budget": m.outcome.bytes}) for v in at_sizes for m in v.of(ours))
     return result
 
@@ -158,7 +160,7 @@ def _note_missing_metrics(result: Result) -> None:
 class _Runner:
     """Does points and puts them where they belong."""
 
-    def __init__(self, result: Result, cache: PointCache, workers: Workers, progress: Progress) -> None:
+    def __init__(self, result: Result, cache: PointCache, workers: Workers, progress: Told) -> None:
         self._result, self._cache, self._workers, self._progress = result, cache, workers, progress
         self._done = self._total = 0
 
@@ -182,10 +184,11 @@ class _Runner:
                 )
             )  # fmt: skip
         self._total += len(jobs)
-        self._progress(self._done, self._total)
+        self._progress(self._done, self._total, "coding")
         for index, found in self._workers.run(run_job, jobs):
             self._done += 1
-            self._progress(self._done, self._total)
+            _, codec, point, _ = entries[index]
+            self._progress(self._done, self._total, f"{codec.title}, {codec.label(point)}")
             self._finish(*entries[index], found)
 
     def _finish(

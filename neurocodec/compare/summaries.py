@@ -8,7 +8,7 @@ from statistics import geometric_mean
 from typing import Any
 
 from neurocodec.compare.aggregate import Interval, mean_change, mean_of
-from neurocodec.compare.curves import bd_rate, rate_at
+from neurocodec.compare.curves import RatePoint, bd_rate, rate_at, stretches
 from neurocodec.compare.measured import MeasuredPoint, VideoAtSize
 from neurocodec.compare.run import Result
 from neurocodec.measure.metric import Metric
@@ -121,6 +121,54 @@ def frozen_scores(videos: Sequence[VideoAtSize], frozen: Codec, metric: Metric) 
         "difference": _interval(mean_of([a - b for a, b in pairs])),
         "better_on": sum(metric.sign * (a - b) > 0 for a, b in pairs),
         "of": len(pairs),
+    }
+
+
+def beside_default(videos: Sequence[VideoAtSize], result: Result) -> list[dict[str, Any]]:
+    """Our default and, codec by codec, what stands beside it at about its rate: means over the videos.
+
+    A codec that has no such point on every video is left out.
+    """
+    out = []
+    for codec in (result.ours, *result.peers, result.frozen):
+        found: list[tuple[VideoAtSize, MeasuredPoint]] = []
+        for video in videos:
+            if codec is result.ours:
+                chosen = video.default()
+            elif codec is result.frozen:
+                chosen = video.of_default_bytes(codec)
+            else:
+                chosen = video.best_match(codec)
+            if chosen is not None:
+                found.append((video, chosen))
+        if not videos or len(found) < len(videos):
+            continue
+        values = {
+            m.name: [point.mean(m) for video, point in found if m in video.metrics]
+            for m in result.plan.metrics
+        }
+        known = {n: [x for x in v if x is not None] for n, v in values.items()}
+        out.append(
+            {
+                "codec": codec.name,
+                "kbps": sum(video.kbps(point) for video, point in found) / len(found),
+                "means": {n: sum(v) / len(v) if v else None for n, v in known.items()},
+            }
+        )
+    return out
+
+
+def who_is_better(rows: Sequence[dict[str, Any]], metric: Metric, result: Result) -> dict[str, Any]:
+    """By peer: rates at which our mean curve is the better one, and those at which theirs is."""
+    curves: dict[str, list[RatePoint]] = {}
+    for row in rows:
+        value = row["means"].get(metric.name)
+        if value is not None:
+            curves.setdefault(row["codec"], []).append(RatePoint(row["kbps"], value))
+    ours = curves.get(result.ours.name, [])
+    return {
+        peer.name: [asdict(s) for s in stretches(curves.get(peer.name, []), ours, metric.better)]
+        for peer in result.peers
     }
 
 

@@ -111,28 +111,31 @@ class LandmarkError(FaceMetric):
         return out
 
     def pair(self, source: Picture, decoded: Picture, box: NDArray[np.float32], points: Points) -> float:
-        x, y, w, h = box
-        middle, half = np.array([x + w / 2, y + h / 2]), 0.75 * max(w, h)
-        corners = (middle + half * np.array([(-1, -1), (1, -1), (-1, 1)])).astype(np.float32)
-        a, b = (self._points(p, corners) for p in (source, decoded))
+        assert self.network
+        a, b = (mediapipe_points(p, box, self.network) for p in (source, decoded))
         eyes = float(np.linalg.norm(a[_OUTER_EYES[0]] - a[_OUTER_EYES[1]]))
         return 100 * float(np.linalg.norm(a - b, axis=1).mean()) / max(eyes, 1.0)
 
-    def _points(self, picture: Picture, corners: Points) -> Points:
-        """MediaPipe's landmarks (468,2) in the square of which three ``corners`` (3,2) are given."""
-        assert self.network
-        side = _LANDMARK_SIDE
-        target = np.array([(0, 0), (side, 0), (0, side)], np.float32)
-        crop = cv2.warpAffine(
-            picture, cv2.getAffineTransform(corners, target), (side, side), borderMode=cv2.BORDER_REPLICATE
-        )
-        network = _landmark_network(self.network)
-        network.setInput(crop[None].transpose(0, 3, 1, 2).astype(np.float32) / 255)
-        outputs = network.forward(network.getUnconnectedOutLayersNames())
-        best = max(outputs, key=np.size)
-        if best.size != 3 * 468:
-            raise InputError(f"{self.network} does not give 468 landmarks")
-        return np.asarray(best.reshape(468, 3)[:, :2], np.float32)
+
+def mediapipe_points(picture: Picture, box: NDArray[np.float32], network: str) -> Points:
+    """MediaPipe's landmarks (468,2) of a face in a ``box``, in pixels of the square that is looked at.
+
+    Raises:
+        InputError: the file ``network`` is none that gives them.
+    """
+    x, y, w, h = box
+    side, middle, half = _LANDMARK_SIDE, np.array([x + w / 2, y + h / 2]), 0.75 * max(w, h)
+    corners = (middle + half * np.array([(-1, -1), (1, -1), (-1, 1)])).astype(np.float32)
+    target = np.array([(0, 0), (side, 0), (0, side)], np.float32)
+    crop = cv2.warpAffine(
+        picture, cv2.getAffineTransform(corners, target), (side, side), borderMode=cv2.BORDER_REPLICATE
+    )
+    opened = _landmark_network(network)
+    opened.setInput(crop[None].transpose(0, 3, 1, 2).astype(np.float32) / 255)
+    best = max(opened.forward(opened.getUnconnectedOutLayersNames()), key=np.size)
+    if best.size != 3 * 468:
+        raise InputError(f"{network} does not give 468 landmarks")
+    return np.asarray(best.reshape(468, 3)[:, :2], np.float32)
 
 
 @lru_cache(maxsize=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from neurocodec.errors import InputError
 from neurocodec.files.atomic import write_whole
 from neurocodec.measure.metric import PictureMetric, file_digest
 from neurocodec.types import Picture
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _CONVOLUTIONS = (0, 3, 6, 8, 10)
 """Places of AlexNet's convolutions in torchvision's ``features``."""
@@ -40,24 +44,30 @@ class Lpips:
     def __call__(self, a: Picture, b: Picture) -> float:
         """Distance of two pictures (H,W,3), 0 = equal."""
         import torch
+
+        with torch.inference_mode():
+            x = torch.from_numpy(np.stack([a, b])).permute(0, 3, 1, 2).float() / 255
+            return sum(float(m.mean()) for m in self.maps(x[:1], x[1:]))
+
+    def maps(self, a: Tensor, b: Tensor) -> list[Tensor]:
+        """Distances of pictures (B,3,H,W) in [0,1] by place, (B,h,w), at five depths; their means add up."""
+        import torch
         from torch.nn import functional as F
 
         w = self._w
-        shift = torch.tensor([-0.030, -0.088, -0.188]).view(1, 3, 1, 1)
-        scale = torch.tensor([0.458, 0.448, 0.450]).view(1, 3, 1, 1)
-        with torch.inference_mode():
-            x = torch.from_numpy(np.stack([a, b])).permute(0, 3, 1, 2).float() / 127.5 - 1
-            x = (x - shift) / scale
-            total = 0.0
-            for k in range(1, 6):
-                if k in (2, 3):
-                    x = F.max_pool2d(x, 3, 2)
-                stride, padding = (4, 2) if k == 1 else (1, 2 if k == 2 else 1)
-                x = F.relu(F.conv2d(x, w[f"conv{k}.weight"], w[f"conv{k}.bias"], stride, padding))
-                n = x / (x.pow(2).sum(1, keepdim=True).sqrt() + 1e-10)
-                d = (n[:1] - n[1:]) ** 2 * w[f"lin{k - 1}.weight"].view(1, -1, 1, 1)
-                total += float(d.sum(1).mean())
-        return total
+        shift = torch.tensor([-0.030, -0.088, -0.188], device=a.device).view(1, 3, 1, 1)
+        scale = torch.tensor([0.458, 0.448, 0.450], device=a.device).view(1, 3, 1, 1)
+        x = (torch.cat([a, b]) * 2 - 1 - shift) / scale
+        out = []
+        for k in range(1, 6):
+            if k in (2, 3):
+                x = F.max_pool2d(x, 3, 2)
+            stride, padding = (4, 2) if k == 1 else (1, 2 if k == 2 else 1)
+            x = F.relu(F.conv2d(x, w[f"conv{k}.weight"], w[f"conv{k}.bias"], stride, padding))
+            n = x / (x.pow(2).sum(1, keepdim=True).sqrt() + 1e-10)
+            d = (n[: len(a)] - n[len(a) :]) ** 2 * w[f"lin{k - 1}.weight"].view(1, -1, 1, 1)
+            out.append(d.sum(1))
+        return out
 
 
 _opened = lru_cache(maxsize=2)(Lpips)

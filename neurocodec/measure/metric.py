@@ -33,6 +33,8 @@ class Metric(ABC):
     title: ClassVar[str]
     better: ClassVar[Literal["higher", "lower"]]
     explained: ClassVar[str]
+    of_clip: ClassVar[bool] = False
+    """Whether it is a figure of the whole clip, so that all frames have the same value."""
 
     def __init__(self, files: MetricFiles) -> None:
         self.files = files

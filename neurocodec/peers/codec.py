@@ -40,6 +40,14 @@ class Codec(ABC):
     def ladder(self, width: int, height: int) -> list[Point]:
         """The points that make its curve, for frames of this size."""
 
+    def rungs(self, width: int, height: int, quick: bool) -> list[Point]:
+        """The ladder, or with ``quick`` only so many points of it that a curve can be guessed."""
+        return self.quick_ladder(width, height) if quick else self.ladder(width, height)
+
+    def quick_ladder(self, width: int, height: int) -> list[Point]:
+        """A few points of the ladder."""
+        return self.ladder(width, height)
+
     @abstractmethod
     def encode(self, frames: Frames, fps: Fraction, point: Point) -> list[bytes]:
         """Code the frames (N,H,W,3) at a point; the packets whose lengths add up to what is counted.

@@ -98,6 +98,14 @@ class Ours(Codec):
         ((varied, default),) = self.default().items()
         return [{varied: value} for value in sorted({*LADDERS[self._resolved.profile][1], default})]
 
+    def quick_ladder(self, width: int, height: int) -> list[Point]:
+        ((varied, default),) = self.default().items()
+        values = LADDERS[self._resolved.profile][1]
+        return [
+            {varied: value}
+            for value in sorted({values[len(values) // 4], default, values[3 * len(values) // 4]})
+        ]
+
     def encode(self, frames: Frames, fps: Fraction, point: Point) -> list[bytes]:
         out = io.BytesIO()
         encode(lossless(frames, fps), out, dataclasses.replace(self._options, **point))

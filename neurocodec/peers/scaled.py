@@ -47,6 +47,10 @@ class ScaledCodec(Codec):
     def ladder(self, width: int, height: int) -> list[Point]:
         return [{self.varied: v, "scale": s} for s in scales(width, height) for v in self.levels]
 
+    def quick_ladder(self, width: int, height: int) -> list[Point]:
+        """Two points at the full size; a third one follows near the rate that is compared with."""
+        return [{self.varied: self.levels[k], "scale": 1} for k in (1, -1)]
+
     def encode(self, frames: Frames, fps: Fraction, point: Point) -> list[bytes]:
         return self.encode_scaled(shrink(frames, point["scale"]), fps, point)
 

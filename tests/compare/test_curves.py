@@ -7,7 +7,7 @@ import math
 import pytest
 
 from neurocodec.compare.aggregate import mean_change, mean_of
-from neurocodec.compare.curves import RatePoint, bd_rate, front, rate_at
+from neurocodec.compare.curves import RatePoint, bd_rate, front, rate_at, stretches
 
 
 def curve(factor: float = 1.0, shift: float = 0.0, count: int = 6) -> list[RatePoint]:
@@ -37,9 +37,11 @@ def test_bd_rate_where_lower_is_better() -> None:
     assert bd_rate(theirs, ours, "lower").pchip == pytest.approx(-75, abs=1e-6)
 
 
-def test_bd_rate_warns_or_gives_nothing() -> None:
+def test_bd_rate_stands_only_where_half_the_quality_is_shared() -> None:
+    half = bd_rate(curve(), curve(shift=15), "higher")
+    assert half.pchip is not None and half.warning is None
     little = bd_rate(curve(), curve(shift=20), "higher")
-    assert little.pchip is not None
+    assert (little.pchip, little.akima) == (None, None)
     assert little.overlap == pytest.approx(1 / 3)
     assert "33 %" in (little.warning or "")
     none = bd_rate(curve(), curve(shift=100), "higher")
@@ -62,6 +64,18 @@ def test_rate_at_a_quality_is_never_extrapolated() -> None:
     assert rate_at(lpips, 0.25, "lower").status == "inside"
     assert rate_at(lpips, 0.31, "lower").status == "cheaper"
     assert rate_at(lpips, 0.05, "lower").status == "out of reach"
+
+
+def test_who_is_better_where() -> None:
+    steep = [RatePoint(10 * 2**k, 20 + 10 * k) for k in range(6)]  # worse at first, then better
+    (first, then) = stretches(curve(), steep, "higher")
+    assert (first.ours, then.ours) == (False, True)
+    assert first.low == pytest.approx(10) and then.high == pytest.approx(320)
+    assert first.high == pytest.approx(20, rel=0.05)  # where 20 + 10 k = 24 + 6 k
+    assert [s.ours for s in stretches(steep, curve(), "higher")] == [True, False]
+    assert [s.ours for s in stretches(curve(), curve(shift=1), "higher")] == [True]
+    assert [s.ours for s in stretches(curve(), curve(shift=1), "lower")] == []  # fronts of one point
+    assert stretches(curve(), curve(100), "higher") == []  # no rate in common
 
 
 def test_one_point_answers_only_for_itself() -> None:

@@ -15,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from neurocodec.errors import InputError
 from neurocodec.measure import networks as weights
 from neurocodec.measure.clips import ClipSource, Frames, load_clip
+from neurocodec.measure.expression import closed_kept, correlation, expression, openness
 from neurocodec.measure.faces import CHIP, embed
 from neurocodec.measure.metric import Metric, MetricFiles
 from neurocodec.measure.pictures import PsnrY
@@ -148,6 +149,43 @@ def test_lpips_of_the_package_and_its_cache(tmp_path: Path, monkeypatch: pytest.
     back = load_file(found)
     assert back.keys() == tensors.keys()
     assert all(torch.equal(back[k], tensors[k]) for k in tensors)
+
+
+def test_correlation_and_closed_eyes() -> None:
+    openness = 0.3 + 0.02 * np.sin(np.arange(40.0))
+    openness[[10, 11, 30]] = 0.1
+    assert correlation(openness, 0.5 * openness + 1) == pytest.approx(1)
+    assert correlation(openness, np.full(40, 0.3)) == 0
+    assert correlation(np.full(40, 0.3), openness) is None  # nothing to follow
+    assert correlation(np.where(np.arange(40) < 4, openness, np.nan), openness) is None
+    assert closed_kept(openness, openness) == 100
+    half = openness.copy()
+    half[[10, 30]] = 0.3
+    assert closed_kept(openness, half) == pytest.approx(100 / 3)
+    assert closed_kept(np.full(40, 0.3), openness) is None  # no blink in the source
+
+
+def test_openness_of_points() -> None:
+    points = np.zeros((4, 2), np.float32)
+    points[1], points[2], points[3] = (2, 0), (1, -0.5), (1, 0.5)
+    assert openness(points, ((0, 1, 2, 3),)) == pytest.approx(0.5)
+
+
+def test_expression_of_a_clip_and_of_a_still(frames: Frames) -> None:
+    """The astronaut's head moves; a still follows nothing, the clip itself everything."""
+    large = load_clip(ClipSource(str(SAMPLES / "astronaut.mp4"), 0.6, 256)).frames
+    same = expression(large, large)
+    assert same.source["mouth"] == pytest.approx(same.decoded["mouth"])
+    assert np.isfinite(same.source["eyes"]).all()
+    held = expression(large, np.repeat(large[:1], len(large), 0))
+    assert held.source["mouth"] == pytest.approx(same.source["mouth"])
+    for name in ("eyes", "mouth", "blinks"):
+        metric = METRICS[name](MetricFiles())
+        assert metric.of_clip and metric.missing(256, 256) is None
+        values = metric.measure(large, large, 1)
+        assert len(values) == len(large) and len(set(values)) == 1
+    blank = np.zeros_like(large)
+    assert METRICS["mouth"](MetricFiles()).measure(blank, blank, 1) == [None] * len(blank)
 
 
 def test_face_descriptor_network() -> None:

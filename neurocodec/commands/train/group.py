@@ -8,8 +8,10 @@ from neurocodec.commands.groups import LazyGroup
 
 COMMANDS = {
     "motion": ("neurocodec.commands.train.motion:motion", "Train a motion model on talking heads."),
+    "student": ("neurocodec.commands.train.student:student", "Train a light model beside a larger one."),
     "references": ("neurocodec.commands.train.references:references", "Train the restorer of references."),
     "feedback": ("neurocodec.commands.train.feedback:feedback", "Train a feedback network."),
+    "perceptual": ("neurocodec.commands.train.perceptual:perceptual", "Train the perceptual distance."),
     "export": ("neurocodec.commands.train.motion:export", "Write a training's state as a model."),
     "agreement": ("neurocodec.commands.train.agreement:agreement", "A feedback network beside LPIPS."),
     "evaluate": ("neurocodec.commands.train.evaluate:evaluate", "Figures of the codec, and of a held still."),

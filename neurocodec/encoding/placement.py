@@ -101,7 +101,9 @@ class ScheduledPlacement:
             if schedule.wants_verdict(number):
                 decoded = dequantize(symbols, reference.coded, header.quantization, basis)
                 rendering = self._engine.render([reference], self._engine.keypoints_from(decoded[None]))[0]
-                schedule.rendered(float(self._feedback(rendering[None], [frame.square])[0]))
+                known = self._engine.keypoints_from(measured.values[k : k + 1])
+                keypoints = known if self._engine.lies_on_the_face else None
+                schedule.rendered(float(self._feedback(rendering[None], [frame.square], keypoints)[0]))
         end_segment()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -57,6 +57,16 @@ class DistanceEngine:
 
     def __call__(self, a: Pictures, b: Sequence[Picture]) -> NDArray[np.float64]:
         """Pictures (B,S,S,3) and as many (S,S,3) -> distances (B,), 0 = alike, on the scale of LPIPS."""
+        return self._measured(a, b, self._network.compare)
+
+    def places(self, a: Pictures, b: Sequence[Picture], grid: int) -> NDArray[np.float64]:
+        """Shares of the distances by place (B,grid,grid), which add up to the distances."""
+        height, width = b[0].shape[:2]
+        return self._measured(a, b, lambda x, y: self._network.compare_places(x, y, height, width, grid))
+
+    def _measured(
+        self, a: Pictures, b: Sequence[Picture], compare: Callable[[Tensor, Tensor], Tensor]
+    ) -> NDArray[np.float64]:
         enabled = self._half and self.device.type != "cpu"
         out: list[Tensor] = []
         with (
@@ -64,11 +74,13 @@ class DistanceEngine:
             torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled),
         ):
             for k in range(0, len(a), _AT_ONCE):
-                out += self._compared(a[k : k + _AT_ONCE], b[k : k + _AT_ONCE])
+                out += self._compared(a[k : k + _AT_ONCE], b[k : k + _AT_ONCE], compare)
         return torch.cat(out).double().cpu().numpy()
 
-    def _compared(self, pictures: Pictures, originals: Sequence[Picture]) -> Iterator[Tensor]:
-        """Distances of at most ``_AT_ONCE`` pairs, in parts."""
+    def _compared(
+        self, pictures: Pictures, originals: Sequence[Picture], compare: Callable[[Tensor, Tensor], Tensor]
+    ) -> Iterator[Tensor]:
+        """What ``compare`` makes of at most ``_AT_ONCE`` pairs, in parts."""
         new, rows = self._remember(originals)
         waiting = [*new, *pictures]
         done = 0
@@ -82,7 +94,7 @@ class DistanceEngine:
             if first < len(some):
                 start = done + first - len(new)
                 wanted = rows[start : start + len(some) - first]
-                yield self._network.compare(found[first:], self._remembered[wanted])
+                yield compare(found[first:], self._remembered[wanted])
             done += len(some)
 
     def _remember(self, originals: Sequence[Picture]) -> tuple[list[Picture], list[int]]:

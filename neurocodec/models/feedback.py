@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from neurocodec.models.device import BATCH, choose_device, fold_batch_norms
 from neurocodec.models.distance import DistanceEngine
+from neurocodec.models.judge import Judge
 from neurocodec.models.model_files import ModelDescription, find, installed, load
 from neurocodec.models.tensors import picture_tensor
 from neurocodec.types import Picture, Pictures
@@ -31,19 +32,24 @@ class FeedbackNetwork(Protocol):
     def description(self) -> ModelDescription:
         """Whose verdicts these are."""
 
-    def __call__(self, renderings: Pictures, originals: Sequence[Picture]) -> NDArray[np.float64]:
-        """Verdicts, at most 1."""
+    def __call__(
+        self, renderings: Pictures, originals: Sequence[Picture], keypoints: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float64]:
+        """Verdicts, at most 1; ``keypoints`` (B,N,2) of the originals say where eyes and mouth are."""
 
 
 class DistanceFeedback:
-    """Verdicts that fall with the distance to the original, and are not bounded from below."""
+    """Verdicts that fall with how bad a rendering looks, and are not bounded from below."""
 
     def __init__(self, description: ModelDescription, device: str = "auto") -> None:
         self.description = description
         self.distance = DistanceEngine(description, device)
+        self._judge = Judge(self.distance)
 
-    def __call__(self, renderings: Pictures, originals: Sequence[Picture]) -> NDArray[np.float64]:
-        return 1 - self.distance(renderings, originals) / WORST_DISTANCE
+    def __call__(
+        self, renderings: Pictures, originals: Sequence[Picture], keypoints: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float64]:
+        return 1 - self._judge(renderings, originals, keypoints) / WORST_DISTANCE
 
 
 class OriginalFeedback:
@@ -56,7 +62,9 @@ class OriginalFeedback:
         fold_batch_norms(network)
         self._network: Any = network.to(self.device)
 
-    def __call__(self, renderings: Pictures, originals: Sequence[Picture]) -> NDArray[np.float64]:
+    def __call__(
+        self, renderings: Pictures, originals: Sequence[Picture], keypoints: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float64]:
         with torch.inference_mode():
             out = [
                 self._network.verdict(picture_tensor(renderings[k : k + BATCH], self.device))
@@ -77,9 +85,11 @@ class CountedFeedback:
         """The other network's description."""
         return self._network.description
 
-    def __call__(self, renderings: Pictures, originals: Sequence[Picture]) -> NDArray[np.float64]:
+    def __call__(
+        self, renderings: Pictures, originals: Sequence[Picture], keypoints: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float64]:
         began = time.perf_counter()
-        out = self._network(renderings, originals)
+        out = self._network(renderings, originals, keypoints)
         self.seconds += time.perf_counter() - began
         self.verdicts += len(out)
         return out

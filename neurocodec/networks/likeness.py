@@ -91,6 +91,22 @@ class Likeness(nn.Module):
             height, width = -(-height // 2), -(-width // 2)
         return count
 
+    def compare_places(self, a: Tensor, b: Tensor, height: int, width: int, grid: int) -> Tensor:
+        """Features (B,F) of pictures of this size twice -> shares of the distance by place (B,grid,grid).
+
+        Places add up to the distance of :meth:`compare`.
+        """
+        out = torch.zeros(len(a), grid, grid, device=a.device)
+        at, h, w = 0, height // PATCH, width // PATCH
+        for channels in self._widths:
+            end = at + channels * h * w
+            difference = (a[:, at:end] - b[:, at:end]).view(-1, h, w, channels)
+            with torch.autocast(a.device.type, enabled=False):
+                squares = torch.linalg.vector_norm(difference, dim=-1, dtype=torch.float32).square()
+            out += F.adaptive_avg_pool2d(squares[:, None], grid)[:, 0] * (h * w / grid**2)
+            at, h, w = end, -(-h // 2), -(-w // 2)
+        return out
+
     @staticmethod
     def compare(a: Tensor, b: Tensor) -> Tensor:
         """Features (B,F) of B pictures twice -> distances (B,), float32."""

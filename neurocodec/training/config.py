@@ -257,7 +257,8 @@ class PerceptualConfig(Training):
     :class:`neurocodec.networks.perceptual.Perceptual`.
 
     ``passes``: how often every clip goes through each codec; ``renderings``: pictures of the motion model;
-    ``spoilt``: share of samples that are spoilt while learning; ``tested_models``: whose renderings it is
+    ``spoilt``: share of samples that are spoilt while learning; ``alone``: share of steps whose pictures are
+    all of one codec; ``tested_models``: whose renderings it is
     tested with.
     """
 
@@ -266,6 +267,7 @@ class PerceptualConfig(Training):
     passes: int = 2
     renderings: int = 3000
     spoilt: float = 0.25
+    alone: float = 0.5
     tested_models: list[str] = field(default_factory=lambda: ["talk256"])
     data: Data = field(default_factory=lambda: Data(held_out=0))
     optimizer: Optimizer = field(default_factory=lambda: Optimizer(

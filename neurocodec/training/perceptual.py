@@ -44,6 +44,9 @@ class PerceptualTask(loop.Task):
         self.network: Perceptual = Perceptual(**config.model)
         self._config, self._pairs, self._frames, self._device = config, pairs, frames, device
         self._lpips = lpips
+        kinds = np.array(pairs.kinds)
+        self._rows = {str(kind): np.flatnonzero(kinds == kind) for kind in np.unique(kinds)}
+        self._all = np.arange(len(kinds))
 
     def forward(self, a: Tensor, b: Tensor, truth: Tensor, *true: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
         """Pictures (B,3,S,S) twice in [0,1], LPIPS (B,) and its maps (B,h,w) -> loss and figures."""
@@ -56,13 +59,16 @@ class PerceptualTask(loop.Task):
         measured = torch.stack([m.mean((1, 2)) for m in found]).sum(0)
         error = measured - truth
         whole = (error.abs() / (truth + _SLIGHT)).mean()
-        figures = {"error": error.detach().abs().mean(), "whole": whole.detach()}
-        return places.mean() + 2 * whole, {**figures, "places": places.detach().mean()}
+        favour = error.mean().abs() / truth.mean().clamp(min=_SLIGHT)
+        figures = {"error": error.detach().abs().mean(), "whole": whole.detach(), "favour": favour.detach()}
+        return places.mean() + 2 * whole + favour, {**figures, "places": places.detach().mean()}
 
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
         count = self._config.optimizer.batch
-        spoilt = round(count * self._config.spoilt)
-        rows = rng.integers(0, len(self._pairs.kinds), count - spoilt)
+        alone = rng.random() < self._config.alone  # of one codec, so that none is favoured
+        spoilt = 0 if alone else round(count * self._config.spoilt)
+        likely = self._rows[str(rng.choice(list(self._rows)))] if alone else self._all
+        rows = rng.choice(likely, count - spoilt)
         a, b = list(self._pairs.pictures[rows]), list(self._pairs.originals[rows])
         for _ in range(spoilt):
             _, _, frames = self._frames.stretch(2, rng)

@@ -17,6 +17,8 @@ def picture(value: float) -> np.ndarray:
 class FakeEngine:
     """A frame is its value; a rendering shows the nearest of the values of its references."""
 
+    lies_on_the_face = False
+
     def prepare(self, shown: np.ndarray, keypoints: np.ndarray) -> Reference:
         return self.reference(shown)
 
@@ -29,7 +31,8 @@ class FakeEngine:
         return np.stack([picture(v) for v in values])
 
 
-def verdicts(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
+def verdicts(renderings: np.ndarray, originals: list[np.ndarray], keypoints: object = None) -> np.ndarray:
+    assert keypoints is None
     difference = np.abs(renderings.astype(float) - np.stack(originals)).mean((1, 2, 3))
     return 1 - np.minimum(difference / 100, 1)
 
@@ -220,7 +223,7 @@ def test_stretches_are_looked_at_evenly(gap: int) -> None:
 def test_parts_are_looked_at_in_one_call() -> None:
     calls: list[int] = []
 
-    def counting(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
+    def counting(renderings: np.ndarray, originals: list[np.ndarray], _keypoints: object) -> np.ndarray:
         calls.append(len(originals))
         return verdicts(renderings, originals)
 
@@ -253,7 +256,7 @@ def test_what_cannot_pay_even_if_it_leaves_little_is_not_rendered(
     monkeypatch.setattr(lookahead, "_LEAST_LEFT", left)
     looked: list[int] = []
 
-    def counting(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
+    def counting(renderings: np.ndarray, originals: list[np.ndarray], _keypoints: object) -> np.ndarray:
         looked.append(len(originals))
         return verdicts(renderings, originals)
 

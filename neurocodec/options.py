@@ -24,9 +24,8 @@ DEVICES = ("auto", "cpu", "cuda")
 SIZES = ("source", "model")
 
 DEFAULT_MOTION, ORIGINAL_MOTION = "talk256", "vox256"
-DEFAULT_FEEDBACK, ORIGINAL_FEEDBACK = "likeness", "classic-feedback"
+DEFAULT_FEEDBACK, ORIGINAL_FEEDBACK = "perceptual", "classic-feedback"
 DEFAULT_LANDMARKS = "face68"
-DEFAULT_DISTANCE = "perceptual"
 DEFAULT_QUALITY = 50.0
 DEFAULT_SMOOTHING = 0.2
 ORIGINAL_QUANTIZATION = 100

@@ -229,7 +229,7 @@ def test_sparse_frames_do_not_flatter_the_rate(small_model: str, tmp_path: Path)
 @pytest.mark.slow
 def test_original_profile(clip: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.nfc"
-    report = neurocodec.encode(clip, out, profile="original", model="talk256", feedback="likeness")
+    report = neurocodec.encode(clip, out, profile="original", model="talk256", feedback="perceptual")
     info = neurocodec.probe(out)
     assert info.landmark_code == "original"
     assert info.fit == "squash"
@@ -260,10 +260,10 @@ def test_feedback_by_name_and_by_file(clip: Path, tmp_path: Path, monkeypatch: p
     """The feedback decides about references and is not named in the file."""
     monkeypatch.setenv("NEUROCODEC_MODELS", str(tmp_path))
     usual = neurocodec.encode(clip, tmp_path / "a.nfc")
-    assert usual.feedback == "likeness"
-    shipped = find("likeness", "feedback").path
+    assert usual.feedback == "perceptual"
+    shipped = find("perceptual", "feedback").path
     named = neurocodec.encode(clip, tmp_path / "b.nfc", feedback=str(shipped))
-    assert named.feedback == "likeness"
+    assert named.feedback == "perceptual"
     assert (tmp_path / "a.nfc").read_bytes() == (tmp_path / "b.nfc").read_bytes()
     for name, said in (("measured", "no feedback model named 'measured'"), ("talk256", "no feedback model")):
         with pytest.raises(InputError, match=said):
@@ -280,7 +280,7 @@ def test_original_profile_takes_our_feedback_where_its_own_is_missing(
 ) -> None:
     monkeypatch.setenv("NEUROCODEC_MODELS", str(tmp_path))
     report = neurocodec.encode(clip, tmp_path / "o.nfc", profile="original", model="talk256")
-    assert report.feedback == "likeness"
+    assert report.feedback == "perceptual"
     assert [n for n in report.notes if "not imported" in n]
 
 

@@ -40,7 +40,7 @@ class Watch:
             os._exit(0)
 sys.meta_path.insert(0, Watch())
 from neurocodec.commands.main import main
-main(["models", "show", "likeness"])
+main(["models", "show", "perceptual"])
 """
 """What the environment says of OpenMP's threads when a command first imports torch."""
 

@@ -43,7 +43,7 @@ _GROUP = 8
 class Measure:
     """The figures of decoded frames against their originals.
 
-    PSNR, SSIM, MS-SSIM and our own distance (``likeness``) always; LPIPS, landmark error (per cent of the
+    PSNR, SSIM, MS-SSIM and our own distance (``perceptual``) always; LPIPS, landmark error (per cent of the
     distance of the eyes) and identity distance where their networks are given (``lpips``,
     ``face_detector``, ``landmarks``, ``identity``; see :func:`neurocodec.measure.networks.metric_files`).
 
@@ -56,7 +56,7 @@ class Measure:
         every = {name.removesuffix("_rgb"): METRICS[name](files) for name in FIGURES}
         self._metrics = {name: m for name, m in every.items() if m.missing(256, 256) is None}
         self._distance = DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"))
-        self.names = [*self._metrics, "likeness"]
+        self.names = [*self._metrics, "perceptual"]
 
     def __call__(self, source: Pictures, decoded: Pictures) -> dict[str, float]:
         """Means over frames (N,S,S,3); NaN of a metric that no frame has a value of (no face)."""
@@ -68,7 +68,7 @@ class Measure:
             out[name] = float(np.mean(values)) if values else float("nan")
         groups = [slice(k, k + _GROUP) for k in range(0, len(source), _GROUP)]
         distances = [self._distance(source[g], list(decoded[g])) for g in groups]
-        return {**out, "likeness": float(np.concatenate(distances).mean())}
+        return {**out, "perceptual": float(np.concatenate(distances).mean())}
 
 
 def frozen(frame: Picture, budget: int) -> Picture:
@@ -98,7 +98,7 @@ def beside(
         kbps = coded.size * 8 * float(fps) / len(originals) / 1000
         figures = measure(originals[::every], shown[::every])
         found.append({**figures, "kbps": kbps, "point": peer.label(coded.point)})
-    look = "lpips" if "lpips" in measure.names else "likeness"
+    look = "lpips" if "lpips" in measure.names else "perceptual"
     return min(found, key=lambda f: f[look])
 
 

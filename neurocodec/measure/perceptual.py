@@ -15,7 +15,7 @@ from neurocodec.measure.clips import Frames
 from neurocodec.measure.metric import Metric, Values
 from neurocodec.models.model_files import ModelDescription, find, load
 from neurocodec.networks.perceptual import LEAST_SIDE, Perceptual, by_place
-from neurocodec.options import DEFAULT_DISTANCE
+from neurocodec.options import DEFAULT_FEEDBACK
 from neurocodec.types import Picture
 
 _MOST_PLACES = 640 * 360
@@ -50,14 +50,14 @@ class PerceptualDistance:
 def distance_model() -> ModelDescription | None:
     """The distance that comes along, if it is installed."""
     try:
-        return find(DEFAULT_DISTANCE, "distance")
+        return find(DEFAULT_FEEDBACK, "feedback")
     except InputError:
         return None
 
 
 @lru_cache(maxsize=1)
 def _opened(name: str) -> PerceptualDistance:
-    return PerceptualDistance(find(name, "distance"))
+    return PerceptualDistance(find(name, "feedback"))
 
 
 class Perceptuality(Metric):
@@ -71,7 +71,7 @@ class Perceptuality(Metric):
 
     def missing(self, width: int, height: int) -> str | None:
         if distance_model() is None:
-            return f"the model {DEFAULT_DISTANCE} is not installed"
+            return f"the model {DEFAULT_FEEDBACK} is not installed"
         if min(width, height) < LEAST_SIDE:
             return f"pictures must be at least {LEAST_SIDE} pixels a side"
         return None
@@ -81,7 +81,7 @@ class Perceptuality(Metric):
         return f"{self.name} {model.hash if model else '-'}"
 
     def measure(self, source: Frames, decoded: Frames, every: int) -> Values:
-        distance = _opened(DEFAULT_DISTANCE)
+        distance = _opened(DEFAULT_FEEDBACK)
         out: Values = [None] * len(source)
         rows: Any = range(0, len(source), every)
         together = max(1, _MOST_PLACES // (source.shape[1] * source.shape[2]))

@@ -73,12 +73,12 @@ def macs_of(model: ModelDescription) -> dict[str, int]:
     """Multiply-accumulates by part; a frame is rendered from as many references as the model can use."""
     network = cast(Any, build(model.architecture, model.config)).eval()
     picture = torch.zeros(1, 3, model.size, model.size)
-    if model.architecture == "likeness":
+    if model.architecture == "perceptual":
         with torch.no_grad():
             known = network.features(picture)
         return {
             "verdict": count_macs(lambda: network(picture, picture)),
-            "verdict_known": count_macs(lambda: network.compare(network.features(picture), known)),
+            "verdict_known": count_macs(lambda: network.maps(network.features(picture), known)),
         }
     if model.kind == "feedback":
         return {"verdict": count_macs(lambda: network.verdict(picture))}
@@ -110,7 +110,7 @@ def milliseconds_of(model: ModelDescription, seconds: float, device: str = "auto
         feedback = open_feedback(model, device)
         # copies are other pictures to a network that remembers originals
         out = {"verdict": _milliseconds(lambda: feedback(pictures, [*pictures.copy()]), seconds) / BATCH}
-        if model.architecture == "likeness":
+        if model.architecture == "perceptual":
             known = [*pictures]
             out["verdict_known"] = _milliseconds(lambda: feedback(pictures, known), seconds) / BATCH
         return out

@@ -15,7 +15,7 @@ from neurocodec.errors import UnsupportedError
 from neurocodec.models.device import choose_device, has_fast_bfloat16
 from neurocodec.models.model_files import ModelDescription, load
 from neurocodec.networks.fused import fuse_activations
-from neurocodec.networks.likeness import PATCH, on_levels
+from neurocodec.networks.perceptual import Perceptual, on_levels
 from neurocodec.types import Picture, Pictures
 
 _GROUP = 8
@@ -23,7 +23,7 @@ _GROUP = 8
 _AT_ONCE = 32
 """Pairs whose originals have to be remembered together."""
 _REMEMBERED = 64
-"""Originals whose features are remembered, about 0.5 MB each in bfloat16."""
+"""Originals whose features are remembered, about 0.7 MB each in bfloat16."""
 
 
 class DistanceEngine:
@@ -38,19 +38,19 @@ class DistanceEngine:
     """
 
     def __init__(self, description: ModelDescription, device: str = "auto") -> None:
-        if description.architecture != "likeness":
+        if description.architecture != "perceptual":
             raise UnsupportedError(f"{description.name} ({description.path}) measures no distance")
         self.description = description
         self.device = choose_device(device)
-        network = cast(Any, load(description))
-        network.stages[0][0] = on_levels(network.stages[0][0])
+        network = cast(Perceptual, load(description))
+        on_levels(cast(Any, network.layers[0])[0])
         fuse_activations(network)
         self._network = network
-        self._network.to(self.device, memory_format=torch.channels_last)
+        cast(Any, self._network).to(self.device, memory_format=torch.channels_last)
         self._half = self.device.type == "cuda" or has_fast_bfloat16()
         if self._half and self.device.type == "cpu":
-            self._network.stages.to(torch.bfloat16)
-        self._middle = torch.tensor(127.5, dtype=network.stages[0][0].conv.weight.dtype)
+            self._network.layers.to(torch.bfloat16)
+        self._middle = torch.tensor(127.5, dtype=next(network.layers.parameters()).dtype)
         self._remembered = self._space(0, 0)
         self._found = self._space(0, 0)
         self._rows: OrderedDict[int, tuple[Picture, int]] = OrderedDict()
@@ -123,9 +123,8 @@ class DistanceEngine:
         count = max(2, 1 << (len(pictures) - 1).bit_length())
         levels = torch.from_numpy(np.stack([*pictures, *pictures[:1] * (count - len(pictures))]))
         levels = levels.to(self.device)
-        _, height, width, _ = levels.shape
-        columns = torch.sub(levels.view(count, height, width // PATCH, 3 * PATCH), self._middle)
-        return self._network.scales(columns.permute(0, 3, 1, 2), self._found[:count])[: len(pictures)]
+        centred = torch.sub(levels, self._middle.to(self.device)).permute(0, 3, 1, 2)
+        return self._network.scales(centred, self._found[:count])[: len(pictures)]
 
     def _space(self, count: int, size: int) -> Tensor:
         """Space for the features of ``count`` pictures."""

@@ -1,6 +1,6 @@
 """The feedback network: how good is a rendering?
 
-Two architectures can say.  ``likeness`` measures the perceptual distance to the original, which an encoder
+Two architectures can say.  ``perceptual`` measures the perceptual distance to the original, which an encoder
 holds; ``classic-feedback``, the original codec's, looks at the rendering alone.
 """
 

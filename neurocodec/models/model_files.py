@@ -36,10 +36,9 @@ KINDS = {
     "talk": "motion",
     "swift": "motion",
     "vox256": "motion",
-    "likeness": "feedback",
+    "perceptual": "feedback",
     "classic-feedback": "feedback",
     "face68": "landmarks",
-    "perceptual": "distance",
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -199,10 +198,6 @@ def build(architecture: str, config: dict[str, Any]) -> nn.Module:
             from neurocodec.networks.vox256 import Vox256
 
             return Vox256()
-        if architecture == "likeness":
-            from neurocodec.networks.likeness import Likeness
-
-            return Likeness(**config)
         if architecture == "face68":
             from neurocodec.networks.face68 import Face68
 

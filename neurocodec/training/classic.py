@@ -17,8 +17,12 @@ from torch.nn import functional as F
 
 from neurocodec.datasets.clips import PICTURES, read_image
 from neurocodec.errors import InputError
+from neurocodec.models.model_files import save
 from neurocodec.networks.classic_feedback import IMAGE_SIZE, ClassicFeedback
-from neurocodec.training import loop
+from neurocodec.training import loop, machine
+from neurocodec.training.config import ClassicConfig
+from neurocodec.training.setup import Files, check, written
+from neurocodec.training.state import to_ship
 
 _BATCH = 16
 
@@ -100,3 +104,32 @@ class ClassicTask(loop.Task):
                 pictures = torch.stack([read_square(p) for p in paths[k : k + _BATCH]])
                 scores.append(average(pictures.to(self._device)).float().cpu().numpy())
         return np.concatenate(scores)
+
+
+def run(
+    config: ClassicConfig, files: Files, train: Path, test: Path, export_to: Path | None, quiet: bool
+) -> list[str]:
+    """Train the original's feedback network from class folders; lines to print.
+
+    Raises:
+        UsageError, InputError, OutputError, UnsupportedError: options, data, files or machine.
+    """
+    check(config, files, clips=False)
+    fabric = machine.start(config.machine, config.optimizer.seed)
+    task = ClassicTask(train, test, config.optimizer.batch, fabric.device)
+    average = loop.train(task, config, files.out, fabric, init=files.init, quiet=quiet).cpu()
+    if not machine.is_first(fabric):
+        return []
+    alone = ClassicTask(train, test, 1, torch.device("cpu"))
+    figures = ", ".join(f"{k} {v:.3f}" for k, v in alone.validate(average).items())
+    lines = [
+        f"distorted (0): {task.classes[0]!r}, real (1): {task.classes[1]!r}",
+        f"test pictures: {figures}",
+    ]
+    if export_to:
+        model = save(
+            export_to, to_ship(average), name=config.name, architecture="classic-feedback", size=256,
+            keypoints=0, config={}, half=False,
+        )  # fmt: skip
+        lines.append(written(model))
+    return lines

@@ -93,7 +93,7 @@ def coded(clips: Sequence[Clip], names: Sequence[str], size: int, seed: int) -> 
 
 def rendered(pairs: FramePairs, count: int, engine: MotionEngine, seed: int) -> Pairs:
     """Renderings of a model from near and far references, coded where the cache has such."""
-    made = render(pairs, count, engine, lambda _a, _b: 0.0, seed, 0.05, 0.3)
+    made = render(pairs, count, engine, seed, 0.05, 0.3)
     return Pairs(made.pictures, made.originals, [engine.description.path.stem] * count)
 
 

@@ -125,13 +125,13 @@ class Augment:
 class Loss:
     """Factors of the losses; ``attention`` is how much more the eyes and the mouth weigh.
 
-    ``squeeze`` and ``vgg`` need their networks' files; without the former, ``likeness`` and ``gradients``
+    ``squeeze`` and ``vgg`` need their networks' files; without the former, ``perceptual`` and ``gradients``
     (which need none) take its place.
     """
 
     squeeze: float = 3.0
     vgg: float = 0.25
-    likeness: float = 3.0
+    perceptual: float = 3.0
     gradients: float = 2.0
     pixel: float = 3.0
     painted: float = 1.0
@@ -143,21 +143,6 @@ class Loss:
     closeups: float = 1.0
     cleaned: float = 1.0
     flow: float = 0.0
-
-
-@dataclass
-class Samples:
-    """Renderings that the feedback network learns from.
-
-    ``count`` to learn from and ``test`` of the people held out; ``held``: share of references held still;
-    ``vary``: share of samples in other light, other colours, enlarged
-    (:func:`neurocodec.training.renderings.varied`).
-    """
-
-    count: int = 3000
-    test: int = 400
-    held: float = 0.0
-    vary: float = 0.0
 
 
 @dataclass
@@ -226,29 +211,15 @@ class RestorationConfig(Training):
 
 
 @dataclass
-class FeedbackConfig(Training):
-    """Training of our own feedback network; ``model``: arguments of
-    :class:`neurocodec.networks.likeness.Likeness`."""
-
-    name: str = "mylikeness"
-    model: dict[str, Any] = field(default_factory=dict)
-    data: Data = field(default_factory=lambda: Data(held_out=12))
-    samples: Samples = field(default_factory=Samples)
-    optimizer: Optimizer = field(default_factory=lambda: Optimizer(
-        steps=1000, batch=16, rate=2e-3, warmup=50, floor=0.01, weight_decay=1e-3, beta=0.999, average=0.99,
-    ))  # fmt: skip
-    watch: Watch = field(default_factory=lambda: Watch(sheet=0, save=250))
-
-
-@dataclass
-class ClassicConfig(FeedbackConfig):
-    """Training of the original's feedback network, whose one linear layer wants smaller steps."""
+class ClassicConfig(Training):
+    """Training of the original's feedback network, whose one linear layer wants small steps."""
 
     name: str = "myclassic"
     optimizer: Optimizer = field(default_factory=lambda: Optimizer(
         steps=2000, batch=16, rate=1e-4, warmup=10, weight_decay=1e-2, beta=0.999, average=0.99,
     ))  # fmt: skip
     machine: Machine = field(default_factory=lambda: Machine(precision="32-true"))
+    watch: Watch = field(default_factory=lambda: Watch(sheet=0, save=250))
 
 
 @dataclass

@@ -179,7 +179,7 @@ class PerceptualLosses(nn.Module):
 
     def describe(self) -> str:
         """Names of the losses in use, for the log."""
-        names = ["SqueezeNet LPIPS"] if self.squeeze else ["likeness (ours)", "gradients"]
+        names = ["SqueezeNet LPIPS"] if self.squeeze else ["perceptual (ours)", "gradients"]
         return ", ".join([*names, *(["VGG-19"] if self.vgg else [])])
 
     def forward(
@@ -193,7 +193,7 @@ class PerceptualLosses(nn.Module):
         if self.squeeze is not None:
             parts["squeeze"] = self.squeeze(a, b, weight)
         if self.own is not None:
-            parts["likeness"] = self.own(a, b).mean()
+            parts["perceptual"] = self.own(a, b).mean()
             parts["gradients"] = gradient_distance(
                 a, b, torch.ones_like(b[:, :1]) if weight is None else weight
             )

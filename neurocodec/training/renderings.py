@@ -1,31 +1,24 @@
-"""Renderings and how far they are from their originals: what the feedback network learns from.
+"""Renderings and their originals: what the perceptual distance learns from, beside other codecs' pictures.
 
 They are made as the encoder makes them: from one or two references out of a chain of the reference coder, of
 keypoints with the error of a quantization step, for frames between those references.  Few people teach whose
-picture it is rather than how far it is off; so light, colours and crops are varied before the distance is
-taken.
+picture it is rather than how far it is off; so light, colours and crops are varied.
 """
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
-from neurocodec.errors import InputError, OutputError
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.networks.talk import BLUR_SIGMA, BLUR_TAPS
 from neurocodec.training.frame_pairs import FramePairs
 from neurocodec.types import Picture, Pictures
 
-Distance = Callable[[Picture, Picture], float]
 TOGETHER = 4
 """Frames rendered from the same references."""
 _ALONE = 0.25
@@ -41,11 +34,10 @@ _SAID = 200
 
 
 class Renderings(NamedTuple):
-    """Renderings and originals (count,S,S,3) uint8, and distances (count,)."""
+    """Renderings and originals (count,S,S,3) uint8."""
 
     pictures: Pictures
     originals: Pictures
-    distances: NDArray[np.float32]
 
 
 def varied(pictures: list[Picture], rng: np.random.Generator) -> list[Picture]:
@@ -73,9 +65,8 @@ def sharper(picture: Picture, amount: float) -> Picture:
 
 
 def render(
-    pairs: FramePairs, count: int, engine: MotionEngine, distance: Distance, seed: int, held: float = 0.0,
-    vary: float = 0.0,
-) -> Renderings:  # fmt: skip
+    pairs: FramePairs, count: int, engine: MotionEngine, seed: int, held: float = 0.0, vary: float = 0.0
+) -> Renderings:
     """``count`` samples.
 
     A share ``held`` of them is a reference held still instead of a rendering, a share ``vary`` is
@@ -83,7 +74,7 @@ def render(
     """
     rng = np.random.default_rng(seed)
     shape = (count, engine.size, engine.size, 3)
-    out = Renderings(np.empty(shape, np.uint8), np.empty(shape, np.uint8), np.empty(count, np.float32))
+    out = Renderings(np.empty(shape, np.uint8), np.empty(shape, np.uint8))
     with tqdm(total=count, desc="rendering", unit=" frames", disable=None, leave=False) as bar:
         k = 0
         while k < count:
@@ -103,36 +94,8 @@ def render(
                     if rng.random() < _SHARPER:
                         picture = sharper(picture, rng.uniform(0, _MOST_SHARPENED))
                 out.pictures[k], out.originals[k] = picture, original
-                out.distances[k] = distance(picture, original)
                 k += 1
             bar.update(len(targets))
             if bar.disable and k // _SAID > (k - len(targets)) // _SAID:
                 print(f"{k} of {count} renderings", file=sys.stderr, flush=True)
     return out
-
-
-def kept(folder: Path, recipe: dict[str, Any], build: Callable[[], Renderings]) -> Renderings:
-    """The samples in ``folder`` if they were made by the same recipe, else new ones, kept there.
-
-    Raises:
-        InputError: what is in the folder is damaged.
-        OutputError: the folder cannot be written.
-    """
-    note = folder / "recipe.json"
-    text = json.dumps(recipe, sort_keys=True)
-    files = [folder / f"{name}.npy" for name in ("renderings", "originals", "distances")]
-    if note.is_file() and note.read_text() == text:
-        try:
-            return Renderings(*(np.load(file, mmap_mode="r") for file in files))
-        except (OSError, ValueError) as error:
-            raise InputError(f"{folder} is damaged, remove it: {error}") from None
-    made = build()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        note.unlink(missing_ok=True)
-        for k, file in enumerate(files):
-            np.save(file, made[k])
-        note.write_text(text)
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from None
-    return made

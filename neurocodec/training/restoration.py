@@ -194,7 +194,7 @@ def run(config: RestorationConfig, files: Files, export_to: Path | None, quiet: 
         return []
     average.cpu()
     found = RestorationTask(config, files, train, test, torch.device("cpu")).validate(average)
-    what = "LPIPS (AlexNet)" if files.lpips else "likeness"
+    what = "LPIPS (AlexNet)" if files.lpips else "perceptual"
     lines = [
         f"{len(people)} people, {len(kept)} held out; {what} of their references: "
         f"coded {found['coded']:.4f}, restored {found['restored']:.4f}",

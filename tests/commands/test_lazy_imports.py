@@ -43,7 +43,7 @@ from neurocodec.models.model_files import find
 from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.motion_engine import MotionEngine
 MotionEngine(find("talk256", "motion"), "cpu")
-DistanceEngine(find("likeness", "feedback"), "cpu")
+DistanceEngine(find("perceptual", "feedback"), "cpu")
 print("imported:", *(m for m in ("torch._dynamo", "torch._inductor", "sympy", "scipy") if m in sys.modules))
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -110,11 +110,11 @@ def test_shell_completion(shell: str) -> None:
 @pytest.mark.slow
 def test_models(tmp_path: Path) -> None:
     listed = json.loads(call("models", "list", "--json", NEUROCODEC_MODELS=str(tmp_path)).stdout)["models"]
-    assert {m["name"] for m in listed} >= {"talk256", "likeness"}
+    assert {m["name"] for m in listed} >= {"talk256", "perceptual"}
     shown = json.loads(call("models", "show", "talk256", "--json").stdout)
     assert shown["architecture"] == "talk"
     assert shown["parameters"] < 8_000_000
-    assert "likeness" in call("models", "show", "likeness").stdout.decode()
+    assert "perceptual" in call("models", "show", "perceptual").stdout.decode()
     refused(call("models", "show", "nobody"), 3, "nobody")
 
 

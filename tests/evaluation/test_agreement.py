@@ -50,7 +50,7 @@ def test_agreement_command(clip: Path, tmp_path: Path, monkeypatch: pytest.Monke
     code, printed, _ = answer(*command, "--json")
     assert code == 0
     found = json.loads(printed)
-    assert found["feedback"] == "likeness"
+    assert found["feedback"] == "perceptual"
     assert 5 <= found["frames"] <= 10
     assert -1 <= found["spearman"] <= 1
     assert found["judging_ms"] > 0

@@ -16,7 +16,7 @@ from neurocodec.evaluation.codec import Measure, combinations, evaluate, summary
 @pytest.mark.slow
 def test_figures_beside_a_held_still(clip: Path) -> None:
     measure = Measure()
-    assert {"psnr", "ssim", "ms_ssim", "likeness"} <= set(measure.names)
+    assert {"psnr", "ssim", "ms_ssim", "perceptual"} <= set(measure.names)
     found = evaluate(clip, 0.8, measure, 4)
     assert found["frames"] == 20
     assert found["psnr"] > found["psnr_frozen"]

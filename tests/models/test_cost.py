@@ -13,14 +13,13 @@ from neurocodec.models.model_files import build, find, load
 
 
 def test_operations_are_those_of_the_layers() -> None:
-    found = macs_of(find("likeness", "feedback"))
+    found = macs_of(find("perceptual", "feedback"))
     assert found["verdict_known"] < found["verdict"] <= 2 * found["verdict_known"]
     with torch.device("meta"):
-        stages = build("likeness", find("likeness", "feedback").config).stages
-    side, features = round(256 / (stages[0][0].in_channels / 3) ** 0.5), 0
-    for stage in stages:
-        side //= stage[0].stride[0]
-        features += sum(layer.weight.numel() * side**2 for layer in stage if hasattr(layer, "weight"))
+        network = build("perceptual", find("perceptual", "feedback").config)
+    sizes = network.sizes(256, 256)  # type: ignore[operator]
+    weights = [layer[0].weight.numel() for layer in network.layers]  # type: ignore[union-attr, index]
+    features = sum(w * rows * columns for w, (rows, columns, _) in zip(weights, sizes, strict=True))
     assert found["verdict"] - found["verdict_known"] >= features
     assert found["verdict"] < 2.1 * features
     talk = macs_of(find("talk256", "motion"))
@@ -32,15 +31,15 @@ def test_operations_are_those_of_the_layers() -> None:
 
 @pytest.mark.slow
 def test_cost_of_a_model() -> None:
-    model = find("likeness", "feedback")
+    model = find("perceptual", "feedback")
     cost = cost_of(model, 0.01, "cpu")
     network = load(model)
     assert cost.parameters == sum(p.numel() for p in network.parameters())
     assert cost.bytes == model.path.stat().st_size
     assert cost.milliseconds["verdict"] > 0
     assert cost.milliseconds["verdict_known"] > 0
-    code, printed, _ = answer("models", "benchmark", "likeness", "--seconds", "0.05", "--json")
-    assert code == 0 and json.loads(printed)["likeness"]["macs"] == cost.macs
+    code, printed, _ = answer("models", "benchmark", "perceptual", "--seconds", "0.05", "--json")
+    assert code == 0 and json.loads(printed)["perceptual"]["macs"] == cost.macs
     code, shown, _ = answer("models", "show", "talk256", "--threads", "1")
     assert code == 0
     assert "rendering a frame" in shown

@@ -15,7 +15,7 @@ from neurocodec.networks.classic_feedback import ClassicFeedback
 
 def test_distances_do_not_depend_on_company() -> None:
     """One or many in a call, originals new or known, the network as it is trained: the same."""
-    description = find("likeness", "feedback")
+    description = find("perceptual", "feedback")
     rng = np.random.default_rng(3)
     base = cv2.GaussianBlur(rng.integers(0, 256, (256, 256, 3), np.uint8), (0, 0), 3)
     pictures = np.stack([cv2.GaussianBlur(base, (0, 0), 0.5 + k) for k in range(10)])
@@ -39,7 +39,7 @@ def test_what_is_remembered_is_bounded() -> None:
     rng = np.random.default_rng(4)
     base = cv2.GaussianBlur(rng.integers(0, 256, (256, 256, 3), np.uint8), (0, 0), 3)
     others = [cv2.GaussianBlur(base, (0, 0), 0.5 + k / 20) for k in range(100)]
-    meter = DistanceEngine(find("likeness", "feedback"), "cpu")
+    meter = DistanceEngine(find("perceptual", "feedback"), "cpu")
     wanted = meter(np.stack([base] * 100), others)
     assert len(meter._rows) == 64
     held = meter._remembered.nbytes
@@ -55,7 +55,7 @@ def test_pictures_of_another_size_are_measured_too() -> None:
     rng = np.random.default_rng(5)
     base = cv2.GaussianBlur(rng.integers(0, 256, (256, 256, 3), np.uint8), (0, 0), 3)
     soft = cv2.GaussianBlur(base, (0, 0), 2)
-    meter = DistanceEngine(find("likeness", "feedback"), "cpu")
+    meter = DistanceEngine(find("perceptual", "feedback"), "cpu")
     first = meter(soft[None], [base])
     for height, width in ((128, 192), (72, 100)):
         small = base[:height, :width]

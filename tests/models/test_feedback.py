@@ -13,7 +13,7 @@ from neurocodec.models.model_files import find
 
 def test_verdicts_are_counted() -> None:
     class Told:
-        description = find("likeness", "feedback")
+        description = find("perceptual", "feedback")
 
         def __call__(self, renderings: Any, originals: Any, keypoints: Any = None) -> Any:
             time.sleep(0.01)
@@ -25,4 +25,4 @@ def test_verdicts_are_counted() -> None:
         assert counted(np.stack([picture] * count), [picture] * count).tolist() == [0.5] * count
     assert counted.verdicts == 7
     assert counted.seconds >= 0.03
-    assert counted.description.name == "likeness"
+    assert counted.description.name == "perceptual"

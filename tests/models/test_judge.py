@@ -18,7 +18,7 @@ def keypoints() -> np.ndarray:
 
 
 def at(row: int, column: int) -> np.ndarray:
-    """A distance of 1 that lies in a single place (1,16,16)."""
+    """A distance of 1 that lies in a single place (1,15,15)."""
     places = np.zeros((1, GRID, GRID))
     places[0, row, column] = 1
     return places
@@ -31,7 +31,7 @@ def test_a_spoilt_place_is_worse_than_the_same_everywhere() -> None:
 
 def test_the_mouth_counts_more_than_the_corner() -> None:
     points = keypoints()
-    mouth, eye, corner = (float(judged(p, points)[0]) for p in (at(11, 7), at(6, 5), at(0, 15)))
+    mouth, eye, corner = (float(judged(p, points)[0]) for p in (at(10, 7), at(5, 5), at(0, 14)))
     assert mouth > 1.5 * corner and eye > 1.5 * corner
 
 
@@ -47,7 +47,7 @@ def test_it_grows_with_the_distance_and_is_about_as_large() -> None:
 
 @pytest.mark.parametrize("side", [256, 128])
 def test_places_add_up_and_lie_where_the_pictures_differ(side: int) -> None:
-    engine = DistanceEngine(find("likeness", "feedback"), "cpu")
+    engine = DistanceEngine(find("perceptual", "feedback"), "cpu")
     rng = np.random.default_rng(1)
     original = np.repeat(np.repeat(rng.integers(60, 200, (side // 8, side // 8, 3), np.uint8), 8, 0), 8, 1)
     picture = original.copy()

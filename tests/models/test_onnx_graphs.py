@@ -108,8 +108,8 @@ def test_a_batch(tmp_path: Path, pictures: np.ndarray) -> None:
 
 
 def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UnsupportedError, match="likeness"):
-        export_model("likeness", tmp_path)
+    with pytest.raises(UnsupportedError, match="perceptual"):
+        export_model("perceptual", tmp_path)
     with pytest.raises(InputError, match="no model file"):
         export_model("nobody", tmp_path)
     with pytest.raises(UsageError, match="batch"):

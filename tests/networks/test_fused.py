@@ -10,7 +10,7 @@ import torch
 
 from neurocodec.models.device import fold_batch_norms
 from neurocodec.networks.fused import FusedConvolution, FusedResidual, fuse_activations
-from neurocodec.networks.likeness import Likeness
+from neurocodec.networks.perceptual import Perceptual
 from neurocodec.networks.talk import Residual
 
 
@@ -56,9 +56,9 @@ def test_bfloat16_works_where_onednn_has_none() -> None:
 
 
 def test_a_fused_network_can_be_copied_after_use() -> None:
-    network = Likeness((8, 8)).eval()
+    network = Perceptual((8, 8, 8, 8, 8)).eval()
     fuse_activations(network)
-    a, b = torch.rand(2, 1, 3, 32, 32)
+    a, b = torch.rand(2, 1, 3, 48, 48)
     with torch.inference_mode():
         wanted = network(a, b)
         torch.testing.assert_close(copy.deepcopy(network)(a, b), wanted)

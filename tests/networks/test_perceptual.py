@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from neurocodec.networks.perceptual import Perceptual, by_place
+from neurocodec.networks.perceptual import Perceptual, by_place, on_levels
 
 
 @pytest.fixture(scope="module")
@@ -34,3 +34,21 @@ def test_by_place_adds_up_and_points_at_the_place(network: Perceptual) -> None:
 def test_too_small(network: Perceptual) -> None:
     with pytest.raises(ValueError, match="at least 35 pixels"):
         network(torch.rand(1, 3, 34, 64), torch.rand(1, 3, 34, 64))
+
+
+@pytest.mark.parametrize("size", [(256, 256), (72, 100)])
+def test_rows_of_levels_say_the_same(size: tuple[int, int]) -> None:
+    torch.manual_seed(2)
+    network = Perceptual((8, 16, 8, 8, 8)).eval().requires_grad_(False)
+    for share in network.shares:
+        share.uniform_(-1, 1)
+    levels = torch.randint(256, (4, 3, *size))
+    a, b = (levels / 255).split(2)
+    wanted = network(a, b)
+    maps = network.maps(network.features(a), network.features(b))
+    on_levels(network.layers[0][0])  # type: ignore[index, arg-type]
+    rows = network.scales(levels - 127.5, torch.empty(4, network.feature_count(*size)))
+    assert torch.allclose(network.compare(*rows.split(2)), wanted, rtol=1e-3)
+    places = network.compare_places(*rows.split(2), *size, 5)
+    assert torch.allclose(places.sum((1, 2)), wanted, rtol=1e-3)
+    assert torch.allclose(25 * places, by_place(maps, 5, 5), rtol=0.2, atol=0.1 * float(wanted.max()))

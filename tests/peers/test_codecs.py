@@ -234,9 +234,9 @@ def test_a_peer_within_a_budget(small: Clip) -> None:
 
 def test_other_verdicts_are_another_codec(tmp_path: Path) -> None:
     """What the cache holds of one feedback network is not taken for another's."""
-    tensors = {k: v + 0.01 for k, v in load_file(find("likeness", "feedback").path).items()}
+    tensors = {k: v + 0.01 for k, v in load_file(find("perceptual", "feedback").path).items()}
     other = save(
-        tmp_path / "other.safetensors", tensors, name="other", architecture="likeness", size=256,
+        tmp_path / "other.safetensors", tensors, name="other", architecture="perceptual", size=256,
         keypoints=0, config={}, half=True,
     )  # fmt: skip
     point = Ours().default()

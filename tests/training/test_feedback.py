@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-import torch
 from command_line import answer
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from training_clips import face, people
 
-from neurocodec.errors import UsageError
 from neurocodec.models.feedback import open_feedback
 from neurocodec.models.model_files import find
 from neurocodec.training import renderings as samples
 from neurocodec.training.config import Data
-from neurocodec.training.distance import DistanceTask
 from neurocodec.training.frame_cache import build_cache
 from neurocodec.training.frame_pairs import FramePairs
-from neurocodec.training.renderings import Renderings
-from neurocodec.training.setup import Files
 
 
 def grainy(seed: int) -> NDArray[np.uint8]:
@@ -74,18 +66,12 @@ def test_the_originals_layout(classes: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (["--train_path", "{}/train"], 2, "go together"),
+        (["--train_path", "{}/train"], 2, "--test_path"),
         (["--train_path", "{}/train", "--test_path", "{}/nowhere"], 3, "no folder"),
         (["--train_path", "{}", "--test_path", "{}"], 3, "no pictures"),
         (["--train_path", "{}/train/real", "--test_path", "{}/test"], 3, "0 class folders"),
-        ([], 2, "--data"),
-        (["--data", "{}"], 2, "--lpips"),
-        (["--data", "{}/nowhere", "--lpips", "{}/lpips.safetensors"], 3, "no folder"),
-        (["--data", "{}", "--lpips", "{}/nothing"], 3, "LPIPS"),
-        (["--data", "{}", "--lpips", "{}/lpips.safetensors", "--model", "nobody"], 3, "nobody"),
-        (["--data", "{}", "--set", "samples.count=3"], 2, "samples"),
-        (["--data", "{}", "--set", "optimizer.batch=6"], 2, "batch"),
-        (["--data", "{}", "--set", "optimizer.batch=0"], 2, "batch"),
+        ([], 2, "--train_path"),
+        (["--train_path", "{}/train", "--test_path", "{}/test", "--set", "optimizer.batch=0"], 2, "batch"),
     ],
 )  # fmt: skip
 def test_errors_are_one_line(
@@ -96,7 +82,6 @@ def test_errors_are_one_line(
     said: str,
 ) -> None:
     (classes / "empty").mkdir(exist_ok=True)
-    save_file({"lin4.weight": torch.zeros(1)}, classes / "lpips.safetensors")
     if options[1:2] == ["{}"] and options[0] == "--train_path":
         two = tmp_path / "two"
         for name in ("a", "b"):
@@ -108,74 +93,6 @@ def test_errors_are_one_line(
     assert said in shown
     assert shown.count("neurocodec: error:") == 1
     assert "Traceback" not in shown
-
-
-def invented(count: int, seed: int) -> Renderings:
-    """Renderings (32,32) as much darker than their original as they are said to be distant."""
-    rng = np.random.default_rng(seed)
-    originals = rng.integers(100, 255, (count, 4, 4, 3)).astype(np.uint8).repeat(8, 1).repeat(8, 2)
-    distances = rng.uniform(0, 0.3, count).astype(np.float32)
-    renderings = (originals * (1 - 2 * distances[:, None, None, None])).astype(np.uint8)
-    return Renderings(renderings, originals, distances)
-
-
-def test_feedback_learns_a_distance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from neurocodec.training import feedback as trainings
-    from neurocodec.training.config import FeedbackConfig, parse, read
-
-    train, test = invented(24, 3), invented(24, 4)
-    monkeypatch.setattr(trainings, "samples", lambda *a: (train, test))
-    settings = (
-        "optimizer.steps=60", "optimizer.batch=8", "optimizer.average=0.8", "machine.threads=1",
-        "machine.accelerator=cpu", "machine.precision=32-true", "watch.validate=30",
-    )  # fmt: skip
-    config = read(FeedbackConfig, None, [parse(s) for s in settings])
-    model = tmp_path / "d.safetensors"
-    data = tmp_path / "never_read"
-    lines = trainings.train_distance(config, Files(tmp_path / "run", data), model, quiet=True)
-    figures = dict(pair.split(" ") for pair in lines[1].partition(": ")[2].split(", "))
-    spearman = float(figures["spearman"])
-    assert spearman > 0.8
-    noted = [json.loads(x) for x in (tmp_path / "run" / "validation.jsonl").read_text().splitlines()]
-    assert [x["step"] for x in noted] == [30, 60]
-    assert noted[-1]["spearman"] == pytest.approx(spearman, abs=2e-3)
-    feedback = open_feedback(find(str(model), "feedback"), "cpu")
-    verdicts = feedback(test.pictures, list(test.originals))
-    assert np.corrcoef(verdicts, test.distances)[0, 1] < -0.8
-    assert feedback(test.originals, list(test.originals)) == pytest.approx(1, abs=1e-3)
-    untrained = DistanceTask({}, test, test, 8, torch.device("cpu"))
-    assert untrained.validate(untrained.network)["mean_error"] > 1.5 * float(figures["mean_error"])
-    config.model["colour"] = 1
-    with pytest.raises(UsageError, match="makes no likeness"):
-        trainings.train_distance(config, Files(tmp_path / "other", data), None, quiet=True)
-
-
-def test_groups_of_samples_stay_together_and_are_compared() -> None:
-    some = invented(11, 5)
-    some = some._replace(distances=np.arange(11, dtype=np.float32))
-    task = DistanceTask({}, some, some, 8, torch.device("cpu"))
-    starts = set()
-    for k in range(20):
-        _, _, truth = task.batch(np.random.default_rng(k), torch.Generator(), k)
-        groups = truth.reshape(2, 4)
-        assert torch.equal(groups - groups[:, :1], torch.arange(4.0).expand(2, 4))
-        starts |= set(groups[:, 0].tolist())
-    assert starts == {0, 4}
-
-    class Told(torch.nn.Module):
-        """Says a distance that is in the first picture's first value."""
-
-        def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-            return a[:, 0, 0, 0]
-
-    task.network = Told()  # type: ignore[assignment]
-    truth = torch.linspace(0.1, 0.3, 8)
-    for error, within in ((torch.tensor([0.1] * 4 + [-0.05] * 4), 0), (torch.tensor([0.1, 0, 0, 0] * 2), 1)):
-        told = (truth + error)[:, None, None, None].expand(8, 3, 2, 2)
-        loss, figures = task(told, told, truth)
-        assert figures["error"] == pytest.approx(error.abs().mean().item())
-        assert (figures["within"] > 1e-3) == bool(within)
-        assert loss > figures["within"]
 
 
 def test_pictures_of_a_sample_are_varied_alike() -> None:
@@ -217,34 +134,17 @@ def test_samples_are_renderings_of_the_model(tmp_path: Path) -> None:
     people(tmp_path / "data", 2, 8)
     build_cache(find_clips(tmp_path / "data"), tmp_path / "cache", Data(stride=2, references=3))
     engine = MotionEngine(find("talk256", "motion"), "cpu")
-    measured: list[tuple[Any, Any]] = []
-
-    def distance(a: Any, b: Any) -> float:
-        measured.append((a, b))
-        return float(len(measured))
-
-    made = samples.render(FramePairs(tmp_path / "cache"), 5, engine, distance, 1)
-    assert made.distances.tolist() == [1, 2, 3, 4, 5]
+    made = samples.render(FramePairs(tmp_path / "cache"), 5, engine, 1)
+    assert len(made.pictures) == len(made.originals) == 5
     frames = np.load(tmp_path / "cache" / "frames.npy")
-    for k, (a, b) in enumerate(measured):
-        assert (made.pictures[k] == a).all()
-        assert (made.originals[k] == b).all()
+    for a, b in zip(made.pictures, made.originals, strict=True):
         assert (frames == b).all((1, 2, 3)).any()
         error = np.abs(a.astype(float) - b).mean()
         assert 0 < error < np.abs(np.roll(b, 64, 1).astype(float) - b).mean()
-    held = samples.render(FramePairs(tmp_path / "cache"), 2, engine, distance, 1, held=1.0)
+    held = samples.render(FramePairs(tmp_path / "cache"), 2, engine, 1, held=1.0)
     assert (held.pictures[0] == held.pictures[1]).all()
     assert (held.originals[0] != held.originals[1]).any()
-    measured.clear()
-    other = samples.render(FramePairs(tmp_path / "cache"), 3, engine, distance, 1, vary=1.0)
-    assert other.distances.tolist() == [1, 2, 3]
-    for k, (a, b) in enumerate(measured):
-        assert (other.pictures[k] == a).all()
-        assert (other.originals[k] == b).all()
+    other = samples.render(FramePairs(tmp_path / "cache"), 3, engine, 1, vary=1.0)
+    for a, b in zip(other.pictures, other.originals, strict=True):
         assert not (frames == b).all((1, 2, 3)).any()
         assert (a != b).any()
-    kept = [samples.kept(tmp_path / "kept", {"a": n}, lambda: made) for n in (1, 1)]
-    assert (kept[1].pictures == made.pictures).all()
-    again: list[int] = []
-    samples.kept(tmp_path / "kept", {"a": 2}, lambda: again.append(1) or held)
-    assert again == [1]

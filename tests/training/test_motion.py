@@ -159,7 +159,7 @@ def test_two_processes_keep_the_same_weights(place: Path, tmp_path: Path) -> Non
 def test_what_a_training_leaves(place: Path) -> None:
     lines = [json.loads(x) for x in (place / "whole" / "log.jsonl").read_text().splitlines()]
     assert [x["step"] for x in lines] == [2, 4, 6]
-    assert {"likeness", "gradients", "pixel", "rate", "ties", "equivariance"} <= lines[0].keys()
+    assert {"perceptual", "gradients", "pixel", "rate", "ties", "equivariance"} <= lines[0].keys()
     assert all(np.isfinite(x["loss"]) and x["speed"] > 0 for x in lines)
     assert list((place / "whole" / "tensorboard").glob("events*"))
     sheet = cv2.imread(str(place / "whole" / "sheet.png"))
@@ -184,7 +184,7 @@ def test_validation_codes_other_peoples_clips(place: Path, tmp_path: Path) -> No
     for figures in noted:
         assert 1 < figures["kbps"] < 1000
         assert 5 < figures["psnr"] < 60
-        assert 0 < figures["likeness"] < 1
+        assert 0 < figures["perceptual"] < 1
     assert noted[0]["psnr"] != noted[1]["psnr"]  # of the weights as they were then
 
 
@@ -396,14 +396,14 @@ def test_networks_of_losses_are_files(place: Path, tmp_path: Path) -> None:
     task = objective(place)
     perceptual = PerceptualLosses(tmp_path / "squeeze.safetensors", tmp_path / "vgg.safetensors")
     assert perceptual.describe() == "SqueezeNet LPIPS, VGG-19"
-    assert task.perceptual.describe() == "likeness (ours), gradients"
+    assert task.perceptual.describe() == "perceptual (ours), gradients"
     assert not perceptual.state_dict()
     batch = task.batch(*states.generators(1, 0, 0))
     task.perceptual = perceptual
     _, figures = task(*batch)
     assert figures["squeeze"] > 0
     assert figures["vgg"] > 0
-    assert "likeness" not in figures
+    assert "perceptual" not in figures
     assert perceptual.squeeze is not None
     assert abs(float(perceptual.squeeze(batch[2], batch[2]))) < 1e-6
     assert perceptual.squeeze(batch[2], batch[0]) > 0

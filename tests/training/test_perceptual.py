@@ -73,7 +73,7 @@ def test_trains_and_is_held_against_lpips(lpips: Path, tmp_path: Path) -> None:
     assert code == 0
     assert "together:" in shown and "vp9:" in shown and "Pearson" in shown
     found = describe(model)
-    assert (found.kind, found.architecture) == ("distance", "perceptual")
+    assert (found.kind, found.architecture) == ("feedback", "perceptual")
     network = load(found)
     assert isinstance(network, Perceptual)
     pairs = coded_pairs.load(tmp_path / "run" / "test")

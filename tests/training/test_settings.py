@@ -11,8 +11,16 @@ from places import ROOT
 from training_clips import TINY
 
 from neurocodec.errors import InputError, UsageError
+from neurocodec.networks.swift import SwiftConfig
 from neurocodec.networks.talk import TalkConfig
-from neurocodec.training.config import FeedbackConfig, MotionConfig, RestorationConfig, parse, read
+from neurocodec.training.config import (
+    MotionConfig,
+    PerceptualConfig,
+    RestorationConfig,
+    StudentConfig,
+    parse,
+    read,
+)
 
 
 def test_file_then_overrides(tmp_path: Path) -> None:
@@ -53,9 +61,11 @@ def test_shipped_configurations_are_those_of_the_shipped_models() -> None:
     assert motion.name == described.name
     restoration = read(RestorationConfig, ROOT / "configs" / "references.toml")
     assert (restoration.name, restoration.width) == (described.name, described.config["restorer_width"])
-    feedback = read(FeedbackConfig, ROOT / "configs" / "likeness.toml")
-    described = describe(ROOT / "checkpoints" / "likeness.safetensors")
-    assert (feedback.name, feedback.model) == (described.name, described.config)
+    distance = read(PerceptualConfig, ROOT / "configs" / "perceptual.toml")
+    described = describe(ROOT / "checkpoints" / "perceptual.safetensors")
+    assert (distance.name, distance.model) == (described.name, described.config)
+    light = read(StudentConfig, ROOT / "configs" / "swift256.toml")
+    assert SwiftConfig(**light.model).size == light.data.size
 
 
 def test_help_needs_no_torch() -> None:

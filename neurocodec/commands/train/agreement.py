@@ -24,7 +24,7 @@ MOST = 0.05
 
 @click.command()
 @click.argument("clips", nargs=-1, type=PATH, required=True)
-@click.option("--feedback", "feedback_name", metavar="NAME|FILE", help="[default: likeness]")
+@click.option("--feedback", "feedback_name", metavar="NAME|FILE", help="[default: perceptual]")
 @click.option("--model", metavar="NAME|FILE", help="Motion model.  [default: talk256]")
 @click.option(
     "--refresh", type=click.Choice(["lookahead", "schedule"]), default="lookahead", show_default=True,

@@ -10,8 +10,11 @@ COMMANDS = {
     "motion": ("neurocodec.commands.train.motion:motion", "Train a motion model on talking heads."),
     "student": ("neurocodec.commands.train.student:student", "Train a light model beside a larger one."),
     "references": ("neurocodec.commands.train.references:references", "Train the restorer of references."),
-    "feedback": ("neurocodec.commands.train.feedback:feedback", "Train a feedback network."),
-    "perceptual": ("neurocodec.commands.train.perceptual:perceptual", "Train the perceptual distance."),
+    "feedback": ("neurocodec.commands.train.feedback:feedback", "Train the original's feedback network."),
+    "perceptual": (
+        "neurocodec.commands.train.perceptual:perceptual",
+        "Train the perceptual distance, our feedback network.",
+    ),
     "export": ("neurocodec.commands.train.motion:export", "Write a training's state as a model."),
     "agreement": ("neurocodec.commands.train.agreement:agreement", "A feedback network beside LPIPS."),
     "evaluate": ("neurocodec.commands.train.evaluate:evaluate", "Figures of the codec, and of a held still."),
@@ -33,6 +36,6 @@ def train() -> None:
     \b
     Examples:
       neurocodec train motion --data clips/ --out run/ --export mymodel.safetensors
-      neurocodec train feedback --data clips/ --out likeness/ --lpips lpips_alex.safetensors
+      neurocodec train perceptual --data clips/ --out distance/ --lpips lpips_alex.safetensors
       neurocodec train evaluate val/*.mp4 --model mymodel.safetensors
     """

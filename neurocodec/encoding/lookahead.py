@@ -44,7 +44,7 @@ _ENOUGH_LOOKS = 2
 """Frames of a stretch that get a verdict at least, if the gap allows."""
 MOST_REFERENCES = 48
 """References put in one block."""
-Verdicts = Callable[[Pictures, Sequence[Picture], NDArray[np.float32] | None], NDArray[np.float64]]
+Verdicts = Callable[[Pictures, Sequence[Picture]], NDArray[np.float64]]
 
 
 @dataclass
@@ -105,8 +105,7 @@ class Lookahead:
 
     Args:
         engine: renders.
-        verdicts: (B,), at most 1, on renderings (B,S,S,3), as many originals (S,S,3) and their keypoints
-            (B,N,2), or None where these do not lie on the face.
+        verdicts: (B,), at most 1, on renderings (B,S,S,3) and as many originals (S,S,3).
         gap: every how many frames a rendering gets a verdict.
         price: what a byte of reference costs, in units of one frame's (1 - verdict).
         alpha: a stretch with a verdict at or near this, or below, is divided for a fifth of the price.
@@ -161,15 +160,9 @@ class Lookahead:
             return None
         at = self._block.keypoints[offset : offset + 1]
         renderings = [self._engine.render([k.reference], at) for k in known]
-        verdicts = self._judged(renderings, [offset] * len(known))
+        verdicts = self._verdicts(np.concatenate(renderings), [self._block.pictures[offset]] * len(known))
         best = int(np.argmax(verdicts))
         return known[best] if 1 - verdicts[best] < _GOOD_ENOUGH else None
-
-    def _judged(self, renderings: list[Pictures], offsets: list[int]) -> NDArray[np.float64]:
-        """Verdicts (B,) on renderings of the frames at ``offsets``."""
-        originals = [self._block.pictures[k] for k in offsets]
-        keypoints = self._block.keypoints[offsets] if self._engine.lies_on_the_face else None
-        return self._verdicts(np.concatenate(renderings), originals, keypoints)
 
     def _looked_at(self, stretch: Stretch) -> list[int]:
         """Offsets of frames spread evenly over a stretch, whose renderings get a verdict.
@@ -202,7 +195,7 @@ class Lookahead:
                 )
             stretch.errors = {}
             waiting += [(stretch, k) for k in offsets]
-        verdicts = self._judged(renderings, [k for _, k in waiting])
+        verdicts = self._verdicts(np.concatenate(renderings), [self._block.pictures[k] for _, k in waiting])
         for (stretch, k), verdict in zip(waiting, verdicts.tolist(), strict=True):
             stretch.errors[k] = 1 - verdict
 

@@ -32,10 +32,8 @@ class FeedbackNetwork(Protocol):
     def description(self) -> ModelDescription:
         """Whose verdicts these are."""
 
-    def __call__(
-        self, renderings: Pictures, originals: Sequence[Picture], keypoints: NDArray[np.float32] | None = None
-    ) -> NDArray[np.float64]:
-        """Verdicts, at most 1; ``keypoints`` (B,N,2) of the originals say where eyes and mouth are."""
+    def __call__(self, renderings: Pictures, originals: Sequence[Picture]) -> NDArray[np.float64]:
+        """Verdicts, at most 1."""
 
 
 class DistanceFeedback:
@@ -46,10 +44,8 @@ class DistanceFeedback:
         self.distance = DistanceEngine(description, device)
         self._judge = Judge(self.distance)
 
-    def __call__(
-        self, renderings: Pictures, originals: Sequence[Picture], keypoints: NDArray[np.float32] | None = None
-    ) -> NDArray[np.float64]:
-        return 1 - self._judge(renderings, originals, keypoints) / WORST_DISTANCE
+    def __call__(self, renderings: Pictures, originals: Sequence[Picture]) -> NDArray[np.float64]:
+        return 1 - self._judge(renderings, originals) / WORST_DISTANCE
 
 
 class OriginalFeedback:
@@ -62,9 +58,7 @@ class OriginalFeedback:
         fold_batch_norms(network)
         self._network: Any = network.to(self.device)
 
-    def __call__(
-        self, renderings: Pictures, originals: Sequence[Picture], keypoints: NDArray[np.float32] | None = None
-    ) -> NDArray[np.float64]:
+    def __call__(self, renderings: Pictures, originals: Sequence[Picture]) -> NDArray[np.float64]:
         with torch.inference_mode():
             out = [
                 self._network.verdict(picture_tensor(renderings[k : k + BATCH], self.device))
@@ -85,11 +79,9 @@ class CountedFeedback:
         """The other network's description."""
         return self._network.description
 
-    def __call__(
-        self, renderings: Pictures, originals: Sequence[Picture], keypoints: NDArray[np.float32] | None = None
-    ) -> NDArray[np.float64]:
+    def __call__(self, renderings: Pictures, originals: Sequence[Picture]) -> NDArray[np.float64]:
         began = time.perf_counter()
-        out = self._network(renderings, originals, keypoints)
+        out = self._network(renderings, originals)
         self.seconds += time.perf_counter() - began
         self.verdicts += len(out)
         return out

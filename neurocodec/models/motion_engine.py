@@ -25,9 +25,6 @@ from neurocodec.networks.talk_render import TalkRenderer
 from neurocodec.threads import use_threads
 from neurocodec.types import Picture, Pictures
 
-_FACE_KEYPOINTS = 15
-"""Keypoints of mouth and eyes: three splines of five."""
-
 
 @dataclass(frozen=True)
 class Reference:
@@ -106,11 +103,6 @@ class MotionEngine:
     def quick(self) -> bool:
         """Whether :meth:`coded_values` takes a faster way than :meth:`keypoints`."""
         return self._quick is not None
-
-    @property
-    def lies_on_the_face(self) -> bool:
-        """Whether the first keypoints are those of mouth and eyes (our own models', if there are enough)."""
-        return isinstance(self._network, Talk | Swift) and self.num_keypoints >= _FACE_KEYPOINTS
 
     @property
     def coordinates(self) -> int:

@@ -17,8 +17,6 @@ def picture(value: float) -> np.ndarray:
 class FakeEngine:
     """A frame is its value; a rendering shows the nearest of the values of its references."""
 
-    lies_on_the_face = False
-
     def prepare(self, shown: np.ndarray, keypoints: np.ndarray) -> Reference:
         return self.reference(shown)
 
@@ -31,8 +29,7 @@ class FakeEngine:
         return np.stack([picture(v) for v in values])
 
 
-def verdicts(renderings: np.ndarray, originals: list[np.ndarray], keypoints: object = None) -> np.ndarray:
-    assert keypoints is None
+def verdicts(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
     difference = np.abs(renderings.astype(float) - np.stack(originals)).mean((1, 2, 3))
     return 1 - np.minimum(difference / 100, 1)
 
@@ -223,7 +220,7 @@ def test_stretches_are_looked_at_evenly(gap: int) -> None:
 def test_parts_are_looked_at_in_one_call() -> None:
     calls: list[int] = []
 
-    def counting(renderings: np.ndarray, originals: list[np.ndarray], _keypoints: object) -> np.ndarray:
+    def counting(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
         calls.append(len(originals))
         return verdicts(renderings, originals)
 
@@ -256,7 +253,7 @@ def test_what_cannot_pay_even_if_it_leaves_little_is_not_rendered(
     monkeypatch.setattr(lookahead, "_LEAST_LEFT", left)
     looked: list[int] = []
 
-    def counting(renderings: np.ndarray, originals: list[np.ndarray], _keypoints: object) -> np.ndarray:
+    def counting(renderings: np.ndarray, originals: list[np.ndarray]) -> np.ndarray:
         looked.append(len(originals))
         return verdicts(renderings, originals)
 

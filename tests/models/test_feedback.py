@@ -15,7 +15,7 @@ def test_verdicts_are_counted() -> None:
     class Told:
         description = find("perceptual", "feedback")
 
-        def __call__(self, renderings: Any, originals: Any, keypoints: Any = None) -> Any:
+        def __call__(self, renderings: Any, originals: Any) -> Any:
             time.sleep(0.01)
             return np.full(len(renderings), 0.5)
 

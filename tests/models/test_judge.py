@@ -1,4 +1,4 @@
-"""The judge weighs the worst places, and eyes and mouth."""
+"""The judge weighs the worst places."""
 
 from __future__ import annotations
 
@@ -8,13 +8,6 @@ import pytest
 from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.judge import GRID, Judge, judged
 from neurocodec.models.model_files import find
-
-
-def keypoints() -> np.ndarray:
-    """Mouth below, eyes above, the rest in the middle: (1,30,2)."""
-    points = np.zeros((1, 30, 2), np.float32)
-    points[0, 0:5], points[0, 5:9], points[0, 10:14] = (0, 0.4), (-0.3, -0.2), (0.3, -0.2)
-    return points
 
 
 def at(row: int, column: int) -> np.ndarray:
@@ -29,20 +22,10 @@ def test_a_spoilt_place_is_worse_than_the_same_everywhere() -> None:
     assert float(judged(at(0, 0))[0]) > 2 * float(judged(even)[0])
 
 
-def test_the_mouth_counts_more_than_the_corner() -> None:
-    points = keypoints()
-    mouth, eye, corner = (float(judged(p, points)[0]) for p in (at(10, 7), at(5, 5), at(0, 14)))
-    assert mouth > 1.5 * corner and eye > 1.5 * corner
-
-
-def test_it_grows_with_the_distance_and_is_about_as_large() -> None:
-    rng = np.random.default_rng(0)
-    places = rng.gamma(2, 0.1 / (2 * GRID**2), (20, GRID, GRID))
-    points = np.repeat(keypoints(), 20, 0)
-    for some in (None, points):
-        found = judged(places, some)
-        assert np.allclose(judged(3 * places, some), 3 * found)
-        assert 0.6 < found.mean() / places.sum((1, 2)).mean() < 1.3
+def test_it_grows_with_the_distance() -> None:
+    places = np.random.default_rng(0).gamma(2, 0.1 / (2 * GRID**2), (20, GRID, GRID))
+    assert np.allclose(judged(3 * places), 3 * judged(places))
+    assert 0.7 < (judged(places) / places.sum((1, 2))).mean() < 1.3
 
 
 @pytest.mark.parametrize("side", [256, 128])

@@ -112,7 +112,7 @@ def test_a_missing_encoder_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_unknown_names_list_the_known_ones() -> None:
     with pytest.raises(UsageError, match=r"unknown codec 'divx'; known: hevc, av1, .*libaom"):
         named("hevc,divx", CODECS, "codec")
-    with pytest.raises(UsageError, match=r"unknown metric 'ssmi'; known: lpips, ssim"):
+    with pytest.raises(UsageError, match=r"unknown metric 'ssmi'; known: lpips, perceptual, ssim"):
         named("ssmi", METRICS, "metric")
     assert named(" AV1 , hevc,av1", CODECS, "codec") == [CODECS["av1"], CODECS["hevc"]]
 

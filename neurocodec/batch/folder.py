@@ -22,8 +22,9 @@ MANIFEST = ".neurocodec-batch.json"
 NEW_SUFFIX = {"encode": ".nfc", "decode": ".mp4"}
 VIDEO_SUFFIXES = frozenset(
     (
-        ".3gp", ".asf", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts",
-        ".mxf", ".nut", ".ogv", ".ts", ".vob", ".webm", ".wmv",
+        ".264", ".265", ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264",
+        ".h265", ".hevc", ".ivf", ".m2ts", ".m2v", ".m4v", ".mkv", ".mod", ".mov", ".mp4", ".mpeg", ".mpg",
+        ".mts", ".mxf", ".nut", ".ogv", ".qt", ".ts", ".vob", ".webm", ".wmv", ".y4m",
     )
 )  # fmt: skip
 
@@ -82,13 +83,19 @@ def run_job(job: Job) -> str | None:
 def find_sources(folder: Path, action: str) -> list[Path]:
     """The files of a folder and its subfolders that the action is for, in order.
 
+    The files that macOS keeps beside others for their attributes (``._clip.mp4``) are none.
+
     Raises:
         InputError: no such folder, or nothing in it.
     """
     if not folder.is_dir():
         raise InputError(f"{folder} is not a folder")
     wanted = VIDEO_SUFFIXES if action == "encode" else frozenset((".nfc",))
-    found = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in wanted)
+    found = sorted(
+        p
+        for p in folder.rglob("*")
+        if p.is_file() and p.suffix.lower() in wanted and not p.name.startswith("._")
+    )
     if not found:
         what = "videos" if action == "encode" else ".nfc files"
         raise InputError(f"{folder} holds no {what}")

@@ -11,6 +11,9 @@ from neurocodec.commands.options import PATH, threads_option
 from neurocodec.commands.output import emit
 from neurocodec.errors import NeurocodecError
 
+SHORTEST = 2.0
+"""Seconds of a clip that is long enough for a first picture to arrive over any usable link."""
+
 
 class NothingShown(NeurocodecError):
     """A call in which no picture ever appeared."""
@@ -66,6 +69,12 @@ def call(video: Path, as_json: bool, **settings: Any) -> None:  # fmt: skip
     else:
         emit(rows[0][1], as_json, lambda: summary.lines(rows[0][1]))
     if all(row["first_picture_after"] is None for _, row in rows):
+        seconds = rows[0][1]["seconds"]
+        if seconds < SHORTEST:
+            raise NothingShown(
+                f"no picture got through before the clip of {seconds:.1f} s was over; it takes up to "
+                f"{SHORTEST:g} s for the first one to arrive"
+            )
         raise NothingShown(
             "no picture ever got through: the link is too thin for a reference, or loses too much"
         )

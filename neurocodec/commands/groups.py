@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import signal
 import sys
@@ -62,6 +63,7 @@ class MainGroup(LazyGroup):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         kwargs["standalone_mode"] = False
+        _print_anything()
         signals.install()
         try:
             code = super().main(*args, **kwargs)
@@ -94,6 +96,13 @@ class MainGroup(LazyGroup):
                 raise
             _fail(f"unexpected {type(error).__name__}: {error}", 1)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _print_anything() -> None:
+    """File names may hold what the terminal's character set, or none, has: it is written as escapes."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _drop_results() -> None:

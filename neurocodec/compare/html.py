@@ -54,7 +54,7 @@ def write_report(result: Result, report: dict[str, Any], out: Path) -> None:
     ]
     environment = Environment(loader=PackageLoader("neurocodec.compare", ""), autoescape=True)
     page = environment.get_template("report.html.j2").render(report=report, sizes=sizes, videos=videos)
-    write_whole(out / "report.html", page.encode())
+    write_whole(out / "report.html", page.encode(errors="backslashreplace"))
 
 
 def _save(figure: Any, folder: Path, name: str) -> str:

@@ -88,15 +88,16 @@ def side_by_side(columns: list[tuple[str, Frames]], fps: Fraction, seconds: floa
     size = 2 * round(width * scale / 2), 2 * round(height * scale / 2)
     parts = []
     for title, frames in columns:
-        bar = _title(title, size[0])
-        parts.append(np.stack([np.concatenate([bar, resize(f, *size)]) for f in frames[:count]]))
+        parts.append(np.stack([titled(title, resize(f, *size)) for f in frames[:count]]))
     options = {"crf": "16", "preset": "medium"}
     return h264(np.concatenate(parts, 2), fps, "libx264", options, "yuv420p").getvalue()
 
 
-def _title(text: str, width: int) -> Picture:
+def titled(text: str, picture: Picture) -> Picture:
+    """A picture (H,W,3) under a bar with a title (H+24,W,3)."""
+    width = picture.shape[1]
     bar = np.full((24, width, 3), 32, np.uint8)
     size = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.42, 1)[0][0]
     scale = 0.42 * min(1.0, (width - 8) / max(1, size))
     cv2.putText(bar, text, (4, 16), cv2.FONT_HERSHEY_SIMPLEX, scale, (240, 240, 240), 1, cv2.LINE_AA)
-    return bar
+    return np.concatenate([bar, picture])

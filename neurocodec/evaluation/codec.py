@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import tempfile
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -40,6 +41,13 @@ FIGURES = ("psnr_rgb", "ssim", "ms_ssim", "lpips", "landmarks", "identity")
 _GROUP = 8
 
 
+def _cache_folder() -> Path:
+    try:
+        return Path(platformdirs.user_cache_dir("neurocodec"))
+    except RuntimeError:  # a user without a home folder
+        return Path(tempfile.gettempdir()) / "neurocodec"
+
+
 class Measure:
     """The figures of decoded frames against their originals.
 
@@ -52,7 +60,7 @@ class Measure:
     """
 
     def __init__(self, **networks: Path | None) -> None:
-        files = metric_files(Path(platformdirs.user_cache_dir("neurocodec")), **networks)
+        files = metric_files(_cache_folder(), **networks)
         every = {name.removesuffix("_rgb"): METRICS[name](files) for name in FIGURES}
         self._metrics = {name: m for name, m in every.items() if m.missing(256, 256) is None}
         self._distance = DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"))

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from neurocodec.errors import UsageError
 from neurocodec.files.atomic import refuse_existing
-from neurocodec.models.model_files import ModelDescription, describe, load, save, user_folder
+from neurocodec.models.model_files import (
+    MODELS_VARIABLE,
+    ModelDescription,
+    describe,
+    load,
+    save,
+    user_folder,
+)
 
 
 def import_checkpoint(source: Path, name: str | None = None, *, force: bool = False) -> ModelDescription:
@@ -31,7 +39,10 @@ def import_checkpoint(source: Path, name: str | None = None, *, force: bool = Fa
         architecture, tensors = read_published(source)
         size, keypoints, config = 256, 50 if architecture == "vox256" else 0, {}
         name = name or architecture
-    target = user_folder() / f"{name}.safetensors"
+    folder = user_folder()
+    if folder is None:
+        raise UsageError(f"there is no home folder to put models in; name one in {MODELS_VARIABLE}")
+    target = folder / f"{name}.safetensors"
     refuse_existing([target], force)
     return save(
         target, tensors, name=name, architecture=architecture, size=size, keypoints=keypoints,

@@ -71,10 +71,15 @@ def shipped_folder() -> Path:
     return packed if packed.is_dir() else package.parent / "checkpoints"
 
 
-def user_folder() -> Path:
-    """Where ``models import`` puts its results."""
+def user_folder() -> Path | None:
+    """Where ``models import`` puts its results; None for a user who has no home folder."""
     chosen = os.environ.get(MODELS_VARIABLE)
-    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("neurocodec")) / "models"
+    if chosen:
+        return Path(chosen)
+    try:
+        return Path(platformdirs.user_data_dir("neurocodec")) / "models"
+    except RuntimeError:  # neither HOME nor an entry in the password file
+        return None
 
 
 def describe(path: Path, *, shipped: bool = False) -> ModelDescription:
@@ -110,7 +115,7 @@ def describe(path: Path, *, shipped: bool = False) -> ModelDescription:
 def installed() -> Iterator[ModelDescription]:
     """All models that can be found; files that are no models are passed over."""
     for folder, shipped in ((user_folder(), False), (shipped_folder(), True)):
-        if folder.is_dir():
+        if folder is not None and folder.is_dir():
             for path in sorted(folder.glob("*.safetensors")):
                 try:
                     yield describe(path, shipped=shipped)

@@ -49,9 +49,7 @@ def start(machine: Machine, seed: int) -> Fabric:
     if accelerator == "cuda" and devices > torch.cuda.device_count():
         raise UnsupportedError(f"{devices} GPUs are wanted, {torch.cuda.device_count()} are here")
     use_threads(machine.threads or None)
-    if accelerator == "cuda":
-        torch.backends.cudnn.benchmark = True
-    else:
+    if accelerator != "cuda":  # where cuDNN chooses without trying: trials took 27 s of the first step
         keep_all_freed()
     several = devices * nodes > 1
     try:

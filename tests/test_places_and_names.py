@@ -1,4 +1,4 @@
-"""Users without a home folder, and file names that no terminal can print."""
+"""Users without a home folder, file names that no terminal can print, paths of pipes."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 import pytest
 from clips import cut
 from places import SAMPLES
 
+from neurocodec import encode
 from neurocodec.batch.folder import find_sources
+from neurocodec.compare.entry import expanded
 from neurocodec.errors import InputError, UsageError
 from neurocodec.evaluation.codec import Measure
+from neurocodec.files.pipes import is_pipe
 from neurocodec.models.importing import import_checkpoint
 from neurocodec.models.model_files import find, user_folder
 
@@ -45,7 +50,7 @@ def test_without_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert user_folder() is None
     shipped = find("talk256", "motion")
     assert shipped.shipped
-    with pytest.raises(UsageError, match="no home folder .* NEUROCODEC_MODELS"):
+    with pytest.raises(UsageError, match=r"no home folder .* NEUROCODEC_MODELS"):
         import_checkpoint(shipped.path)
     assert "psnr" in Measure().names
 
@@ -74,3 +79,24 @@ def test_folders_of_cameras_and_of_a_mac(tmp_path: Path) -> None:
         (tmp_path / name).unlink()
     with pytest.raises(InputError, match="holds no videos"):
         find_sources(tmp_path, "encode")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("option", [{"target_kbps": 9.0}, {"max_size": 20_000}])
+def test_targets_from_a_fifo(clip: Path, tmp_path: Path, option: dict[str, Any]) -> None:
+    """What is read several times is kept; the result is that of the file."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    assert is_pipe(fifo) and not is_pipe(clip) and not is_pipe(tmp_path / "nothing")
+    writer = threading.Thread(target=lambda: fifo.write_bytes(clip.read_bytes()))
+    writer.start()
+    encode(str(fifo), tmp_path / "a.nfc", audio="none", **option)
+    writer.join()
+    encode(clip, tmp_path / "b.nfc", audio="none", **option)
+    assert (tmp_path / "a.nfc").read_bytes() == (tmp_path / "b.nfc").read_bytes()
+
+
+def test_a_comparison_reads_more_than_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(InputError, match="can be read only once"):
+        expanded([tmp_path / "fifo"])

@@ -12,6 +12,7 @@ from neurocodec.compare import report
 from neurocodec.compare.cache import PointCache
 from neurocodec.compare.run import Plan, Result, compare
 from neurocodec.errors import InputError, NeurocodecError
+from neurocodec.files.pipes import is_pipe
 from neurocodec.files.samples import sample_clips
 from neurocodec.measure.networks import metric_files
 from neurocodec.measure.registry import METRICS, QUICK_METRICS
@@ -24,8 +25,12 @@ def expanded(paths: Iterable[Path]) -> list[Path]:
     """The videos named, with those of folders; the samples where nothing is named.
 
     Raises:
-        InputError: a folder holds no video.
+        InputError: a folder holds no video, or a path is a pipe's.
     """
+    paths = list(paths)
+    for path in paths:
+        if is_pipe(path):
+            raise InputError(f"{path} can be read only once; a comparison reads its videos several times")
     found = [f for p in paths for f in (find_sources(p, "encode") if p.is_dir() else [p])]
     return found or sample_clips()
 

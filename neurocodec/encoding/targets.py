@@ -18,6 +18,8 @@ from neurocodec.encoding.encoder import encode_stream, fitted_pictures
 from neurocodec.encoding.quality_search import TOLERANCE, search
 from neurocodec.encoding.report import EncodeReport
 from neurocodec.errors import UsageError
+from neurocodec.files.opening import opened_input
+from neurocodec.files.pipes import is_pipe
 from neurocodec.format.block import SoundPacket
 from neurocodec.format.reader import NfcReader
 from neurocodec.models.device import BATCH
@@ -88,9 +90,14 @@ def _say(options: EncodeOptions, figure: float) -> str:
 
 
 def _rewindable(source: Any, stack: ExitStack) -> Callable[[], Any]:
-    """A function that gives the source from its start; a pipe is copied to a temporary file first."""
+    """A function that gives the source from its start; a pipe is copied to a temporary file first.
+
+    Pipes have paths, too: ``/dev/stdin``, ``<(...)``, a FIFO.
+    """
     if isinstance(source, (str, os.PathLike)):
-        return lambda: source
+        if not is_pipe(source):
+            return lambda: source
+        source = stack.enter_context(opened_input(source))[0]
     kept: Any = stack.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115
     shutil.copyfileobj(source, kept)
 

@@ -11,6 +11,8 @@ import contextlib
 import io
 import os
 import selectors
+import stat
+from pathlib import Path
 from typing import Any
 
 from neurocodec.prefetch import check_wanted
@@ -30,6 +32,18 @@ def stoppable(file: Any) -> Any:
     """
     ordinary = type(file) is io.FileIO or (type(file) is io.BufferedReader and type(file.raw) is io.FileIO)
     return _Stoppable(file) if ordinary and os.name != "nt" and not is_seekable(file) else file
+
+
+def is_pipe(path: str | os.PathLike[Any]) -> bool:
+    """Whether a path leads to what cannot be read again from its start: a pipe, FIFO, socket or terminal.
+
+    Nothing is opened; a path that leads nowhere is none.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode) or stat.S_ISSOCK(mode)
 
 
 def is_seekable(file: Any) -> bool:

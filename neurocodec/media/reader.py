@@ -163,7 +163,7 @@ class MediaReader:
         stream, sound = self._video_stream, self._audio_stream
         stream.codec_context.thread_count = max(0, threads)
         stream.codec_context.thread_type = "AUTO"
-        self._fps = frame_rate(stream)
+        self._fps = frame_rate(stream, self._container.format.name)
         self._tick = Fraction(stream.time_base or Fraction(1, 90000))
         self._step = max(1, round(1 / (self._fps * self._tick)))
         self._video_clock = TimestampRepair(self._step, round(JUMP_SECONDS / self._tick))

@@ -40,9 +40,16 @@ def _is_default(stream: Any) -> bool:
     return Disposition.default in stream.disposition
 
 
-def frame_rate(stream: Any) -> Fraction:
-    """Pictures a second of a video track; 25 if it does not say."""
-    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+def frame_rate(stream: Any, container: str) -> Fraction:
+    """Pictures a second of a video track; 25 if it does not say.
+
+    Of a raw stream (the ``container`` is called as its codec) FFmpeg's average is always 25, whatever the
+    stream itself says.
+    """
+    rates = [stream.average_rate, stream.guessed_rate, stream.base_rate]
+    if container == stream.codec_context.name:
+        rates = rates[1:]
+    for rate in rates:
         if rate and 0 < rate <= 1000:
             return Fraction(rate)
     return Fraction(25)

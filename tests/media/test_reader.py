@@ -524,3 +524,20 @@ def test_index_at_the_end_cannot_be_piped(tmp_path: Path) -> None:
     assert path.stat().st_size > 150_000
     with pytest.raises(InputError, match="from a pipe"):
         MediaReader(Pipe(path.read_bytes()))
+
+
+@pytest.mark.parametrize(("encoder", "form"), [("libx264", "h264"), ("libx265", "hevc")])
+@pytest.mark.parametrize("rate", [30, 50])
+def test_raw_streams_have_their_own_rate(tmp_path: Path, encoder: str, form: str, rate: int) -> None:
+    path = tmp_path / f"raw.{form}"
+    with av.open(str(path), "w", format=form) as container:
+        stream: Any = container.add_stream(encoder, rate=rate)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for k in range(6):
+            picture = np.full((48, 64, 3), 40 * k, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    with MediaReader(path) as reader:
+        assert reader.video.fps == rate
+        times = [p.pts * reader.video.time_base for p in reader if isinstance(p, VideoPicture)]
+    assert times == [Fraction(k, rate) for k in range(6)]

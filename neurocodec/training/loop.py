@@ -42,6 +42,8 @@ class Task(nn.Module):
     """
 
     network: nn.Module
+    optional: tuple[str, ...] = ()
+    """Parts of names of tensors that weights to start from may lack."""
 
     @abstractmethod
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
@@ -104,7 +106,7 @@ def train(
     elif init is not None:
         start = states.weights_of(init)
         for part in (network, average):
-            states.fill(part, start, init)
+            states.fill(part, start, init, task.optional)
     average.to(fabric.device).requires_grad_(False)
     if config.machine.compile:
         for child in network.children():

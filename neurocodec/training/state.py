@@ -62,8 +62,12 @@ def load(path: Path) -> dict[str, Any]:
     return content
 
 
-def fill(network: nn.Module, tensors: dict[str, Tensor], source: Path | str) -> None:
-    """Put tensors into a network; no landmark basis is wanted, what :data:`_OPTIONAL` names may be missing.
+def fill(
+    network: nn.Module, tensors: dict[str, Tensor], source: Path | str, optional: tuple[str, ...] = ()
+) -> None:
+    """Put tensors into a network; no landmark basis is wanted.
+
+    Those named by :data:`_OPTIONAL` and ``optional`` may be missing, and stay as they are.
 
     Raises:
         InputError: they are those of another model.
@@ -73,7 +77,7 @@ def fill(network: nn.Module, tensors: dict[str, Tensor], source: Path | str) -> 
         missing, unexpected = network.load_state_dict(wanted, strict=False)
     except RuntimeError as error:
         raise InputError(f"{source} holds another model: {str(error).splitlines()[-1].strip()}") from None
-    lacking = [name for name in missing if not any(part in name for part in _OPTIONAL)]
+    lacking = [name for name in missing if not any(part in name for part in (*_OPTIONAL, *optional))]
     if unexpected or lacking:
         what = f"has {unexpected[0]}" if unexpected else f"lacks {lacking[0]}"
         raise InputError(f"{source} holds another model: it {what}")

@@ -81,6 +81,8 @@ def closely(pictures: Tensor, theta: Tensor) -> Tensor:
 class StudentTask(loop.Task):
     """The light motion model; ``train`` is sampled from, ``watched`` shown in the contact sheet."""
 
+    optional = ("keypoint_net",)  # the teacher's
+
     def __init__(
         self, config: StudentConfig, files: Files, train: Galleries, watched: Galleries, device: torch.device
     ) -> None:

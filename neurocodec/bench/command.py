@@ -14,6 +14,7 @@ from neurocodec.commands.options import PATH, device_option, threads_option
 from neurocodec.errors import UsageError
 from neurocodec.files.samples import sample_clips
 from neurocodec.options import DEFAULT_MOTION
+from neurocodec.threads import use_threads
 
 
 @click.command()
@@ -29,10 +30,14 @@ from neurocodec.options import DEFAULT_MOTION
 @click.option("--parts", default=",".join(PARTS), show_default=True, help="What is measured.")
 @click.option("--seconds", type=float, default=2.0, show_default=True, help="For each stage.")
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the tables in Markdown.")
+@click.option(
+    "--machine", "machine_report", type=PATH, metavar="OUT.json",
+    help="Only a report of this machine, to be sent: its stages, and whether files read the same here.",
+)  # fmt: skip
 @click.option("--quick", is_flag=True, help="Everything once, and briefly: figures to be ignored.")
 def bench(
     clips: tuple[Path, ...], out: Path | None, sizes: str | None, parts: str, as_markdown: bool,
-    **settings: Any,
+    machine_report: Path | None, **settings: Any,
 ) -> None:  # fmt: skip
     """Measure stages and whole processes on CLIPS (default: the sample that comes along).
 
@@ -40,8 +45,17 @@ def bench(
     Examples:
       python -m neurocodec.bench
       python -m neurocodec.bench talk.mp4 --repeats 5 --out bench.json
+      python -m neurocodec.bench --machine report.json
       python -m neurocodec.bench --sizes 256,384,512 --hour 60
     """
+    if machine_report:
+        from neurocodec.bench import machine
+
+        use_threads(settings["threads"])
+        report = machine.report(settings["device"], 0.05 if settings["quick"] else settings["seconds"])
+        machine_report.write_text(json.dumps(report, indent=1) + "\n")
+        click.echo("\n".join(machine.lines(report)))
+        return
     try:
         sides = [int(part) for part in (sizes or "").split(",") if part]
     except ValueError:

@@ -53,6 +53,9 @@ class Framing:
         self.time_base = max(reader.video.time_base, Fraction(1, FINEST_TIME_BASE))
         info = reader.audio
         self.has_sound = info is not None and info.sample_rate > 0 and info.channels > 0
+        # what is decoded begins at zero, whatever the source's clock says
+        self._begin = round(reader.begin / self.time_base)
+        self._sound_begin = round(reader.begin / info.time_base) if info and self.has_sound else 0
 
     def frames(self) -> Iterator[Frame]:
         """The pictures alone."""
@@ -66,7 +69,7 @@ class Framing:
         for item in self._reader:
             if isinstance(item, AudioPacket):
                 if item.data and self.has_sound:
-                    yield SoundPacket(item.data, item.pts, item.duration)
+                    yield SoundPacket(item.data, item.pts - self._sound_begin, item.duration)
                 continue
             pts = self._pts(item, last)
             starts = last is None or pts - begun >= length or count >= _MOST_FRAMES
@@ -86,6 +89,7 @@ class Framing:
         """The timestamp in units of the file's time base, later than the last one."""
         source = self._reader.video.time_base
         pts = picture.pts if self.time_base == source else round(picture.pts * source / self.time_base)
+        pts -= self._begin
         return pts if last is None else max(pts, last + 1)
 
     def _whole(self, picture: VideoPicture) -> Picture:

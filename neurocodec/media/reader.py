@@ -34,6 +34,10 @@ _REFUSED_FORMATS = frozenset(
 )
 
 
+_PRIMING = Fraction(1, 10)
+"""Seconds by which sound may begin before the first picture without counting: encoders put silence there."""
+
+
 class MediaReader:
     """Pictures and sound packets of a media file, in the order of the file, with constant memory.
 
@@ -78,6 +82,8 @@ class MediaReader:
         self._early: deque[Iterator[VideoPicture | AudioPacket]] = deque()
         self._sound: CopiedSound | ReencodedSound | None = None
         self._shift = Fraction(0)
+        self.begin = Fraction(0)
+        """Seconds on the source's clock at which its pictures, or sound well before them, begin."""
         self.name, file = self._open_source(source)
         self._guard = GuardedReader(file)
         try:
@@ -175,6 +181,11 @@ class MediaReader:
         first_pts = first.pts if first.pts is not None else first.dts
         if first_pts is not None and first_pts < 0:
             self._shift = -first_pts * self._tick
+        self.begin = max(Fraction(0), Fraction(first_pts or 0) * self._tick)
+        if sound is not None and sound.start_time is not None:
+            first_heard = Fraction(sound.start_time) * Fraction(sound.time_base or 0)
+            if first_heard < self.begin - _PRIMING:
+                self.begin = max(Fraction(0), first_heard)
         self.video = self._video_info()
         if sound is not None and mode == "opus":
             self._sound = ReencodedSound(sound, audio_bitrate, self._shift)

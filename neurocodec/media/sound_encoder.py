@@ -10,6 +10,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from neurocodec.media.downmix import Downmix
 from neurocodec.media.sound import LAYOUTS, layout_name, opus_pre_skip
 from neurocodec.media.types import AudioInfo, AudioPacket
 
@@ -23,7 +24,7 @@ _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 class SoundEncoder:
     """Decoded frames in, packets of one continuous stream out.
 
-    Frames are resampled and mixed to the encoder's format and laid on a time line of ``1/rate`` seconds by
+    Frames are resampled, mixed down at their loudness, and laid on a time line of ``1/rate`` seconds by
     their own timestamps: the first frame sets the start, gaps become silence, overlaps are cut, and
     deviations below 15 ms (coarse container clocks) are ignored until they add up. ``info`` describes the
     encoder's output; the pts of the first packet lies ``initial_padding`` samples before the start.
@@ -55,6 +56,7 @@ class SoundEncoder:
         self._chunk = int(context.frame_size) or 1024
         self._resampler: av.AudioResampler | None = None
         self._source: tuple[str, str, int] | None = None
+        self._downmix: Downmix | None = None
         self._pending = av.AudioFifo()
         self._position: int | None = None  # where the first pending sample lies
         extradata = bytes(context.extradata or b"")
@@ -80,7 +82,12 @@ class SoundEncoder:
         if source != self._source:
             yield from self._flush_resampler()
             self._source = source
-            self._resampler = av.AudioResampler(self._format, LAYOUTS[self._channels], self._rate)
+            form, layout, self._downmix = self._format, LAYOUTS[self._channels], None
+            if frame.layout.nb_channels > self._channels:
+                # packed: PyAV counts the planes of eight channels wrongly
+                form, layout = "flt", frame.layout.name
+                self._downmix = Downmix(layout, self._channels, self._rate)
+            self._resampler = av.AudioResampler(form, layout, self._rate)
         if start is None:
             frame.pts = None
         else:
@@ -106,7 +113,9 @@ class SoundEncoder:
 
     def _place(self, frame: av.AudioFrame, timed: bool) -> Iterator[AudioPacket]:
         samples = frame.to_ndarray().astype(np.float32, copy=False)
-        samples = samples.reshape(-1, self._channels) if frame.format.is_packed else samples.T
+        samples = samples.reshape(-1, frame.layout.nb_channels) if frame.format.is_packed else samples.T
+        if self._downmix is not None:
+            samples = self._downmix(samples)
         start: int | None = None
         if timed and frame.pts is not None and frame.time_base:
             start = round(frame.pts * frame.time_base * self._rate)

@@ -101,6 +101,8 @@ class Framing:
     def notes(self) -> list[str]:
         """What a user should know of the source, once it has been read."""
         notes: list[str] = []
+        if self._reader.interlaced:
+            notes.append("the source is interlaced; whole pictures were made of it (bwdif)")
         if self._reader.skipped:
             notes.append(f"{self._reader.skipped} damaged pictures of the source were left out")
         if self._face and self._face.most_faces > 1:

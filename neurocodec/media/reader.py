@@ -15,6 +15,7 @@ import av
 
 from neurocodec.errors import InputError, NeurocodecError, UsageError
 from neurocodec.files.opening import is_path
+from neurocodec.media.deinterlace import Deinterlacer
 from neurocodec.media.guard import GuardedReader
 from neurocodec.media.picture import PictureConverter, VideoPicture
 from neurocodec.media.sound_source import CopiedSound, ReencodedSound, needs_first_packet
@@ -82,6 +83,7 @@ class MediaReader:
         self._early: deque[Iterator[VideoPicture | AudioPacket]] = deque()
         self._sound: CopiedSound | ReencodedSound | None = None
         self._shift = Fraction(0)
+        self._deinterlacer = Deinterlacer()
         self.begin = Fraction(0)
         """Seconds on the source's clock at which its pictures, or sound well before them, begin."""
         self.name, file = self._open_source(source)
@@ -278,13 +280,19 @@ class MediaReader:
         try:
             frames = self._video_stream.codec_context.decode(packet)
         except EOFError:
-            return []
+            return self._deinterlacer.finish()
         except (av.FFmpegError, ValueError):
             self.skipped += 1
             return []
         good = [frame for frame in frames if not frame.is_corrupt]
         self.skipped += len(frames) - len(good)
-        return good
+        whole = self._deinterlacer(good)
+        return whole if packet is not None else [*whole, *self._deinterlacer.finish()]
+
+    @property
+    def interlaced(self) -> bool:
+        """Whether pictures were made of interlaced ones so far."""
+        return self._deinterlacer.used
 
     def _run(self) -> Iterator[VideoPicture | AudioPacket]:
         try:

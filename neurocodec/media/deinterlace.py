@@ -71,6 +71,9 @@ class Deinterlacer:
         out = []
         while True:
             try:
-                out.append(self._graph.pull())
+                frame = self._graph.pull()
             except (BlockingIOError, EOFError):
                 return out
+            if frame.pts is not None and frame.time_base:  # the filter counts in halves
+                frame.pts = round(frame.pts * frame.time_base / self._shape[-1])
+            out.append(frame)

@@ -101,6 +101,8 @@ class Framing:
     def notes(self) -> list[str]:
         """What a user should know of the source, once it has been read."""
         notes: list[str] = []
+        if self._reader.framed:
+            notes.append("the source's pictures change their shape; others have black beside them")
         if self._reader.interlaced:
             notes.append("the source is interlaced; whole pictures were made of it (bwdif)")
         if self._reader.skipped:

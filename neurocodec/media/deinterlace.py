@@ -68,7 +68,7 @@ class Deinterlacer:
         self._graph, self._shape = graph, (width, height, form, tick)
 
     def _pulled(self) -> list[av.VideoFrame]:
-        out = []
+        out: list[av.VideoFrame] = []
         while True:
             try:
                 frame = self._graph.pull()

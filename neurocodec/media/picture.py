@@ -46,7 +46,9 @@ class PictureConverter:
         self._fallback = fallback
         self._scaler = lru_cache(6)(lambda *conversion: VideoReformatter())
         self.orientation = orientation_of(first)
-        size = (first.width, first.height)
+        size = self._first = (first.width, first.height)
+        self.framed = False
+        """Whether a picture of another shape than the first one's has come."""
         self.width, self.height = size[::-1] if self.orientation.transpose else size
         source = self.source_color(first)
         self.hdr = source.hdr
@@ -71,9 +73,10 @@ class PictureConverter:
         return normalize_color(color, frame.width, frame.height, rgb=rgb)
 
     def convert(self, frame: av.VideoFrame, width: int, height: int) -> npt.NDArray[np.uint8]:
-        """Upright ``height x width x 3`` uint8 RGB of a frame."""
+        """Upright ``height x width x 3`` uint8 RGB of a frame; one of another shape has black beside it."""
         color = self.source_color(frame)
-        coded = (height, width) if self.orientation.transpose else (width, height)
+        whole = (height, width) if self.orientation.transpose else (width, height)
+        coded = self._fitted(frame, *whole)
         scaler = self._scaler(frame.format.name, frame.width, frame.height, *coded, color)
         try:
             rgb = frame_to_rgb(frame, color, *coded, deep=color.hdr, rgb=is_rgb(frame), reformatter=scaler)
@@ -84,7 +87,29 @@ class PictureConverter:
             raise InputError(f"a picture in format {name} cannot be converted: {error}") from error
         if color.hdr:
             rgb = tone_map(rgb, color)
+        if coded != whole:
+            left, top = (whole[0] - coded[0]) // 2, (whole[1] - coded[1]) // 2
+            framed = np.zeros((whole[1], whole[0], 3), np.uint8)
+            framed[top : top + coded[1], left : left + coded[0]] = rgb
+            rgb = framed
         return self.orientation.apply(rgb)
+
+    def _fitted(self, frame: av.VideoFrame, width: int, height: int) -> tuple[int, int]:
+        """The size of a frame in pictures of ``width`` x ``height``, which the first one fills."""
+        if (frame.width, frame.height) == self._first:
+            return width, height
+        scale = min(self._first[0] / frame.width, self._first[1] / frame.height)
+        across, down = (
+            max(1, round(size * scale / whole * out))
+            for size, whole, out in zip(
+                (frame.width, frame.height), self._first, (width, height), strict=True
+            )
+        )
+        other = min(across, width), min(down, height)
+        if abs(other[0] - width) <= 1 and abs(other[1] - height) <= 1:
+            return width, height
+        self.framed = True
+        return other
 
 
 class VideoPicture:
@@ -112,7 +137,7 @@ class VideoPicture:
     def to_rgb(self, width: int | None = None, height: int | None = None) -> npt.NDArray[np.uint8]:
         """Upright ``height x width x 3`` uint8 RGB, scaled straight from the decoded samples.
 
-        Without a size: the size of ``VideoInfo`` (pictures whose size changes mid-stream are scaled to it).
+        Without a size: the size of ``VideoInfo`` (pictures whose size changes mid-stream are fitted into it).
         Area averaging when shrinking, bicubic when growing. Raises ValueError if only one of the two is
         given or one is below 1, InputError or UnsupportedError if the picture cannot be converted.
         """

@@ -290,6 +290,11 @@ class MediaReader:
         return whole if packet is not None else [*whole, *self._deinterlacer.finish()]
 
     @property
+    def framed(self) -> bool:
+        """Whether pictures of another shape than the first one's have been fitted into its size."""
+        return self._converter.framed
+
+    @property
     def interlaced(self) -> bool:
         """Whether pictures were made of interlaced ones so far."""
         return self._deinterlacer.used

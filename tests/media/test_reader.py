@@ -541,3 +541,28 @@ def test_raw_streams_have_their_own_rate(tmp_path: Path, encoder: str, form: str
         assert reader.video.fps == rate
         times = [p.pts * reader.video.time_base for p in reader if isinstance(p, VideoPicture)]
     assert times == [Fraction(k, rate) for k in range(6)]
+
+
+def test_pictures_of_another_shape_are_not_squashed(tmp_path: Path) -> None:
+    """Raw streams one after the other: wide pictures, smaller ones of the same shape, tall ones."""
+    data = b""
+    for width, height in ((128, 64), (64, 32), (64, 128)):
+        part = io.BytesIO()
+        with av.open(part, "w", format="h264") as container:
+            stream: Any = container.add_stream("libx264", rate=25, options={"crf": "10"})
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            for _ in range(3):
+                frame = av.VideoFrame.from_ndarray(np.full((height, width, 3), 200, np.uint8), format="rgb24")
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        data += part.getvalue()
+    path = tmp_path / "three.h264"
+    path.write_bytes(data)
+    with MediaReader(path) as reader:
+        pictures = [p.to_rgb() for p in reader if isinstance(p, VideoPicture)]
+        assert reader.framed
+    assert len(pictures) == 9 and all(p.shape == (64, 128, 3) for p in pictures)
+    for picture in pictures[:6]:
+        assert picture.min() > 190
+    for picture in pictures[6:]:  # 32 pixels wide in the middle of 128
+        assert picture[:, 50:78].min() > 190 and picture[:, :46].max() < 20 and picture[:, 82:].max() < 20

@@ -72,8 +72,8 @@ def call(video: Path, as_json: bool, **settings: Any) -> None:  # fmt: skip
         seconds = rows[0][1]["seconds"]
         if seconds < SHORTEST:
             raise NothingShown(
-                f"no picture got through before the clip of {seconds:.1f} s was over; it takes up to "
-                f"{SHORTEST:g} s for the first one to arrive"
+                f"no picture got through: {seconds:.1f} s are too short for the first one to arrive, which "
+                f"takes up to {SHORTEST:g} s, or the link is too thin"
             )
         raise NothingShown(
             "no picture ever got through: the link is too thin for a reference, or loses too much"

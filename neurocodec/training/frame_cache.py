@@ -54,7 +54,7 @@ def read_pairs(
     """Frames t, t+1 for every ``stride``-th t -> (2n,S,S,3) RGB, landmarks (2n,68,2), NaN if not known.
 
     With landmarks, also for up to ``extremes`` further t each where eyes are most closed, and where the mouth
-    is widest open.  A clip of few frames is kept whole.
+    is widest open; a clip of few frames is then kept whole.
 
     Raises:
         InputError: the clip cannot be read.
@@ -64,7 +64,7 @@ def read_pairs(
     points = np.full((count, POINTS, 2), np.nan, np.float32)
     if landmarks is not None:
         points[: len(landmarks)] = landmarks[:count]
-    step = max(2, min(stride, count // _FEW))
+    step = max(2, min(stride, count // _FEW) if extremes else stride)
     times = set(range(0, count - 1, step))
     for rank in extremeness(points).T if extremes else ():
         likely = np.argsort(-rank)

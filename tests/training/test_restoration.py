@@ -97,7 +97,7 @@ def test_training_brings_references_nearer_to_what_they_were(trained: tuple[Path
     coded, true = CodedPairs(cache, {"person0", "person1"}).pieces(32, 64, 0.0, np.random.default_rng(1))
     with torch.inference_mode():
         off = [float((x - true).abs().mean()) for x in (coded, network.restored(coded))]
-    assert off[1] < 0.99 * off[0]
+    assert off[1] < 0.995 * off[0]
 
 
 def test_a_model_cleans_its_references(trained: tuple[Path, str], cache: Path) -> None:

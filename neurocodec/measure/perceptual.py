@@ -7,14 +7,13 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from neurocodec.errors import InputError
 from neurocodec.measure.clips import Frames
 from neurocodec.measure.metric import Metric, Values
 from neurocodec.models.model_files import ModelDescription, find, load
-from neurocodec.networks.perceptual import LEAST_SIDE, Perceptual, by_place
+from neurocodec.networks.perceptual import LEAST_SIDE, Perceptual
 from neurocodec.options import DEFAULT_FEEDBACK
 from neurocodec.types import Picture
 
@@ -40,11 +39,6 @@ class PerceptualDistance:
     def __call__(self, original: Picture, picture: Picture) -> float:
         """Distance of two pictures (H,W,3), 0 = equal."""
         return sum(float(m.mean()) for m in self.maps(original[None], picture[None]))
-
-    def places(self, original: Picture, picture: Picture, rows: int, columns: int) -> NDArray[np.float32]:
-        """Distances on a grid (rows, columns), whose mean is about the distance of the pictures."""
-        maps = self.maps(original[None], picture[None])
-        return np.asarray(by_place(maps, rows, columns)[0].numpy())
 
 
 def distance_model() -> ModelDescription | None:

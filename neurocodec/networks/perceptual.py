@@ -130,8 +130,3 @@ class Perceptual(nn.Module):
             out += pooled * total[:, None, None]
             at = end
         return out
-
-
-def by_place(maps: list[Tensor], rows: int, columns: int) -> Tensor:
-    """Distances by place at five depths -> their sum on a grid (B,rows,columns), of the same mean."""
-    return torch.stack([F.adaptive_avg_pool2d(m[:, None], (rows, columns))[:, 0] for m in maps]).sum(0)

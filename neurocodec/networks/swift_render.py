@@ -27,10 +27,12 @@ from neurocodec.networks.swift import (
 )
 from neurocodec.networks.talk import MOST_SHARPENED, MOTION_SIZE, POINTS_PER_TPS, _resize
 from neurocodec.networks.talk_render import (
+    TiedTables,
     _bilinear,
     _buffer,
     _Corners,
     _detail,
+    _opened,
     _put_up,
     _rows,
 )
@@ -73,7 +75,7 @@ class SwiftRenderer:
             for module in part.modules():
                 if isinstance(module, nn.Conv2d):
                     module.to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._tied: tuple[tuple[FlatReference, ...], list[Tensor]] = ((), [])
+        self._tables = TiedTables()
 
     def encode_reference(self, image: Tensor, keypoints: Tensor) -> FlatReference:
         """Coded picture (1,3,S,S) in [0,1] and its keypoints (1,N,2) -> what rendering from it needs."""
@@ -89,16 +91,6 @@ class SwiftRenderer:
         """Keypoints (B,N,2) -> pictures (B,S,S,3) uint8, from one to three references."""
         tiles = [self._render(references, some) for some in keypoints.split(_TILE)]
         return tiles[0] if len(tiles) == 1 else torch.cat(tiles)
-
-    def _tables(self, references: Sequence[FlatReference]) -> list[Tensor]:
-        """The references' feature tables, one below the other."""
-        if len(references) == 1:
-            return list(references[0].tables)
-        held, tables = self._tied
-        if len(held) != len(references) or any(a is not b for a, b in zip(held, references, strict=True)):
-            tables = [torch.cat(same) for same in zip(*(r.tables for r in references), strict=True)]
-            self._tied = (tuple(references), tables)
-        return tables
 
     def _move(self, references: Sequence[FlatReference], kp: Tensor) -> dict[str, Tensor]:
         """Flow (count,B,2,64,64), occlusion and confidence (count,B,1,h,h) at 32, 64, 128, features."""
@@ -243,9 +235,3 @@ def _gathered(pictures: Tensor, side: int) -> Tensor:
     b, s = pictures.shape[:2]
     h = s // side
     return pictures.view(b, h, side, h, side, 3).permute(0, 1, 3, 5, 2, 4).reshape(b, h, h, -1)
-
-
-def _opened(x: Tensor) -> Tensor:
-    """Four pixels to a place (B,h,h,C,4) -> (B,2h,2h,C)."""
-    b, h, _, c, _ = x.shape
-    return x.view(b, h, h, c, 2, 2).permute(0, 1, 4, 2, 5, 3).reshape(b, 2 * h, 2 * h, c)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -146,6 +147,24 @@ def _one_head(generator: Generator) -> nn.Conv2d:
     return joined.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
+class TiedTables:
+    """The feature tables of references, one below the other; those of the last ones are kept."""
+
+    def __init__(self) -> None:
+        self._held: tuple[Any, ...] = ()
+        self._tables: list[Tensor] = []
+
+    def __call__(self, references: Sequence[Any]) -> list[Tensor]:
+        """What the ``tables`` of references are together, level by level."""
+        if len(references) == 1:
+            return list(references[0].tables)
+        known = len(self._held) == len(references)
+        if not known or any(a is not b for a, b in zip(self._held, references, strict=True)):
+            self._tables = [torch.cat(same) for same in zip(*(r.tables for r in references), strict=True)]
+            self._held = tuple(references)
+        return self._tables
+
+
 class TalkRenderer:
     """Renders with a :class:`Talk` whose batch norms are folded, on the CPU.
 
@@ -162,7 +181,7 @@ class TalkRenderer:
                 if isinstance(module, nn.Conv2d):
                     module.to(dtype, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._head = _one_head(network.generator)
-        self._tied: tuple[tuple[FlatReference, ...], list[Tensor]] = ((), [])
+        self._tables = TiedTables()
 
     def encode_reference(self, image: Tensor, keypoints: Tensor) -> FlatReference:
         """Coded picture (1,3,S,S) in [0,1] and its keypoints (1,N,2) -> what rendering from it needs."""
@@ -181,16 +200,6 @@ class TalkRenderer:
         """Keypoints (B,N,2) -> pictures (B,S,S,3) uint8, from one or two references."""
         tiles = [self._render(references, some) for some in keypoints.split(_TILE)]
         return tiles[0] if len(tiles) == 1 else torch.cat(tiles)
-
-    def _tables(self, references: Sequence[FlatReference]) -> list[Tensor]:
-        """The references' feature tables, one below the other."""
-        if len(references) == 1:
-            return list(references[0].tables)
-        held, tables = self._tied
-        if len(held) != len(references) or any(a is not b for a, b in zip(held, references, strict=True)):
-            tables = [torch.cat(same) for same in zip(*(r.tables for r in references), strict=True)]
-            self._tied = (tuple(references), tables)
-        return tables
 
     def _move(self, references: Sequence[FlatReference], kp: Tensor) -> dict[str, Tensor]:
         """Flow (count,B,2,64,64), occlusion and confidence (count,B,1,h,h) at 32, 64, 128, and features."""

@@ -57,9 +57,9 @@ class Task(nn.Module):
         """A picture of the state of things, RGB, if there is one."""
         return None
 
-    @abstractmethod
     def validate(self, average: nn.Module) -> dict[str, float]:
-        """Figures of the averaged network on what it was not trained on."""
+        """Figures of the averaged network on what it was not trained on; none of a task that has none."""
+        return {}
 
 
 def learning_rate(settings: Optimizer, step: int, spent: float) -> float:
@@ -161,8 +161,8 @@ def train(
             if journal and watch.sheet and (step % watch.sheet == 0 or last):
                 journal.picture(step, task.sheet(average))
             if watch.validate and (step % watch.validate == 0 or last):
-                if journal:
-                    journal.figures(step, task.validate(average))
+                if journal and (figures := task.validate(average)):
+                    journal.figures(step, figures)
                 fabric.barrier()
         save()
     if journal:

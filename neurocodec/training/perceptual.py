@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from scipy.stats import pearsonr, spearmanr
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from neurocodec.datasets.clips import find_clips
@@ -99,9 +99,6 @@ class PerceptualTask(loop.Task):
 
     def recipe(self) -> dict[str, Any]:
         return {"architecture": "perceptual", "model": self._config.model}
-
-    def validate(self, average: nn.Module) -> dict[str, float]:
-        raise NotImplementedError("agreement is measured at the end, on people and codecs never seen")
 
 
 def agreement(network: Perceptual, pairs: Pairs, lpips: Lpips) -> dict[str, dict[str, float]]:

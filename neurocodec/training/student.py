@@ -193,10 +193,8 @@ class StudentTask(loop.Task):
         return cast("NDArray[np.uint8]", (sheet * 255).round().byte().permute(1, 2, 0).cpu().numpy())
 
     def recipe(self) -> dict[str, Any]:
-        return {"architecture": "swift", "model": self.network.config.as_dict()}
-
-    def validate(self, average: nn.Module) -> dict[str, float]:
-        raise NotImplementedError("clips are encoded and decoded by 'train evaluate'")
+        shape = self.network.config.as_dict()
+        return {"architecture": "swift", "model": shape, "teacher": self.config.teacher}
 
     def export(self, average: nn.Module, path: Path) -> ModelDescription:
         """Write the averaged network as a model, with the teacher's keypoints and their basis."""
@@ -211,7 +209,6 @@ def run(config: StudentConfig, files: Files, export_to: Path | None, quiet: bool
     """
     swift_config(config.model)
     check(config, files)
-    config.watch.validate = 0
     fabric: Fabric = machine.start(config.machine, config.optimizer.seed)
     cache, people, kept = cached_clips(config, files, fabric)
     train = Galleries(cache, people, fabric.device)

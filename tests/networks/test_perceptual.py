@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from neurocodec.networks.perceptual import Perceptual, by_place, on_levels
+from neurocodec.networks.perceptual import Perceptual, on_levels
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,13 @@ def test_any_size(network: Perceptual, size: tuple[int, int]) -> None:
     assert (network(a, b) > 0).all()
 
 
-def test_by_place_adds_up_and_points_at_the_place(network: Perceptual) -> None:
+def by_place(maps: list[torch.Tensor], rows: int, columns: int) -> torch.Tensor:
+    """Distances by place at five depths, each pooled to a grid: (B,rows,columns), of the same mean."""
+    pool = torch.nn.functional.adaptive_avg_pool2d
+    return torch.stack([pool(m[:, None], (rows, columns))[:, 0] for m in maps]).sum(0)
+
+
+def test_maps_by_place_add_up_and_points_at_the_place(network: Perceptual) -> None:
     a = torch.rand(1, 3, 128, 128)
     b = a.clone()
     b[..., :32, 96:] = 0.5

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from command_line import answer
 from safetensors.torch import load_file
 from training_clips import people
 
@@ -168,6 +169,13 @@ def test_trains_exports_and_codes(place: Path, tmp_path: Path) -> None:
     encode(source, tmp_path / "six.nfc", model=str(out), audio="none")
     report = decode(tmp_path / "six.nfc", tmp_path / "back.mp4", model=str(out))
     assert report.frames == 6
+    # its state can be exported later as well, with its teacher's keypoints
+    later = tmp_path / "later.safetensors"
+    code, shown, _ = answer(
+        "train", "export", str(tmp_path / "run"), str(later), "--data", str(place / "data")
+    )
+    assert code == 0 and str(later) in shown
+    assert describe(later).hash == model.hash
     # weights to start from may lack what is the teacher's
     tensors = {k: v for k, v in load_file(out).items() if not k.startswith("keypoint_net")}
     part = save(

@@ -9,7 +9,7 @@ import click
 
 from neurocodec.commands.options import force_option, threads_option
 from neurocodec.commands.train.options import PATH, check_export, common, configuration, print_lines
-from neurocodec.training.config import MotionConfig
+from neurocodec.training.config import MotionConfig, StudentConfig
 
 
 @click.command()
@@ -86,6 +86,13 @@ def export(
 
     use_threads(threads)
     recipe = recipe_of(state)
+    if recipe and recipe["architecture"] == "swift":
+        from neurocodec.training import student
+
+        light = StudentConfig(name=config.name, model=recipe["model"], teacher=recipe["teacher"])
+        made = student.export(weights_of(state), light, target)
+        click.echo(f"{made.name}: {made.path}, {made.path.stat().st_size} bytes, hash {made.hash}")
+        return
     model = exporting.export(
         weights_of(state), talk_config(recipe["model"] if recipe else config.model), target,
         name=config.name, clips=find_clips(data, config.data.min_face, table=clips),

@@ -254,7 +254,7 @@ class NfcReader:
                 yield Loss(offset, str(error))
                 continue
             if self._layered:
-                block, further, damage = self._with_parts(block)
+                block, further, damage = self._with_parts(block, self._parts_of(block))
                 if block.lost:
                     yield loss_of_parts(offset if damage is None else damage, block)
                     continue
@@ -265,22 +265,24 @@ class NfcReader:
         """Move on behind a block that was salvaged; returns it with its layer and heads."""
         block, length, framed = left
         self._note(block)
+        parts = self._open = self._parts_of(block) if self._layered else None
         self._window.skip(length - 1)
         if framed:
             self._window.skip(1)
         else:
             self._resynchronize()
-        return self._with_parts(block, in_doubt=not framed)[0] if self._layered else block
-
-    def _with_parts(self, block: Block, in_doubt: bool = False) -> tuple[Block, int, int | None]:
-        """A block with the layer and heads that follow here, their bytes, and where the first damage is.
-
-        ``in_doubt``: some of them may have been lost with the end of the block.
-        """
-        parts = self._open = BlockParts(block, self.header, self._heads_order, room=self.limits.chunk)
-        if in_doubt:
+        if parts is None:
+            return block
+        if not framed:
             parts.lose()
-        size, damage = 0, None
+        return self._with_parts(block, parts)[0]
+
+    def _parts_of(self, block: Block) -> BlockParts:
+        return BlockParts(block, self.header, self._heads_order, room=self.limits.chunk)
+
+    def _with_parts(self, block: Block, parts: BlockParts) -> tuple[Block, int, int | None]:
+        """A block with the layer and heads that follow here, their bytes, and where the first damage is."""
+        self._open, size, damage = parts, 0, None
         while True:
             offset = self._window.offset
             found = self._chunk_here()
@@ -429,7 +431,7 @@ class NfcReader:
                     continue
                 block = self._parse(kind, payload)
                 if self._layered:
-                    block = self._with_parts(block)[0]
+                    block = self._with_parts(block, self._parts_of(block))[0]
             if (block.first_frame, len(block.pts)) != (entry.first_frame, entry.frames):
                 break
             if (block.first_reference, len(block.references)) != (entry.first_reference, entry.references):

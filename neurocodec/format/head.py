@@ -1,4 +1,4 @@
-"""A head of a block of a layered file: a face in a square that moves (``docs/format.md``, 4.8)."""
+"""A head of a block of a layered file: a face in a square that moves (``docs/format.md``, 4.9)."""
 
 from __future__ import annotations
 
@@ -88,6 +88,9 @@ def _read_squares(first: Region, moves: bytes, count: int) -> tuple[Region, ...]
     bits.finish("the squares of a head")
     squares = [first]
     for dx, dy, more in zip(changes, changes, changes, strict=True):
+        if not (dx or dy or more):
+            squares.append(squares[-1])
+            continue
         square = Region(squares[-1].x + dx, squares[-1].y + dy, squares[-1].side + more)
         if max(abs(square.x), abs(square.y), square.side) > MAX_DIMENSION or square.side < 1:
             raise DamagedFileError("the square of a head is impossible")

@@ -1,4 +1,4 @@
-"""The layer of a layered file's block: a low-rate video of the whole picture (``docs/format.md``, 4.7)."""
+"""The layer of a layered file's block: a low-rate video of the whole picture (``docs/format.md``, 4.8)."""
 
 from __future__ import annotations
 

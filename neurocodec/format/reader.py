@@ -40,6 +40,8 @@ _SEARCH_BUDGET = 1 << 31
 """Bytes worth checksumming in the search for whole blocks in damaged stretches of one file."""
 _CANDIDATE_COST = 1 << 14
 """What looking at one candidate counts for."""
+_HELD_COST = 100
+"""Bytes of memory that an optional chunk takes beside its own."""
 _MOST_HEADS = 1000
 """Places in that search at which the head of a damaged block is looked for."""
 
@@ -76,6 +78,7 @@ class NfcReader:
         self._window = Window(file)
         self._order, self._heads_order = BlockOrder(), HeadOrder()
         self._open: BlockParts | None = None
+        self._waiting: list[tuple[int, bytes]] = []
         self._layered = False
         self._budget, self._heads = _SEARCH_BUDGET, _MOST_HEADS
         self.header_bytes = 0
@@ -231,6 +234,7 @@ class NfcReader:
                 left = self._salvage_here()
                 if left:
                     yield loss_of_parts(offset, self._rest_of_damaged(left))
+                    self._tell_optional()
                     continue
                 if self._resynchronize():
                     yield Loss(offset, found)
@@ -245,8 +249,8 @@ class NfcReader:
                     yield Loss(self._window.offset, "the file ends inside its trailer", truncated=True)
                 return
             if kind in OPTIONAL_CHUNKS:
-                if self.optional:
-                    self.optional(kind, payload)
+                self._waiting.append((kind, payload))
+                self._tell_optional()
                 continue
             try:
                 block = self._parse(kind, payload)
@@ -255,11 +259,20 @@ class NfcReader:
                 continue
             if self._layered:
                 block, further, damage = self._with_parts(block, self._parts_of(block))
+                length += further
                 if block.lost:
                     yield loss_of_parts(offset if damage is None else damage, block)
+                    self._tell_optional()
                     continue
-                length += further
             yield block, length
+            self._tell_optional()
+
+    def _tell_optional(self) -> None:
+        """Pass on the optional chunks that have come."""
+        waiting, self._waiting = self._waiting, []
+        for kind, payload in waiting:
+            if self.optional:
+                self.optional(kind, payload)
 
     def _rest_of_damaged(self, left: tuple[Block, int, bool]) -> Block:
         """Move on behind a block that was salvaged; returns it with its layer and heads."""
@@ -282,7 +295,7 @@ class NfcReader:
 
     def _with_parts(self, block: Block, parts: BlockParts) -> tuple[Block, int, int | None]:
         """A block with the layer and heads that follow here, their bytes, and where the first damage is."""
-        self._open, size, damage = parts, 0, None
+        self._open, size, held, damage = parts, 0, 0, None
         while True:
             offset = self._window.offset
             found = self._chunk_here()
@@ -294,8 +307,9 @@ class NfcReader:
             kind, payload, length = found
             if kind in OPTIONAL_CHUNKS:
                 self._window.skip(length)
-                if self.optional:
-                    self.optional(kind, payload)
+                held += length + _HELD_COST
+                if self.optional and held <= self.limits.chunk:  # until the block has been given out
+                    self._waiting.append((kind, payload))
                 continue
             if kind not in PART_CHUNKS or frame_of_part(payload) != block.first_frame:
                 break
@@ -409,6 +423,7 @@ class NfcReader:
         self._window = Window(self._file, offset)
         self._order, self._heads_order = BlockOrder(), HeadOrder()
         self._frames = self._head_frames = 0
+        self._waiting = []
 
     def block_at(self, entry: IndexEntry) -> Block:
         """The block an index entry names, which may have ``lost`` parts.

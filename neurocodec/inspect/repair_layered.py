@@ -66,7 +66,11 @@ class LayeredSalvage:
         if not block.pts and not block.audio:
             return
         heads = deepcopy(self._heads)
-        parts = [kept for part in block.heads if (kept := self._kept(part, block, heads)) is not None]
+        parts: list[HeadPart] = []
+        for part in block.heads:
+            fresh = block.entry and all(p.head != part.head for p in parts)
+            kept = self._kept(part, block, heads, fresh)
+            parts += [kept] if kept else []
         try:
             self._writer.write_block(replace(block, first_frame=self._frame, heads=tuple(parts)))
         except ValueError as error:
@@ -77,8 +81,11 @@ class LayeredSalvage:
         self._report.blocks += 1
         self._report.frames += len(block.pts)
 
-    def _kept(self, part: HeadPart, block: Block, heads: dict[int, _Head]) -> HeadPart | None:
-        """A part of a head with new numbers, noted in ``heads``; None if it cannot be decoded."""
+    def _kept(self, part: HeadPart, block: Block, heads: dict[int, _Head], fresh: bool) -> HeadPart | None:
+        """A part of a head with new numbers, noted in ``heads``; None if it cannot be decoded.
+
+        Where the head begins anew (``fresh``), its numbers may stay as they are.
+        """
         head, inner = heads.setdefault(part.head, _Head()), part.block
         reason = "" if head.numbers.complete(inner.needed, self._header.version) else "a reference is lost"
         try:
@@ -89,6 +96,8 @@ class LayeredSalvage:
             where = f"of the block at frame {block.first_frame}"
             self._report.say(f"head {part.head} {where} is dropped: {reason}")
             return None
+        if fresh:
+            head.frames, head.numbers.next = inner.first_frame, inner.first_reference
         renumbered = head.numbers.renumbered(inner, self._header.version)
         frames = range(head.frames, head.frames + len(inner.pts))
         for k, reference in enumerate(inner.references):

@@ -85,7 +85,7 @@ def file_changed(data: bytes, rng: random.Random) -> bytes:
         elif choice == 6 and len(parts) > 1:
             del parts[k]
         else:
-            kind = rng.choice((0xF1, 0xF2, 0xF3, 0xE0, 0xEF, 0xF4, 0))
+            kind = rng.choice((0xF1, 0xF2, 0xF3, 0xE0, 0xEF, 0xF4, 0xF5, 0))
             parts[k] = kind, payload, chunk(kind, payload)[-4:]
     written = [chunk(kind, payload)[:-4] + checksum for kind, payload, checksum in parts]
     tail = len(written[-1]).to_bytes(3, "little") if rng.random() < 0.9 else rng.randbytes(3)

@@ -9,6 +9,9 @@ from mutate import chunks_of
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = Path(__file__).parent / "corpus"
 
+_CHOICES = {0xF1: (255,), 0xF4: (241, 244), 0xF5: (242, 245)}
+"""First bytes of the target ``parser``, by types of chunks."""
+
 
 def seeds(target: str) -> list[bytes]:
     """Inputs of a target: derived from ``tests/conformance`` and stored in ``corpus/TARGET``."""
@@ -19,7 +22,7 @@ def seeds(target: str) -> list[bytes]:
     if target == "parser":
         for data in files:
             for kind, payload in chunks_of(data):
-                choices = (255,) if kind == 0xF1 else (25, 91, 49, 97, 150, 214)
+                choices = _CHOICES.get(kind, (25, 91, 49, 97, 150, 214, 240))
                 out += [bytes([choice]) + payload for choice in choices]
     return out
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from unittest.mock import patch
@@ -31,14 +32,16 @@ from neurocodec.format.block import ReferenceFrame, StillCodec
 from neurocodec.format.block_reader import read_block, salvage_block
 from neurocodec.format.checksums import CHECK_BYTES, Part
 from neurocodec.format.damage import Loss
+from neurocodec.format.head import head_header, read_head
 from neurocodec.format.header import AudioTrack, Colour, Fit, Header, LandmarkCode, read_header
+from neurocodec.format.layer import read_layer
 from neurocodec.format.limits import Limits
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import Timeline
 from neurocodec.inspect.info import read_info
 from neurocodec.inspect.repair import repair_stream
 from neurocodec.keypoints.packet_code import PacketDecoder
-from neurocodec.keypoints.packets import outline_frames, parse_frames
+from neurocodec.keypoints.packets import SymbolDigest, outline_frames, parse_frames
 from neurocodec.models.model_files import describe, load
 from neurocodec.models.published import read_published
 from neurocodec.references.still import decode_still
@@ -46,12 +49,15 @@ from neurocodec.references.store import ReferenceStore
 
 SIDE = 64
 LIMITS = Limits(frames=20_000, chunk=1 << 20)
+_LAYERED, _MOST_STORES = 240, 8
 _NOTHING = np.zeros((1, 1, 3), np.uint8)
 _AUDIO = AudioTrack("opus", 48000, 1, Fraction(1, 48000), 312, 960)
 
 
 def _header(choice: int) -> Header:
-    """One of a few headers."""
+    """One of a few headers; from 240 on, of layered files."""
+    if choice >= _LAYERED:
+        return replace(_header(choice % 2 + 130), layered=True, version=5, fit=Fit.REGION)
     version = 1 + choice % 2 if choice < 128 else 4
     return Header(
         SIDE, SIDE, Fraction(1), 0, Fit(choice // 2 % 3), Fraction(1, 1000), Fraction(25), 0, Colour(), "m",
@@ -62,19 +68,24 @@ def _header(choice: int) -> Header:
 
 
 def parser(data: bytes) -> None:
-    """First byte: a header for a block, or (255) a header payload."""
+    """First byte: a header for a block, a layer or a head, or (255) a header payload."""
     choice, payload = data[:1], data[1:]
     with suppress(NeurocodecError), patch.object(block_reader, "check", _any_checksum):
         if choice == b"\xff":
-            read_header(payload, 4).content()
+            read_header(payload, 5).content()
         elif choice:
             header = _header(choice[0])
+            if header.layered and choice[0] % 3:
+                (read_layer if choice[0] % 3 == 1 else read_head)(payload, header)
+                return
             left = salvage_block(payload, header)
-            if left:
+            if left and not header.layered:
                 with suppress(DamagedFileError):
                     parse_frames(left[0], header)
                 outline_frames(left[0])
-            parse_frames(read_block(payload, header), header)
+            block = read_block(payload, header)
+            if not header.layered:
+                parse_frames(block, header)
 
 
 def _any_checksum(source: ByteReader, _start: int, _part: str) -> None:
@@ -120,6 +131,9 @@ def frames(data: bytes) -> None:
         timeline, items = Timeline(header), []
         if header.model_size != SIDE:
             return
+        if header.layered:
+            _layered_frames(reader)
+            return
         for item in reader:
             block = item.salvaged if isinstance(item, Loss) else item[0]
             if block is None:
@@ -141,6 +155,26 @@ def frames(data: bytes) -> None:
                     items.append((frame.pts, _NOTHING))
         for _ in fill(items[:2000], header):
             pass
+
+
+def _layered_frames(reader: NfcReader) -> None:
+    """What a layered file is made of, up to what is rendered."""
+    stores: dict[tuple[int, int], ReferenceStore[None]] = {}
+    for item in reader:
+        block = item.salvaged if isinstance(item, Loss) else item[0]
+        if block is None:
+            continue
+        with suppress(DamagedFileError):
+            SymbolDigest().layered(block, reader.header)
+        for part in block.heads if len(stores) < _MOST_STORES else ():
+            key = part.head, part.reference_size
+            store = stores.setdefault(key, ReferenceStore(part.reference_size))
+            for k, reference in enumerate(part.block.references):
+                store.add(part.block.first_reference + k, reference)
+            with suppress(DamagedFileError):
+                for frame in parse_frames(part.block, head_header(reader.header)):
+                    for number in frame.uses if store.has(part.block.needed) else ():
+                        store.picture(number)
 
 
 def references(data: bytes) -> None:

@@ -29,9 +29,13 @@ def room(module: str) -> str:
 
 
 def imports(source: str) -> Iterator[str]:
-    """The modules of the package that some code imports, wherever in it; names of modules in full."""
+    """The modules of the package that some code imports when it runs; names of modules in full."""
     known = {*FILES.values(), *(m.removesuffix(".__init__") for m in FILES.values())}
-    for node in ast.walk(ast.parse(source)):
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (a.name for a in node.names if a.name.startswith("neurocodec."))
         elif isinstance(node, ast.ImportFrom):

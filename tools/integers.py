@@ -44,11 +44,10 @@ def file_line(path: Path) -> dict[str, object]:
             lost = True
             continue
         times.append(item[0].pts)
-        for frame in parse_frames(item[0], reader.header):
-            if frame.reference:
-                digest.reference(frame.reference.data)
-            elif frame.symbols is not None:
-                digest.symbols(frame.symbols)
+        if reader.header.layered:
+            digest.layered(item[0], reader.header)
+        else:
+            digest.frames(parse_frames(item[0], reader.header))
         if not lost:
             writer.write_block(item[0])
     writer.close()

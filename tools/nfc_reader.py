@@ -21,7 +21,7 @@ import sys
 import zlib
 from fractions import Fraction
 
-HEADER, BLOCK, INDEX = 0xF1, 0xF2, 0xF3
+HEADER, BLOCK, INDEX, LAYER, HEAD = 0xF1, 0xF2, 0xF3, 0xF4, 0xF5
 CODES = ("original", "golomb", "range")
 CODECS = ("jpeg", "hevc", "av1")
 
@@ -107,9 +107,13 @@ def header_of(payload: bytes, version: int) -> dict:
     """Section 3."""
     s = Bytes(payload)
     flags = s.byte()
-    if flags & 0x80 or flags & 3 == 3:
+    if (flags & 0x80 and version < 5) or flags & 3 == 3:
         raise Refused("reserved header flags")
     h = {"version": version, "fit": flags & 3, "rotation": 90 * (flags >> 2 & 3)}
+    if version >= 5:
+        h["layered"] = bool(flags & 0x80)
+        if h["layered"] and h["fit"] != 2:
+            raise Damage("a layered file of another fit")
     h["full_range"] = bool(flags & 0x20)
     h["width"], h["height"] = s.positive(32768), s.positive(32768)
     h["sar"] = s.fraction() if flags & 0x40 else Fraction(1)
@@ -399,7 +403,7 @@ def head_of(s: Bytes, h: dict) -> tuple:
     """A block up to its landmarks (4), and their size, if it is stated."""
     version = h["version"]
     first, frames, flags = s.varint(2**40), s.varint(5000), s.byte()
-    if flags & ~(0x7F if version >= 4 else 0x3F if version >= 2 else 0x07):
+    if flags & ~(0xC3 if h.get("layered") else 0x7F if version >= 4 else 0x3F if version >= 2 else 0x07):
         raise Refused("reserved block flags")
     b: dict = {"first_frame": first, "flags": flags}
     pts = [regular(h, first + i) for i in range(frames)]
@@ -415,6 +419,13 @@ def head_of(s: Bytes, h: dict) -> tuple:
     if any(y <= x for x, y in zip(pts, pts[1:])) or any(abs(t) >= 2**62 for t in pts):  # noqa: B905, RUF007
         raise Damage("impossible timestamps")
     b["pts"] = pts
+    if h.get("layered"):  # 4.7
+        if flags & 64:
+            checked(s, 0)
+        if frames == 0 if flags & 128 else frames > 0 and first == 0:
+            raise Damage("an entry without frames, or the first block is none")
+        b.update(region=None, first_reference=0, needed=[], current=None, references=[], runs=[])
+        return b, 0
     b["region"] = [s.varint(32768) for _ in range(3)] if h["fit"] == 2 else None
     if b["region"] and not b["region"][2]:
         raise Damage("an empty region")
@@ -461,7 +472,7 @@ def block_of(payload: bytes, h: dict) -> dict:
     b, size = head_of(s, h)
     b["packets"], b["audio"], b["lost"] = s.take(len(payload) - s.at if size is None else size), [], []
     guarded = b["flags"] & 64 and b["flags"] & 2
-    if guarded:
+    if guarded and not h.get("layered"):
         checked(s, s.at - len(b["packets"]))
     if b["flags"] & 2:
         start = s.at
@@ -488,13 +499,18 @@ def partly(payload: bytes, h: dict) -> tuple:
         if len(b["pts"]) > len(b["references"]):
             b["lost"].append("landmarks")
         return b, end
-    try:
-        b["packets"] = s.take(size)
-        checked(s, end)
-    except Damage:
-        b["packets"] = b""
-        b["lost"].append("landmarks")
-    s = Bytes(payload[end + size + 2 :])
+    if h.get("layered"):
+        s = Bytes(payload[end:])
+    else:
+        try:
+            b["packets"] = s.take(size)
+            checked(s, end)
+        except Damage:
+            b["packets"] = b""
+            b["lost"].append("landmarks")
+        s = Bytes(payload[end + size + 2 :])
+    if not b["flags"] & 2:
+        return b, end
     try:
         b["audio"] = sound_of(s, h)
         checked(s, 0)
@@ -531,13 +547,220 @@ def symbols_of(b: dict, h: dict) -> tuple:
     return [x for x, _ in both], [x for _, x in both]
 
 
-def chunk_at(data: bytes, at: int) -> tuple:
+def layer_of(payload: bytes, h: dict, frames: int) -> dict:
+    """Section 4.8."""
+    s = Bytes(payload)
+    s.varint(2**40)
+    flags, size, places, at = s.byte(), None, [], 0
+    if flags & ~1:
+        raise Refused("reserved layer flags")
+    if flags & 1:
+        size = [s.varint(h[side] + h[side] % 2) for side in ("width", "height")]
+        if any(n < 8 or n % 2 for n in size):
+            raise Damage("an impossible layer")
+    count = s.varint(frames)
+    if size and not count:
+        raise Damage("a key of no picture")
+    for _ in range(count):
+        offset, n = at + s.varint(frames), s.positive(2**24)
+        if offset >= frames:
+            raise Damage("a picture of the layer is out of place")
+        places.append((offset, n))
+        at = offset + 1
+    pictures = [[offset, s.take(n)] for offset, n in places]
+    if s.at < len(payload):
+        raise Damage("a layer is too long")
+    return {"size": size, "pictures": pictures}
+
+
+def of_head(h: dict) -> dict:
+    """The header by which a head's block is read (4.9)."""
+    return {
+        **h, "layered": False, "fit": 1, "audio": None, "start": 0, "fps": Fraction(1000),
+        "time_base": Fraction(1, 1000),
+    }  # fmt: skip
+
+
+def head_part_of(payload: bytes, h: dict, frames: int) -> dict:
+    """Section 4.9."""
+    s = Bytes(payload)
+    s.varint(2**40)
+    part: dict = {"head": s.varint(63), "start": s.varint(frames), "reference_size": s.varint(1024)}
+    if part["reference_size"] < 64 or part["reference_size"] % 8:
+        raise Damage("an impossible size of references")
+    square = [s.svarint(32768), s.svarint(32768), s.positive(32768)]
+    moves = s.take(s.varint())
+    rest = Bytes(payload[s.at :])
+    rest.varint(2**40)
+    count = rest.positive(5000)
+    if part["start"] + count > frames or rest.byte() & 1:
+        raise Damage("frames of a head are out of place, or irregular")
+    block = block_of(payload[s.at :], of_head(h))
+    squares = [square]
+    if moves:
+        bits = Bits(moves)
+        changes = Adaptive(24).sequence(bits, 3 * (count - 1))
+        bits.end()
+        for k in range(0, len(changes), 3):
+            square = [was + change for was, change in zip(square, changes[k : k + 3])]  # noqa: B905
+            if square[2] < 1 or any(abs(n) > 32768 for n in square):
+                raise Damage("an impossible square")
+            squares.append(square)
+    else:
+        squares *= count
+    return {**part, "squares": squares, "block": block}
+
+
+class Parts:
+    """The layer and the heads of a block (4.7 to 4.9), and what is lost of them (10)."""
+
+    def __init__(self, b: dict, h: dict, ends: dict, doubt: bool) -> None:
+        self.b, self.h, self.ends, self.room = b, h, ends, 2**26
+        self.layer: dict | None = None
+        self.heads: list = []
+        self.passed, self.doubt, self.lost = False, False, set(b["lost"])
+        if doubt:
+            self.lose(None)
+
+    def lose(self, kind: int | None) -> None:
+        if kind == LAYER and not self.passed:
+            self.lost.add("layer")
+        else:
+            self.lost.add("heads")
+            self.doubt = self.doubt or (kind is None and not self.passed)
+        self.passed = self.passed or kind is not None
+
+    def add(self, kind: int, payload: bytes) -> None:
+        passed, self.passed = self.passed, True
+        self.room -= len(payload)
+        try:
+            if self.room < 0:
+                raise Damage("a block's parts are too large")
+            if kind == HEAD:
+                part = head_part_of(payload, self.h, len(self.b["pts"]))
+                self.check(part)
+                self.heads.append(part)
+                return
+            if passed:
+                raise Damage("a layer is out of place")
+            layer = layer_of(payload, self.h, len(self.b["pts"]))
+            if self.b["flags"] & 128 and (not layer["size"] or layer["pictures"][0][0]):
+                raise Damage("an entry without a key picture")
+            self.layer = layer
+        except Damage:
+            self.lost.add("layer" if kind == LAYER else "heads")
+            raise
+
+    def check(self, part: dict) -> None:
+        """Whether a part of a head can come here (4.9)."""
+        own = [p for p in self.heads if p["head"] == part["head"]]
+        frame, reference, size = end_of(own[-1]) if own else self.ends.get(part["head"], (0, 0, None))
+        block = part["block"]
+        first, needed = block["first_reference"], block["needed"]
+        wrong = len(self.heads) == 64 or block["first_frame"] < frame or first < reference
+        wrong = wrong or bool(own and own[-1]["start"] + len(own[-1]["squares"]) > part["start"])
+        if needed and self.b["flags"] & 128:
+            wrong = wrong or needed[0] < (own[0] if own else part)["block"]["first_reference"]
+        if needed and first == reference and size is not None:
+            wrong = wrong or size != part["reference_size"]
+        if wrong:
+            raise Damage("a head is out of order")
+
+    def end(self) -> None:
+        """Put into the block what came."""
+        if self.layer is None and (self.doubt or self.b["flags"] & 128):
+            self.lost.add("layer")
+        self.b["lost"] = sorted(self.lost)
+        self.b["layer"] = None if "layer" in self.lost else self.layer
+        self.b["heads"] = self.heads
+        self.ends.update({part["head"]: end_of(part) for part in self.heads})
+
+
+def end_of(part: dict) -> tuple:
+    """Number of the next frame and reference of a head, and the size of its references."""
+    block = part["block"]
+    frame = block["first_frame"] + len(block["pts"])
+    return frame, block["first_reference"] + len(block["references"]), part["reference_size"]
+
+
+def first_of(payload: bytes) -> int | None:
+    """To which block a layer or a head belongs."""
+    try:
+        return Bytes(payload).varint(2**40)
+    except Damage:
+        return None
+
+
+def parts_at(data: bytes, at: int, h: dict, order: Order, b: dict, doubt: bool = False) -> tuple:
+    """Read a block's layer and heads; where they end, and where the first damage is, if any."""
+    parts, damage = Parts(b, h, order.heads, doubt), None
+    while at < len(data):
+        place = at
+        try:
+            kind, payload, end = chunk_at(data, at, True)
+        except Damage:
+            if data[at] in (BLOCK, INDEX):
+                break
+            end = framed(data, at, b)
+            parts.lose(data[at] if end else None)
+            at = end or resynchronized(data, at + 1, h, order, b["first_frame"])
+            damage = place if damage is None else damage
+            continue
+        if 0xE0 <= kind <= 0xEF:
+            at = end
+            continue
+        if kind not in (LAYER, HEAD) or first_of(payload) != b["first_frame"]:
+            break
+        at = end
+        try:
+            parts.add(kind, payload)
+        except Damage:
+            damage = place if damage is None else damage
+    parts.end()
+    return at, damage
+
+
+def framed(data: bytes, at: int, b: dict) -> int:
+    """Where a damaged layer or head ends, if what follows there shows it; else 0."""
+    s = Bytes(data)
+    s.at = at
+    try:
+        if s.byte() not in (LAYER, HEAD):
+            return 0
+        s.take(s.varint(2**26) + 4)
+    except Damage:
+        return 0
+    return s.at if may_follow(data, s.at, b) else 0
+
+
+def may_follow(data: bytes, at: int, b: dict) -> bool:
+    """Whether the file ends here, or what may come behind a block, layer or head begins (10)."""
+    s = Bytes(data)
+    s.at = at
+    if at == len(data):
+        return True
+    try:
+        kind = s.byte()
+        s.varint(2**20 if kind == INDEX else 2**26)
+        if len(data) < at + 6 or kind == INDEX:
+            return len(data) >= at + 6
+        first = s.varint(2**40)
+        if kind in (LAYER, HEAD):
+            return first == b["first_frame"]
+        s.varint(5000)
+        return kind == BLOCK and first >= b["first_frame"] + len(b["pts"]) and not s.byte() & ~0xC3
+    except Damage:
+        return False
+
+
+def chunk_at(data: bytes, at: int, layered: bool = False) -> tuple:
     """Type, payload and end of the chunk at a place (2.1)."""
     s = Bytes(data)
     s.at = at
     kind = s.byte()
     most = {HEADER: 2**21, INDEX: 2**20}.get(kind, 2**26)
-    if kind not in (HEADER, BLOCK, INDEX) and not 0xE0 <= kind <= 0xEF:
+    known = (HEADER, BLOCK, INDEX, LAYER, HEAD) if layered else (HEADER, BLOCK, INDEX)
+    if kind not in known and not 0xE0 <= kind <= 0xEF:
         raise Damage("no chunk")
     payload = s.take(s.varint(most))
     end = s.at
@@ -581,16 +804,17 @@ def read(data: bytes) -> dict:
     """
     if data[:4] != b"NFC\x1a":
         raise Refused("not an .nfc file")
-    if data[4:5] not in (b"\1", b"\2", b"\3", b"\4"):
+    if data[4:5] not in (b"\1", b"\2", b"\3", b"\4", b"\5"):
         raise Refused("another version")
     kind, payload, at = chunk_at(data, 5)
     if kind != HEADER:
         raise Damage("no header")
     h = header_of(payload, data[4])
     begin, blocks, losses, order, whole = at, [], [], Order(), False
+    layered = bool(h.get("layered"))
     while at < len(data):
         try:
-            kind, payload, end = chunk_at(data, at)
+            kind, payload, end = chunk_at(data, at, layered)
         except Damage:
             losses.append(at)
             try:
@@ -599,16 +823,18 @@ def read(data: bytes) -> dict:
                 at = resynchronized(data, at + 1, h, order)
                 continue
             order.advance(b)
-            blocks.append(told(b, h))
             if not behind:
-                at = resynchronized(data, at, h, order)
+                at = resynchronized(data, at, h, order, b["first_frame"])
+            if layered:
+                at, _ = parts_at(data, at, h, order, b, doubt=not behind)
+            blocks.append(told(b, h))
             continue
         place, at = at, end
         if kind == INDEX:
             whole = len(data) >= at + 3
             break
         if kind != BLOCK:
-            if kind == HEADER:
+            if kind in (HEADER, LAYER, HEAD):
                 losses.append(place)
             continue
         try:
@@ -618,6 +844,10 @@ def read(data: bytes) -> dict:
             losses.append(place)
             continue
         order.advance(b)
+        if layered:
+            at, damage = parts_at(data, at, h, order, b)
+            if b["lost"]:
+                losses.append(place if damage is None else damage)
         blocks.append(told(b, h))
     for key in ("sar", "time_base", "fps"):
         h[key] = str(h[key])
@@ -632,6 +862,7 @@ class Order:
 
     def __init__(self) -> None:
         self.frame, self.reference, self.last = 0, 0, None
+        self.heads: dict = {}
 
     def check(self, b: dict) -> None:
         early = b["first_frame"] < self.frame or b["first_reference"] < self.reference
@@ -654,6 +885,8 @@ def partly_at(data: bytes, at: int, h: dict, order: Order) -> tuple:
     b, end = partly(data[s.at : s.at + size], h)
     order.check(b)
     head, stop = s.at + end, s.at + size + 4
+    if h.get("layered"):
+        return (b, stop, True) if stop <= len(data) and may_follow(data, stop, b) else (b, head, False)
     try:
         s.at = stop
         kind, _, first, _, flags = s.byte(), s.varint(2**26), s.varint(2**40), s.varint(5000), s.byte()
@@ -663,9 +896,20 @@ def partly_at(data: bytes, at: int, h: dict, order: Order) -> tuple:
     return (b, stop, True) if later or stop == len(data) else (b, head, False)
 
 
-def resynchronized(data: bytes, at: int, h: dict, order: Order) -> int:
-    """The next place where a block, not earlier than expected, or an index begins (10)."""
+def resynchronized(data: bytes, at: int, h: dict, order: Order, here: int = -1) -> int:
+    """The next place where a block, not earlier than expected, or an index begins (10).
+
+    In a layered file also a layer or a head, not earlier than expected or of the block that begins ``here``.
+    """
+    layered = bool(h.get("layered"))
     while at < len(data):
+        if layered and data[at] in (LAYER, HEAD):
+            try:
+                first = first_of(chunk_at(data, at, True)[1])
+                if first is not None and (first == here or first >= order.frame):
+                    return at
+            except Damage:
+                pass
         if data[at] in (BLOCK, INDEX):
             try:
                 kind, payload, _ = chunk_at(data, at)
@@ -684,6 +928,8 @@ def resynchronized(data: bytes, at: int, h: dict, order: Order) -> int:
 
 def told(b: dict, h: dict) -> dict:
     """A block as JSON has it."""
+    if "heads" in b:
+        return told_layered(b, h)
     try:
         if "landmarks" in b["lost"]:
             raise Damage("they are lost")
@@ -697,6 +943,26 @@ def told(b: dict, h: dict) -> dict:
         "uses": uses,
         "audio": [[pts, duration, sha(data)] for pts, duration, data in b["audio"]],
         **({"lost": b["lost"]} if b["flags"] & 64 else {}),
+    }
+
+
+def told_layered(b: dict, h: dict) -> dict:
+    """A block of a layered file as JSON has it."""
+    heads = [
+        {
+            **{k: part[k] for k in ("head", "start", "reference_size", "squares")},
+            "block": told(part["block"], of_head(h)),
+        }
+        for part in b["heads"]
+    ]
+    layer = b["layer"]
+    return {
+        **{k: b[k] for k in ("first_frame", "pts")},
+        "entry": bool(b["flags"] & 128),
+        "layer": layer and {**layer, "pictures": [[offset, sha(data)] for offset, data in layer["pictures"]]},
+        "heads": heads,
+        "audio": [[pts, duration, sha(data)] for pts, duration, data in b["audio"]],
+        "lost": b["lost"],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -47,6 +47,29 @@ def _latent_line(i: FileInfo) -> str:
     return f", {m['values']} values of {m['name']} ({m['hash']})" if m else ""
 
 
+def _of_head(entry: dict[str, Any]) -> str:
+    return f"  head {entry['head']}" if "head" in entry else ""
+
+
+def _layered_lines(i: FileInfo) -> list[str]:
+    """The layer and the heads of a layered file."""
+    if i.layer is None or i.heads is None:
+        return []
+    sizes = ", ".join(i.layer["sizes"]) or "unknown size"
+    begins = f"begins {i.layer['keys']} times, {i.layer['entries']} entries"
+    lines = [
+        f"pictures     {i.layer['pictures']} of {sizes}, {i.layer['bytes']} bytes; {begins}",
+        f"heads        {len(i.heads['list'])}, in {i.heads['frames']} of {i.frames} frames",
+    ]
+    for head in i.heads["list"]:
+        side = ", ".join(f"{n}x{n}" for n in head["reference_sizes"])
+        lines.append(
+            f"  head {head['head']:<3} {head['frames']} frames, {head['references']} references of {side}, "
+            f"{head['bytes']} bytes"
+        )
+    return lines
+
+
 def _info_lines(i: FileInfo) -> list[str]:
     b = i.bytes
     share = {k: f"{v} bytes ({100 * v / b['total']:.1f} %)" for k, v in b.items() if k != "total"}
@@ -64,11 +87,15 @@ def _info_lines(i: FileInfo) -> list[str]:
         f"({i.kbps['video']:.3f} without sound)",
         *(f"{kind:<12} {text}" for kind, text in share.items()),
         f"landmarks    {i.landmark_bits_per_frame:.1f} bits a frame",
+        *_layered_lines(i),
         f"refreshes    {i.references}",
     ]
     lines += [
-        f"  {r['time']:9.3f} s  frame {r['frame']:<7} {r['codec']} {r['bytes']} bytes" for r in i.refreshes
+        f"  {r['time']:9.3f} s  frame {r['frame']:<7} {r['codec']} {r['bytes']} bytes{_of_head(r)}"
+        for r in i.refreshes
     ]
     for p in i.packets or []:
-        lines.append(f"  frame {p['frame']:<7} {p['time']:9.3f} s  {p['kind']:<10} {p['bits']} bits")
+        lines.append(
+            f"  frame {p['frame']:<7} {p['time']:9.3f} s  {p['kind']:<10} {p['bits']} bits{_of_head(p)}"
+        )
     return lines

@@ -54,13 +54,16 @@ def listed(lines: list[str], most: int = 8) -> list[str]:
 
 
 def lost_lines(found: Any) -> list[str]:
-    """Which seconds are lost, in words, if any are: of everything or the picture, of landmarks, of sound."""
+    """Which seconds are lost, in words, if any are: of everything or the picture, of landmarks, of sound, of
+    the layer and the heads of layered files (not all reports have these)."""
     return [
         f"{what}: {', '.join(listed([f'{start:.2f} to {end:.2f} s' for start, end in stretches]))}"
         for what, stretches in (
             ("lost in time", found.lost),
             ("landmarks lost and concealed", found.lost_landmarks),
             ("sound lost", found.lost_sound),
+            ("layer lost", getattr(found, "lost_layer", ())),
+            ("heads lost", getattr(found, "lost_heads", ())),
         )
         if stretches
     ]

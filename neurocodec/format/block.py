@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
 from neurocodec.format.checksums import Part
+
+if TYPE_CHECKING:
+    from neurocodec.format.head import HeadPart
+    from neurocodec.format.layer import LayerPart
 
 BLOCK_SECONDS = 5
 MAX_FRAMES = 5000
@@ -33,9 +38,12 @@ class Flag(IntEnum):
     PAIRS = 16
     GOLOMB = 32
     GUARDED = 64
+    ENTRY = 128
 
 
-KNOWN_FLAGS = {1: 0x07, 2: 0x3F, 3: 0x3F, 4: 0x7F}
+KNOWN_FLAGS = {1: 0x07, 2: 0x3F, 3: 0x3F, 4: 0x7F, 5: 0x7F}
+LAYERED_FLAGS = Flag.IRREGULAR | Flag.AUDIO | Flag.GUARDED | Flag.ENTRY
+"""Those of blocks of layered files."""
 
 
 class StillCodec(IntEnum):
@@ -88,13 +96,16 @@ class Region:
 
 @dataclass(frozen=True)
 class Block:
-    """What one block chunk holds.
+    """What one block chunk holds, in a layered file with the chunks of its layer and heads.
 
     ``first_reference`` is the number its own first reference has (they count from 0 in the file).
     ``needed`` are the numbers of earlier references without which it cannot be decoded, ``current`` the
     one of them in use when it starts (None: the last of them).  ``runs`` say which references the landmark
     frames use; without them that is the one shown last before the frame and, with ``pairs``, also the next
     one to be shown.  With ``golomb`` its packets are in that code, whatever the header says.
+
+    In a layered file references and landmarks are those of ``heads``, the block has none of its own.  With
+    ``entry`` nothing before the block is needed to decode it or what follows.
     """
 
     first_frame: int
@@ -111,15 +122,22 @@ class Block:
     golomb: bool = False
     guarded: bool = False
     lost: frozenset[Part] = frozenset()
+    layer: LayerPart | None = None
+    heads: tuple[HeadPart, ...] = ()
+    entry: bool = False
 
     @property
     def payload_bytes(self) -> dict[str, int]:
-        """Bytes of references, landmark packets and audio."""
-        return {
-            "references": sum(len(r.data) for r in self.references),
-            "landmarks": len(self.landmarks),
+        """Bytes of references and landmarks (those of heads too), audio and, if there is one, the layer."""
+        blocks = [self, *(part.block for part in self.heads)]
+        sizes = {
+            "references": sum(len(r.data) for b in blocks for r in b.references),
+            "landmarks": sum(len(b.landmarks) for b in blocks),
             "audio": sum(len(p.data) for p in self.audio),
         }
+        if self.layer is not None:
+            sizes["layer"] = sum(len(picture.data) for picture in self.layer.pictures)
+        return sizes
 
 
 def frame_runs(block: Block) -> list[Run]:

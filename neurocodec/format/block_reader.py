@@ -10,6 +10,7 @@ from neurocodec.entropy.golomb import AdaptiveGolomb
 from neurocodec.errors import DamagedFileError, NeurocodecError, UnsupportedError
 from neurocodec.format.block import (
     KNOWN_FLAGS,
+    LAYERED_FLAGS,
     MAX_AUDIO_PACKETS,
     MAX_BLOCK_REFERENCES,
     MAX_CHAIN,
@@ -141,11 +142,20 @@ def _read_head(source: ByteReader, header: Header) -> _Head:
     """The part of a block that all others need; in a guarded block, its checksum too."""
     first, frames = source.varint(MAX_COUNT), source.varint(MAX_FRAMES)
     flags = source.byte()
-    if flags & ~KNOWN_FLAGS[header.version]:
+    if flags & ~_known_flags(header):
         raise UnsupportedError("the file uses a feature this version does not know (block flags)")
     if flags & Flag.IRREGULAR and not frames:
         raise DamagedFileError("a block without frames has timestamps")
     lateness = _read_lateness(source, frames) if flags & Flag.IRREGULAR else [0] * frames
+    guarded, sound = bool(flags & Flag.GUARDED), bool(flags & Flag.AUDIO)
+    if header.layered:
+        if guarded:
+            check(source, 0, "head")
+        entry = bool(flags & Flag.ENTRY)
+        if (entry and not frames) or (frames and not first and not entry):
+            raise DamagedFileError("a block without frames is an entry, or the first one is not")
+        pts = _timestamps(header, first, lateness)
+        return _Head(Block(first, pts, 0, (), (), b"", guarded=guarded, entry=entry), 0, sound)
     region = None
     if header.fit is Fit.REGION:
         region = Region(
@@ -177,18 +187,25 @@ def _read_head(source: ByteReader, header: Header) -> _Head:
         raise DamagedFileError("a block names a reference that cannot be")
     if frames and not needed and not any(r.offset == 0 for r in references) and runs is None:
         raise DamagedFileError("a block starts without a reference")
-    guarded, sound = bool(flags & Flag.GUARDED), bool(flags & Flag.AUDIO)
     size = source.varint() if sound or not guarded else None
     if guarded:
         check(source, 0, "head")
-    pts = [header.regular_pts(first + i) + late for i, late in enumerate(lateness)]
-    if any(b <= a for a, b in pairwise(pts)) or any(abs(t) > MAX_PTS for t in pts):
-        raise DamagedFileError("the timestamps of a block are impossible")
     block = Block(
-        first, tuple(pts), number, needed, references, b"", (), region,
+        first, _timestamps(header, first, lateness), number, needed, references, b"", (), region,
         current, bool(flags & Flag.PAIRS), runs, bool(flags & Flag.GOLOMB), guarded,
     )  # fmt: skip
     return _Head(block, size, sound)
+
+
+def _known_flags(header: Header) -> int:
+    return LAYERED_FLAGS if header.layered else KNOWN_FLAGS[header.version]
+
+
+def _timestamps(header: Header, first: int, lateness: list[int]) -> tuple[int, ...]:
+    pts = tuple(header.regular_pts(first + i) + late for i, late in enumerate(lateness))
+    if any(b <= a for a, b in pairwise(pts)) or any(abs(t) > MAX_PTS for t in pts):
+        raise DamagedFileError("the timestamps of a block are impossible")
+    return pts
 
 
 def _read_packets(source: ByteReader, head: _Head) -> bytes:
@@ -218,7 +235,8 @@ def read_block(payload: bytes, header: Header) -> Block:
     """
     source = ByteReader(payload)
     head = _read_head(source, header)
-    landmarks, audio = _read_packets(source, head), _read_sound(source, head, header)
+    landmarks = b"" if header.layered else _read_packets(source, head)
+    audio = _read_sound(source, head, header)
     if source.remaining:
         raise DamagedFileError("a block is longer than its contents")
     return replace(head.block, landmarks=landmarks, audio=audio)
@@ -244,22 +262,25 @@ def salvage_block(payload: bytes, header: Header) -> tuple[Block, int] | None:
         if len(block.pts) > len(block.references):
             lost.add(Part.LANDMARKS)
         return replace(block, lost=frozenset(lost)), end
+    start = end
+    if not header.layered:
+        start += head.size + CHECK_BYTES
+        try:
+            landmarks = _read_packets(source, head)
+        except DamagedFileError:
+            lost.add(Part.LANDMARKS)
     try:
-        landmarks = _read_packets(source, head)
-    except DamagedFileError:
-        lost.add(Part.LANDMARKS)
-    try:
-        audio = _read_sound(ByteReader(payload[end + head.size + CHECK_BYTES :]), head, header)
+        audio = _read_sound(ByteReader(payload[start:]), head, header)
     except DamagedFileError:
         lost.add(Part.SOUND)
     return replace(block, landmarks=landmarks, audio=audio, lost=frozenset(lost)), end
 
 
-def read_block_start(payload_start: bytes, version: int) -> tuple[int, int] | None:
+def read_block_start(payload_start: bytes, header: Header) -> tuple[int, int] | None:
     """First frame and number of frames from a payload's first bytes; None when it cannot be a block's."""
     source = ByteReader(payload_start)
     try:
         first, frames, flags = source.varint(MAX_COUNT), source.varint(MAX_FRAMES), source.byte()
     except DamagedFileError:
         return None
-    return None if flags & ~KNOWN_FLAGS[version] else (first, frames)
+    return None if flags & ~_known_flags(header) else (first, frames)

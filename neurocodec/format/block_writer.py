@@ -12,7 +12,7 @@ from neurocodec.format.header import Fit, Header
 
 
 def write_block(block: Block, header: Header) -> bytes:
-    """Payload of a block chunk (``docs/format.md``, "Block").
+    """Payload of a block chunk (``docs/format.md``, "Block"); layer and heads have chunks of their own.
 
     Raises:
         ValueError: the block has what the header's version of the format lacks, or lost a part.
@@ -21,6 +21,10 @@ def write_block(block: Block, header: Header) -> bytes:
         raise ValueError("a block that lost a part cannot be written")
     if block.guarded and header.version < 4:
         raise ValueError("guarded blocks need version 4 of the format")
+    if header.layered:
+        _check_layered(block)
+    elif block.layer is not None or block.heads or block.entry:
+        raise ValueError("a layer and heads need a layered file")
     lateness = [t - header.regular_pts(block.first_frame + i) for i, t in enumerate(block.pts)]
     irregular = any(lateness)
     if header.version == 1:
@@ -35,12 +39,15 @@ def write_block(block: Block, header: Header) -> bytes:
         | Flag.PAIRS * block.pairs
         | Flag.GOLOMB * block.golomb
         | Flag.GUARDED * block.guarded
+        | Flag.ENTRY * block.entry
     )
     if irregular:
         bits = BitWriter()
         AdaptiveGolomb(TIMING_BITS).write(bits, [b - a for a, b in pairwise(lateness)])
         timing = bits.getvalue()
         out += svarint(lateness[0]) + varint(len(timing)) + timing
+    if header.layered:
+        return bytes(out) + _layered_rest(block, header, bytes(out))
     if header.fit is Fit.REGION:
         assert block.region is not None
         out += varint(block.region.x) + varint(block.region.y) + varint(block.region.side)
@@ -55,6 +62,24 @@ def write_block(block: Block, header: Header) -> bytes:
     if sound:
         out += crc16(block.landmarks) + sound + crc16(sound)
     return bytes(out)
+
+
+def _check_layered(block: Block) -> None:
+    """Refuse what the block of a layered file has no place for."""
+    plain = Block(
+        block.first_frame, block.pts, 0, (), (), b"", block.audio,
+        guarded=block.guarded, layer=block.layer, heads=block.heads, entry=block.entry,
+    )  # fmt: skip
+    if block != plain:
+        raise ValueError("a block of a layered file has references and landmarks in its heads alone")
+
+
+def _layered_rest(block: Block, header: Header, head: bytes) -> bytes:
+    """What follows the head of a block of a layered file: checksums and sound."""
+    sound = _audio_bytes(block.audio, header) if block.audio else b""
+    if not block.guarded:
+        return sound
+    return crc16(head) + sound + (crc16(sound) if sound else b"")
 
 
 def _references_v1(block: Block, continues: bool) -> bytes:

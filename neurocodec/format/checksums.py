@@ -16,10 +16,16 @@ CHECK_BYTES = 2
 
 
 class Part(Enum):
-    """What of a guarded block can be lost without its head: references, times and runs."""
+    """What of a block can be lost without its head.
+
+    Of a guarded block: landmarks and sound.  Of a block of a layered file: its layer, some or all of its
+    heads, and, if it is guarded, its sound.
+    """
 
     LANDMARKS = "landmarks"
     SOUND = "sound"
+    LAYER = "layer"
+    HEADS = "heads"
 
 
 def crc16(data: bytes) -> bytes:

@@ -9,10 +9,12 @@ from neurocodec.entropy.bits import ByteReader, varint
 from neurocodec.errors import DamagedFileError
 
 SIGNATURE = b"NFC\x1a"
-VERSION = 4
+VERSION = 5
 """The newest version of the format; :data:`VERSIONS` are read."""
-VERSIONS = (1, 2, 3, 4)
+VERSIONS = (1, 2, 3, 4, 5)
 HEADER_CHUNK, BLOCK_CHUNK, INDEX_CHUNK = 0xF1, 0xF2, 0xF3
+LAYER_CHUNK, HEAD_CHUNK = 0xF4, 0xF5
+"""Parts of the block before them; only in layered files."""
 OPTIONAL_CHUNKS = range(0xE0, 0xF0)
 MAX_CHUNK = 1 << 26
 MAX_HEADER = 1 << 21
@@ -46,15 +48,16 @@ class IndexEntry:
     pts: int
 
 
-def outline_chunk(head: bytes, largest: int = MAX_CHUNK) -> tuple[int, int, int] | str:
+def outline_chunk(head: bytes, largest: int = MAX_CHUNK, layered: bool = False) -> tuple[int, int, int] | str:
     """Type, payload's place and total length of the chunk that may begin with ``head``, or why there is none.
 
-    ``largest`` is the most bytes a block's or an optional chunk's payload may have.
+    ``largest`` is the most bytes a block's or an optional chunk's payload may have.  Only
+    ``layered`` files have layer and head chunks.
     """
     if len(head) < SMALLEST_CHUNK:
         return CUT_OFF
     kind = head[0]
-    if kind not in _KNOWN:
+    if kind not in _KNOWN and not (layered and kind in (LAYER_CHUNK, HEAD_CHUNK)):
         return f"byte {kind:#04x} is no chunk type"
     reader = ByteReader(head[1:])
     try:

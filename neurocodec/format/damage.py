@@ -11,7 +11,8 @@ from neurocodec.format.block import Block
 class Loss:
     """A stretch of the file that could not be read; ``truncated`` when the file simply ends there.
 
-    ``salvaged`` is the block that was there without the parts that are damaged, if its head is whole.
+    ``salvaged`` is the block that was there without the parts that are damaged, if its head is whole; in a
+    layered file, its own chunk or the head of that.
     """
 
     offset: int

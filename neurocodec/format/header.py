@@ -93,7 +93,8 @@ class Header:
     :attr:`Fit.REGION`, the size of the square that is given back); ``rotation`` says how many degrees
     clockwise the source was turned to be upright.  ``version`` is that of the format; ``transformed`` says
     that keypoints are coded in the model's basis (:mod:`neurocodec.keypoints.transform`), ``latent`` that
-    they are latents of a landmark model (:mod:`neurocodec.models.latent_engine`).
+    they are latents of a landmark model (:mod:`neurocodec.models.latent_engine`), ``layered`` that blocks
+    hold a layer and heads (version 5).
     """
 
     width: int
@@ -116,6 +117,7 @@ class Header:
     version: int = 1
     transformed: bool = False
     latent: LatentModel | None = None
+    layered: bool = False
 
     @property
     def coordinates(self) -> int:
@@ -161,7 +163,7 @@ def write_header(h: Header) -> bytes:
     """Payload of the header chunk (``docs/format.md``, "Header")."""
     out = bytearray()
     flags = h.fit | (h.rotation // 90) << 2 | (h.audio is not None) << 4 | h.colour.full_range << 5
-    out.append(flags | (h.sar != 1) << 6)
+    out.append(flags | (h.sar != 1) << 6 | h.layered << 7)
     out += varint(h.width) + varint(h.height)
     if h.sar != 1:
         out += _fraction(h.sar)
@@ -215,8 +217,11 @@ def read_header(payload: bytes, version: int = 1) -> Header:
     """
     source = ByteReader(payload)
     flags = source.byte()
-    if flags & 3 == 3 or flags >> 7:
+    layered = bool(flags & 0x80)
+    if flags & 3 == 3 or (layered and version < 5):
         raise UnsupportedError("the file uses a feature this version does not know (header flags)")
+    if layered and Fit(flags & 3) is not Fit.REGION:
+        raise DamagedFileError("a layered file has another fit than region")
     width = _positive(source, MAX_DIMENSION, "width")
     height = _positive(source, MAX_DIMENSION, "height")
     sar = _read_fraction(source, "pixel aspect ratio") if flags & 64 else Fraction(1)
@@ -260,5 +265,5 @@ def read_header(payload: bytes, version: int = 1) -> Header:
         width, height, sar, 90 * (flags >> 2 & 3), Fit(flags & 3), time_base, fps, start,
         Colour(primaries, transfer, matrix, bool(flags & 32)),
         model, model_hash, model_size, keypoints, quantization, LandmarkCode(code),
-        audio, tuple(extensions), version, transformed, latent,
+        audio, tuple(extensions), version, transformed, latent, layered,
     )  # fmt: skip

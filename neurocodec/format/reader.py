@@ -11,6 +11,7 @@ from neurocodec.entropy.bits import ByteReader
 from neurocodec.errors import DamagedFileError, InputError, UnsupportedError
 from neurocodec.format.block import MAX_FRAMES, Block
 from neurocodec.format.block_order import BlockOrder
+from neurocodec.format.block_parts import PART_CHUNKS, BlockParts, frame_of_part
 from neurocodec.format.block_reader import read_block, read_block_start, salvage_block
 from neurocodec.format.chunks import (
     BLOCK_CHUNK,
@@ -30,6 +31,7 @@ from neurocodec.format.chunks import (
     with_bit_put_right,
 )
 from neurocodec.format.damage import Loss, loss_of_parts
+from neurocodec.format.head_order import HeadOrder
 from neurocodec.format.header import Header, read_header
 from neurocodec.format.limits import Limits
 from neurocodec.format.window import Window
@@ -38,6 +40,8 @@ _SEARCH_BUDGET = 1 << 31
 """Bytes worth checksumming in the search for whole blocks in damaged stretches of one file."""
 _CANDIDATE_COST = 1 << 14
 """What looking at one candidate counts for."""
+_HELD_COST = 100
+"""Bytes of memory that an optional chunk takes beside its own."""
 _MOST_HEADS = 1000
 """Places in that search at which the head of a damaged block is looked for."""
 
@@ -62,8 +66,6 @@ class NfcReader:
         DamagedFileError: the header is truncated or damaged.
     """
 
-    _STARTS = re.compile(bytes([ord("["), BLOCK_CHUNK, INDEX_CHUNK, ord("]")]))
-
     def __init__(self, file: BinaryIO, name: str = "input", limits: Limits | None = None) -> None:
         self._file = file
         self._base = _place(file)
@@ -71,10 +73,13 @@ class NfcReader:
         self.limits = limits or Limits()
         self.corrected: str | None = None
         self.promised: int | None = None
-        self._frames = 0
+        self._frames = self._head_frames = 0
         self.optional: Callable[[int, bytes], None] | None = None
         self._window = Window(file)
-        self._order = BlockOrder()
+        self._order, self._heads_order = BlockOrder(), HeadOrder()
+        self._open: BlockParts | None = None
+        self._waiting: list[tuple[int, bytes]] = []
+        self._layered = False
         self._budget, self._heads = _SEARCH_BUDGET, _MOST_HEADS
         self.header_bytes = 0
         self._read_header()
@@ -101,6 +106,9 @@ class NfcReader:
         self._window.skip(length)
         self.header: Header = read_header(payload, version)
         self.header_bytes = self._window.offset
+        self._layered = self.header.layered
+        kinds = (BLOCK_CHUNK, INDEX_CHUNK, *(PART_CHUNKS if self._layered else ()))
+        self._starts = re.compile(b"[" + bytes(kinds) + b"]")
 
     def _corrected_header(self, reason: str) -> tuple[int, bytes, int]:
         """The header chunk here with one flipped bit put right."""
@@ -115,7 +123,7 @@ class NfcReader:
 
     def _outline(self) -> tuple[int, int, int] | str:
         """Type, payload's place and total length of the chunk that may begin here, or why there is none."""
-        return outline_chunk(self._window.peek(LARGEST_HEAD), self.limits.chunk)
+        return outline_chunk(self._window.peek(LARGEST_HEAD), self.limits.chunk, self._layered)
 
     def _chunk_here(self, wanted: int | None = None) -> tuple[int, bytes, int] | str:
         """Type, payload and length of the chunk at the window's start, or why there is none."""
@@ -137,7 +145,7 @@ class NfcReader:
         The work is bounded: a file made of nothing but beginnings of chunks is given up.
         """
         self._window.skip(1)
-        while self._budget > 0 and self._window.find(self._STARTS):
+        while self._budget > 0 and self._window.find(self._starts):
             outline = self._outline()
             self._budget -= _CANDIDATE_COST
             if not isinstance(outline, str) and self._plausible(outline[0], outline[1]):
@@ -183,19 +191,32 @@ class NfcReader:
         return block, start + end, False
 
     def _may_follow(self, block: Block, distance: int) -> bool:
-        """Whether at that distance the file ends, or a block that comes after ``block`` may begin."""
+        """Whether at that distance the file ends, or a block that comes after ``block`` may begin.
+
+        In a layered file that may also be the index, or the layer or a head of the block.
+        """
         head = self._window.peek(LARGEST_HEAD + 24, distance)
-        outline = outline_chunk(head, self.limits.chunk)
-        if isinstance(outline, str) or outline[0] != BLOCK_CHUNK:
+        outline = outline_chunk(head, self.limits.chunk, self._layered)
+        if isinstance(outline, str):
             return not head
-        found = read_block_start(head[outline[1] :], self.header.version)
+        kind, rest = outline[0], head[outline[1] :]
+        if kind in PART_CHUNKS:
+            return frame_of_part(rest) == block.first_frame
+        if kind != BLOCK_CHUNK:
+            return self._layered and kind == INDEX_CHUNK
+        found = read_block_start(rest, self.header)
         return found is not None and found[0] >= block.first_frame + len(block.pts)
 
     def _plausible(self, kind: int, start: int) -> bool:
         """Whether what may be a chunk is an index, or begins like a block that is still to come."""
         if kind == INDEX_CHUNK:
             return True
-        found = read_block_start(self._window.peek(24, start), self.header.version)
+        data = self._window.peek(24, start)
+        if kind in PART_CHUNKS:
+            frame = frame_of_part(data)
+            here = self._open is not None and frame == self._open.first_frame
+            return here or (frame is not None and frame >= self._order.frame)
+        found = read_block_start(data, self.header)
         return found is not None and found[0] >= self._order.frame
 
     def __iter__(self) -> Iterator[tuple[Block, int] | Loss]:
@@ -212,13 +233,8 @@ class NfcReader:
                     return
                 left = self._salvage_here()
                 if left:
-                    self._note(left[0])
-                    yield loss_of_parts(offset, left[0])
-                    self._window.skip(left[1] - 1)
-                    if left[2]:
-                        self._window.skip(1)
-                    else:
-                        self._resynchronize()
+                    yield loss_of_parts(offset, self._rest_of_damaged(left))
+                    self._tell_optional()
                     continue
                 if self._resynchronize():
                     yield Loss(offset, found)
@@ -233,15 +249,101 @@ class NfcReader:
                     yield Loss(self._window.offset, "the file ends inside its trailer", truncated=True)
                 return
             if kind in OPTIONAL_CHUNKS:
-                if self.optional:
-                    self.optional(kind, payload)
+                self._waiting.append((kind, payload))
+                self._tell_optional()
                 continue
             try:
                 block = self._parse(kind, payload)
             except DamagedFileError as error:
                 yield Loss(offset, str(error))
                 continue
+            if self._layered:
+                block, further, damage = self._with_parts(block, self._parts_of(block))
+                length += further
+                if block.lost:
+                    yield loss_of_parts(offset if damage is None else damage, block)
+                    self._tell_optional()
+                    continue
             yield block, length
+            self._tell_optional()
+
+    def _tell_optional(self) -> None:
+        """Pass on the optional chunks that have come."""
+        waiting, self._waiting = self._waiting, []
+        for kind, payload in waiting:
+            if self.optional:
+                self.optional(kind, payload)
+
+    def _rest_of_damaged(self, left: tuple[Block, int, bool]) -> Block:
+        """Move on behind a block that was salvaged; returns it with its layer and heads."""
+        block, length, framed = left
+        self._note(block)
+        parts = self._open = self._parts_of(block) if self._layered else None
+        self._window.skip(length - 1)
+        if framed:
+            self._window.skip(1)
+        else:
+            self._resynchronize()
+        if parts is None:
+            return block
+        if not framed:
+            parts.lose()
+        return self._with_parts(block, parts)[0]
+
+    def _parts_of(self, block: Block) -> BlockParts:
+        return BlockParts(block, self.header, self._heads_order, room=self.limits.chunk)
+
+    def _with_parts(self, block: Block, parts: BlockParts) -> tuple[Block, int, int | None]:
+        """A block with the layer and heads that follow here, their bytes, and where the first damage is."""
+        self._open, size, held, damage = parts, 0, 0, None
+        while True:
+            offset = self._window.offset
+            found = self._chunk_here()
+            if isinstance(found, str):
+                if not self._pass_damaged_part(block, parts):
+                    break
+                damage = offset if damage is None else damage
+                continue
+            kind, payload, length = found
+            if kind in OPTIONAL_CHUNKS:
+                self._window.skip(length)
+                held += length + _HELD_COST
+                if self.optional and held <= self.limits.chunk:  # until the block has been given out
+                    self._waiting.append((kind, payload))
+                continue
+            if kind not in PART_CHUNKS or frame_of_part(payload) != block.first_frame:
+                break
+            self._window.skip(length)
+            size += length
+            try:
+                parts.add(kind, payload)
+            except DamagedFileError:
+                damage = offset if damage is None else damage
+        self._open = None
+        block = parts.whole()
+        self._heads_order.advance(block.heads)
+        self._head_frames += sum(len(part.squares) for part in block.heads)
+        self.limits.check_frames(self._head_frames, self.name)
+        return block, size, damage
+
+    def _pass_damaged_part(self, block: Block, parts: BlockParts) -> bool:
+        """Move on behind what may be a damaged layer or head; False where there is none of this block."""
+        outline = self._outline()
+        kind = self._window.peek(1)
+        if not kind or kind[0] in (BLOCK_CHUNK, INDEX_CHUNK):
+            return False
+        if (
+            not isinstance(outline, str)
+            and outline[0] in PART_CHUNKS
+            and self._window.fill(outline[2])
+            and self._may_follow(block, outline[2])
+        ):
+            parts.lose(outline[0])
+            self._window.skip(outline[2])
+        else:
+            parts.lose()
+            self._resynchronize()
+        return True
 
     def _note_promise(self, index: bytes) -> None:
         """Add up the frames of an index's payload."""
@@ -319,7 +421,9 @@ class NfcReader:
         """Continue reading chunks at ``offset`` of a seekable file."""
         self._file.seek(self._base + offset)
         self._window = Window(self._file, offset)
-        self._order, self._frames = BlockOrder(), 0
+        self._order, self._heads_order = BlockOrder(), HeadOrder()
+        self._frames = self._head_frames = 0
+        self._waiting = []
 
     def block_at(self, entry: IndexEntry) -> Block:
         """The block an index entry names, which may have ``lost`` parts.
@@ -334,13 +438,15 @@ class NfcReader:
                 left = self._salvage_here()
                 if left is None:
                     break
-                block = left[0]
+                block = self._rest_of_damaged(left)
             else:
                 kind, payload, length = found
                 self._window.skip(length)
                 if kind in OPTIONAL_CHUNKS:
                     continue
                 block = self._parse(kind, payload)
+                if self._layered:
+                    block = self._with_parts(block, self._parts_of(block))[0]
             if (block.first_frame, len(block.pts)) != (entry.first_frame, entry.frames):
                 break
             if (block.first_reference, len(block.references)) != (entry.first_reference, entry.references):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from neurocodec.entropy.bits import svarint, varint
-from neurocodec.errors import NeurocodecError
+from neurocodec.errors import DamagedFileError, NeurocodecError
 from neurocodec.format.block import Block
 from neurocodec.format.block_order import BlockOrder
+from neurocodec.format.block_parts import BlockParts, write_parts
 from neurocodec.format.block_reader import read_block
 from neurocodec.format.block_writer import write_block
 from neurocodec.format.chunks import (
@@ -21,6 +22,7 @@ from neurocodec.format.chunks import (
     TRAILER_BYTES,
     chunk,
 )
+from neurocodec.format.head_order import HeadOrder
 from neurocodec.format.header import Header, read_header, write_header
 
 
@@ -37,11 +39,13 @@ class NfcWriter:
         self._file = file
         self.header = header
         self.total = 0
-        self.payload = {"references": 0, "landmarks": 0, "audio": 0}
+        self.payload = dict.fromkeys(("references", "landmarks", "audio"), 0)
+        if header.layered:
+            self.payload["layer"] = 0
         self._index = bytearray()
         self._stretch = 0
         self._last: tuple[int, bytes] | None = None
-        self._order = BlockOrder()
+        self._order, self._heads = BlockOrder(), HeadOrder()
         payload = write_header(header)
         try:
             same = read_header(payload, header.version) == header
@@ -56,14 +60,17 @@ class NfcWriter:
         self.total += len(data)
 
     def write_block(self, block: Block) -> int:
-        """Append a block; returns its size in bytes, container overhead included.
+        """Append a block, with its layer and heads; returns its size in bytes, container overhead included.
 
         Raises:
             ValueError: the block breaks a rule of the format, or does not follow the one before.
         """
         payload = write_block(block, self.header)
+        further = write_parts(block, self.header)
         try:
-            read_block(payload, self.header)
+            read = read_block(payload, self.header)
+            if self.header.layered:
+                self._check_parts(read, further)
         except NeurocodecError as error:
             raise ValueError(f"the block breaks a rule of the format: {error}") from error
         if len(payload) > MAX_CHUNK:
@@ -71,7 +78,8 @@ class NfcWriter:
         if not self._order.follows(block, gap=False):
             raise ValueError("the block does not follow the one before")
         self._order.advance(block)
-        data = chunk(BLOCK_CHUNK, payload)
+        self._heads.advance(block.heads)
+        data = b"".join(chunk(kind, payload) for kind, payload in ((BLOCK_CHUNK, payload), *further))
         for kind, count in block.payload_bytes.items():
             self.payload[kind] += count
         lateness = block.pts[0] - self.header.regular_pts(block.first_frame) if block.pts else 0
@@ -81,6 +89,13 @@ class NfcWriter:
         self._stretch = 0
         self._put(data)
         return len(data)
+
+    def _check_parts(self, block: Block, further: list[tuple[int, bytes]]) -> None:
+        parts = BlockParts(block, self.header, self._heads, gap=False)
+        for kind, payload in further:
+            parts.add(kind, payload)
+        if parts.whole().lost:
+            raise DamagedFileError("an entry has no layer")
 
     def write_optional(self, kind: int, payload: bytes) -> None:
         """Append a chunk that readers may ignore (types 0xE0 to 0xEF)."""
@@ -104,7 +119,9 @@ class NfcWriter:
 
     @property
     def bytes_by_kind(self) -> dict[str, int]:
-        """Bytes so far: total, references, landmarks (packets), audio and overhead (all the rest)."""
+        """Bytes so far: total, references, landmarks (packets), audio, in layered files the layer, and
+        overhead (all the rest).
+        """
         return {
             "total": self.total,
             **self.payload,

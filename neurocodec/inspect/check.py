@@ -10,6 +10,7 @@ from neurocodec.format.damage import Loss
 from neurocodec.format.limits import Limits
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import Timeline
+from neurocodec.inspect.check_layered import LayeredCheck
 from neurocodec.keypoints.packets import SymbolDigest, parse_frames
 from neurocodec.references.store import ReferenceStore
 
@@ -25,6 +26,7 @@ def check_whole(reader: NfcReader) -> str:
     """
     header, digest = reader.header, SymbolDigest()
     store, timeline = ReferenceStore[Any](header.model_size), Timeline(header)
+    layered = LayeredCheck()
     if reader.corrected:
         raise DamagedFileError(reader.corrected)
     for item in reader:
@@ -36,12 +38,15 @@ def check_whole(reader: NfcReader) -> str:
         timeline.seen(block.first_frame, block.pts)
         for k, reference in enumerate(block.references):
             store.add(block.first_reference + k, reference)
-        for frame in parse_frames(block, header):
+        if header.layered:
+            layered.check(block)
+            digest.layered(block, header)
+            continue
+        frames = parse_frames(block, header)
+        digest.frames(frames)
+        for frame in frames:
             if frame.reference:
                 store.picture(frame.uses[0])
-                digest.reference(frame.reference.data)
-            elif frame.symbols is not None:
-                digest.symbols(frame.symbols)
     if reader.promised not in (None, timeline.expected):
         raise DamagedFileError(f"the index promises {reader.promised} frames")
     return digest.hexdigest()

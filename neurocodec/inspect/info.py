@@ -7,13 +7,15 @@ from typing import Any, BinaryIO
 
 from neurocodec.errors import DamagedFileError, UnsupportedError
 from neurocodec.files.opening import PathOrFile, opened_input
-from neurocodec.format.block import Block
+from neurocodec.format.block import Block, ReferenceFrame
 from neurocodec.format.checksums import Part
 from neurocodec.format.damage import Loss
+from neurocodec.format.head import HeadPart, head_header
 from neurocodec.format.header import Header
 from neurocodec.format.limits import LISTED, MOST_LISTED, MOST_REFRESHES, Limits
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import LostSeconds, Timeline, end_of, playing_time, rates, seconds_of
+from neurocodec.inspect.layered import LayeredAccount
 from neurocodec.keypoints.packet_code import PacketEncoder
 from neurocodec.keypoints.packets import code_of, parse_frames
 
@@ -23,9 +25,11 @@ class FileInfo:
     """Contents of a file; the attributes are those of ``neurocodec info --json``.
 
     ``bytes`` has total, references, landmarks, audio and overhead, ``kbps`` total and video,
-    ``refreshes`` a list of ``{"time", "frame", "codec", "bytes"}``, ``packets`` (when asked for) one
-    entry a frame, ``losses`` what could not be read; the stretches of time (from and to, in seconds) of
-    which something is missing are ``lost`` for frames, ``lost_landmarks`` and ``lost_sound``.
+    ``refreshes`` a list of ``{"time", "frame", "codec", "bytes"}`` (of a head: also "head"), ``packets``
+    (when asked for) one entry a frame, ``losses`` what could not be read; the stretches of time (from and to,
+    in seconds) of which something is missing are ``lost`` for frames, ``lost_landmarks``, ``lost_sound``,
+    ``lost_layer`` and ``lost_heads``.  Layered files alone have ``layer`` and ``heads``, and a ``layer`` in
+    ``bytes``; their references and landmarks are those of heads.
     """
 
     format_version: int
@@ -58,10 +62,15 @@ class FileInfo:
     lost: list[list[float]] = field(default_factory=list)
     lost_landmarks: list[list[float]] = field(default_factory=list)
     lost_sound: list[list[float]] = field(default_factory=list)
+    lost_layer: list[list[float]] = field(default_factory=list)
+    lost_heads: list[list[float]] = field(default_factory=list)
+    layer: dict[str, Any] | None = None
+    heads: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """For ``--json``; ``packets`` only when they were asked for."""
-        return {k: v for k, v in self.__dict__.items() if k != "packets" or v is not None}
+        """For ``--json``; ``packets`` only when they were asked for, a layer and heads if there are any."""
+        left_out = ("packets", "layer", "heads")
+        return {k: v for k, v in self.__dict__.items() if k not in left_out or v is not None}
 
 
 class _Account:
@@ -70,6 +79,9 @@ class _Account:
     def __init__(self, header: Header, name: str, packets: bool) -> None:
         self._header, self._name = header, name
         self.sizes = {"references": 0, "landmarks": 0, "audio": 0}
+        self.layered = LayeredAccount() if header.layered else None
+        if self.layered:
+            self.sizes["layer"] = 0
         self.frames = self.blocks = self.landmark_frames = 0
         self.refreshes: list[dict[str, Any]] = []
         self.packets: list[dict[str, Any]] | None = [] if packets else None
@@ -97,8 +109,11 @@ class _Account:
         self._miss(block.first_frame, block.pts[0] if block.pts else None)
         self._timeline.seen(block.first_frame, block.pts)
         self.frames += len(block.pts)
-        if Part.LANDMARKS not in block.lost:
+        if self.layered:
+            self.layered.add(block)
+        elif Part.LANDMARKS not in block.lost:
             self.landmark_frames += len(block.pts) - len(block.references)
+        self.landmark_frames += sum(len(p.block.pts) - len(p.block.references) for p in block.heads)
         for kind, count in block.payload_bytes.items():
             self.sizes[kind] += count
         if block.pts:
@@ -126,25 +141,39 @@ class _Account:
             self.lost_parts[part].add(start, seconds_of(end_of(block, -1, self._header), self._header))
 
     def _add_refreshes(self, block: Block) -> None:
-        if len(self.refreshes) + len(block.references) > MOST_REFRESHES:
+        self._add_references(block, block.references, 0)
+        for part in block.heads:
+            self._add_references(block, part.block.references, part.start, {"head": part.head})
+
+    def _add_references(
+        self, block: Block, references: tuple[ReferenceFrame, ...], start: int,
+        head: dict[str, int] | None = None,
+    ) -> None:  # fmt: skip
+        """List references, whose offsets count from the frame at place ``start`` of the block."""
+        if len(self.refreshes) + len(references) > MOST_REFRESHES:
             raise UnsupportedError(
                 f"{self._name} has more than {MOST_REFRESHES} references, too many to list"
             )
         self.refreshes += (
             {
-                "time": round(seconds_of(block.pts[r.offset], self._header), 6),
-                "frame": block.first_frame + r.offset,
+                "time": round(seconds_of(block.pts[start + r.offset], self._header), 6),
+                "frame": block.first_frame + start + r.offset,
                 "codec": r.codec.name.lower(),
                 "bytes": len(r.data),
+                **(head or {}),
             }
-            for r in sorted(block.references, key=lambda r: r.offset)
+            for r in sorted(references, key=lambda r: r.offset)
         )
 
     def _add_packets(self, block: Block, packets: list[dict[str, Any]]) -> None:
-        if self._header.coordinates * (len(packets) + len(block.pts)) > LISTED:
+        frames = len(block.pts) + sum(len(part.block.pts) for part in block.heads)
+        if self._header.coordinates * (len(packets) + frames) > LISTED:
             raise UnsupportedError(f"{self._name} has too many packets to list them")
         try:
-            packets += _packets(block, self._header)
+            if not self.layered:
+                packets += _packets(block, self._header)
+            for part in block.heads:
+                packets += _packets_of_head(part, block, self._header)
         except DamagedFileError as error:
             self.add_loss(f"block at frame {block.first_frame}: {error}")
 
@@ -178,6 +207,15 @@ def _packets(block: Block, header: Header) -> list[dict[str, Any]]:
             entry["symbols"] = frame.symbols.tolist()
             entry["references"] = list(frame.uses)
         out.append(entry)
+    return out
+
+
+def _packets_of_head(part: HeadPart, block: Block, header: Header) -> list[dict[str, Any]]:
+    """As :func:`_packets`, with the numbers and times that the frames have in the file."""
+    out = _packets(part.block, head_header(header))
+    for k, entry in enumerate(out, part.start):
+        entry["frame"], entry["head"] = block.first_frame + k, part.head
+        entry["time"] = round(seconds_of(block.pts[k], header), 6)
     return out
 
 
@@ -243,6 +281,10 @@ def read_info(
         lost=account.lost.rounded(),
         lost_landmarks=account.lost_parts[Part.LANDMARKS].rounded(),
         lost_sound=account.lost_parts[Part.SOUND].rounded(),
+        lost_layer=account.lost_parts[Part.LAYER].rounded(),
+        lost_heads=account.lost_parts[Part.HEADS].rounded(),
+        layer=account.layered.layer if account.layered else None,
+        heads=account.layered.heads if account.layered else None,
     )
 
 

@@ -5,12 +5,13 @@ missing the picture before it stays on screen, and the sound keeps its place.  O
 were lost, what can still be decoded is kept: its sound, its independent references and those that follow from
 them, and the frames that use only these, whose symbols are written again.  Of a guarded block whose landmarks
 are damaged, the references, the frames that show them and the sound are kept.  A new index ends the file.
+Layered files: :mod:`neurocodec.inspect.repair_layered`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any, BinaryIO, cast
+from dataclasses import replace
+from typing import BinaryIO, cast
 
 from neurocodec.errors import DamagedFileError
 from neurocodec.files.opening import (
@@ -21,57 +22,18 @@ from neurocodec.files.opening import (
     opened_output,
     refuse_same_file,
 )
-from neurocodec.format.block import MAX_CHAIN, Block, ReferenceFrame, Run
+from neurocodec.format.block import Block, Run
 from neurocodec.format.checksums import Part
 from neurocodec.format.damage import Loss
 from neurocodec.format.header import Header
-from neurocodec.format.limits import MOST_LISTED, Limits
+from neurocodec.format.limits import Limits
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
+from neurocodec.inspect.reference_numbers import ReferenceNumbers
+from neurocodec.inspect.repair_layered import LayeredSalvage
+from neurocodec.inspect.repair_report import RepairReport
 from neurocodec.keypoints.packet_code import PacketEncoder
 from neurocodec.keypoints.packets import FrameSymbols, code_of, outline_frames, parse_frames
-
-
-@dataclass
-class RepairReport:
-    """What was kept and what was not; ``losses`` are readable lines, empty for a whole file."""
-
-    blocks: int = 0
-    frames: int = 0
-    frames_dropped: int = 0
-    bytes: int = 0
-    losses: list[str] = field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For ``--json``."""
-        return dict(self.__dict__)
-
-
-class _Numbers:
-    """New numbers of references by their old ones; which of them depend on others is remembered too."""
-
-    def __init__(self) -> None:
-        self._new: dict[int, int] = {}
-        self._independent: set[int] = set()
-        self.next = 0
-
-    def add(self, old: int, reference: ReferenceFrame) -> None:
-        """A reference has been written."""
-        self._new[old] = self.next
-        if not reference.dependent:
-            self._independent.add(old)
-        self.next += 1
-        for gone in [n for n in self._new if n < old - 2 * MAX_CHAIN][:16]:
-            del self._new[gone]
-            self._independent.discard(gone)
-
-    def complete(self, needed: tuple[int, ...], version: int) -> bool:
-        """Whether all of these were written and, in version 2, can be decoded by themselves."""
-        here = all(n in self._new for n in needed)
-        return here and (version == 1 or not needed or needed[0] in self._independent)
-
-    def __getitem__(self, old: int) -> int:
-        return self._new[old]
 
 
 class _Salvage:
@@ -79,7 +41,7 @@ class _Salvage:
 
     def __init__(self, header: Header, writer: NfcWriter, report: RepairReport) -> None:
         self._header, self._writer, self._report = header, writer, report
-        self._numbers = _Numbers()
+        self._numbers = ReferenceNumbers()
         self._frame = 0
 
     def take(self, block: Block) -> None:
@@ -91,15 +53,15 @@ class _Salvage:
         try:
             frames = parse_frames(block, self._header)
         except DamagedFileError as error:
-            self._drop(block, len(block.pts), str(error))
+            self._report.drop(block, len(block.pts), str(error))
             self._write(_part(block, self._header, [], [], self._numbers.next), [])
             return
         if self._numbers.complete(block.needed, self._header.version):
             own = range(block.first_reference, block.first_reference + len(block.references))
-            self._write(self._renumbered(block), list(own))
+            self._write(self._numbers.renumbered(block, self._header.version), list(own))
             return
         places, kept = _independent(block, frames)
-        self._drop(block, len(block.pts) - len(kept), "a reference is lost that they need")
+        self._report.drop(block, len(block.pts) - len(kept), "a reference is lost that they need")
         part = _part(block, self._header, places, [frames[k] for k in kept], self._numbers.next)
         self._write(part, [block.first_reference + place for place in places])
 
@@ -109,34 +71,12 @@ class _Salvage:
         places = list(range(len(block.references))) if complete else _independent(block, [])[0]
         shown = {id(block.references[place]) for place in places}
         frames = [f for f in outline_frames(block) if id(f.reference) in shown]
-        self._drop(block, len(block.pts) - len(frames), "their landmarks are lost")
+        self._report.drop(block, len(block.pts) - len(frames), "their landmarks are lost")
         part = _part(block, self._header, places, frames, self._numbers.next)
         if complete and places:
             move = self._numbers.next - block.first_reference
             part = replace(part, needed=tuple(n + move for n in block.needed))
         self._write(part, [block.first_reference + place for place in places])
-
-    def _drop(self, block: Block, frames: int, reason: str) -> None:
-        self._report.frames_dropped += frames
-        _say(self._report, f"{frames} frames of the block at frame {block.first_frame} are dropped: {reason}")
-
-    def _renumbered(self, block: Block) -> Block:
-        """A whole block with the numbers that its references have now; those it needs end right before it."""
-        move = self._numbers.next - block.first_reference
-        number = self._numbers.next
-        if self._header.version == 1:
-            return replace(
-                block, first_reference=number, needed=tuple(self._numbers[n] for n in block.needed)
-            )
-        runs = block.runs
-        if runs is not None:
-            runs = tuple(
-                Run(r.frames, r.first + move, None if r.second is None else r.second + move) for r in runs
-            )
-        return replace(
-            block, first_reference=number, needed=tuple(n + move for n in block.needed), runs=runs,
-            current=None if block.current is None else block.current + move,
-        )  # fmt: skip
 
     def _write(self, block: Block, old: list[int]) -> None:
         """Write a block whose references had the numbers ``old``."""
@@ -145,7 +85,7 @@ class _Salvage:
         try:
             self._writer.write_block(replace(block, first_frame=self._frame))
         except ValueError as error:
-            self._drop(block, len(block.pts), str(error))
+            self._report.drop(block, len(block.pts), str(error))
             return
         for number, reference in zip(old, block.references, strict=True):
             self._numbers.add(number, reference)
@@ -193,18 +133,10 @@ def _part(block: Block, header: Header, places: list[int], frames: list[FrameSym
     )  # fmt: skip
 
 
-def _say(report: RepairReport, text: str) -> None:
-    """Note a loss; of very many, the first hundred."""
-    if len(report.losses) < MOST_LISTED:
-        report.losses.append(text)
-    elif len(report.losses) == MOST_LISTED:
-        report.losses.append("and more")
-
-
 def _say_missing(report: RepairReport, expected: int, found: int) -> None:
     """Note frames of which nothing is there, not even damage."""
     if found > expected:
-        _say(report, f"frames {expected} to {found - 1} are missing")
+        report.say(f"frames {expected} to {found - 1} are missing")
 
 
 def repair_stream(
@@ -222,11 +154,11 @@ def repair_stream(
         report.losses.append(reader.corrected)
     writer = NfcWriter(destination, reader.header)
     reader.optional = writer.write_optional
-    salvage = _Salvage(reader.header, writer, report)
+    salvage = (LayeredSalvage if reader.header.layered else _Salvage)(reader.header, writer, report)
     expected, told = 0, False
     for item in reader:
         if isinstance(item, Loss):
-            _say(report, f"byte {item.offset}: {item.reason}")
+            report.say(f"byte {item.offset}: {item.reason}")
             told = True
         block = item.salvaged if isinstance(item, Loss) else item[0]
         if block:

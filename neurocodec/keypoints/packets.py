@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,13 +12,17 @@ from numpy.typing import NDArray
 from neurocodec.errors import DamagedFileError
 from neurocodec.format.block import Block, ReferenceFrame, frame_runs
 from neurocodec.format.checksums import Part
+from neurocodec.format.head import head_header
 from neurocodec.format.header import Header, LandmarkCode
 from neurocodec.keypoints.packet_code import PacketDecoder
 from neurocodec.keypoints.quantization import Symbols
 
 
 class SymbolDigest:
-    """SHA-256 over what a file decodes to: every frame's symbols and every reference's bytes."""
+    """SHA-256 over what a file decodes to: every frame's symbols and every reference's bytes.
+
+    Of a layered file also the bytes of the layer's pictures, and the squares of heads.
+    """
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
@@ -27,6 +32,27 @@ class SymbolDigest:
 
     def reference(self, data: bytes) -> None:
         self._digest.update(b"r" + data)
+
+    def layered(self, block: Block, header: Header) -> None:
+        """Everything of a block of a layered file: its layer, then each head's squares and frames.
+
+        Raises:
+            DamagedFileError: the landmarks of a head cannot be read.
+        """
+        for picture in block.layer.pictures if block.layer else ():
+            self._digest.update(b"l" + picture.data)
+        for part in block.heads:
+            for square in part.squares:
+                self._digest.update(b"q%d,%d,%d" % (square.x, square.y, square.side))
+            self.frames(parse_frames(part.block, head_header(header)))
+
+    def frames(self, frames: Iterable[FrameSymbols]) -> None:
+        """Symbols and references of frames, in order of time."""
+        for frame in frames:
+            if frame.reference:
+                self.reference(frame.reference.data)
+            elif frame.symbols is not None:
+                self.symbols(frame.symbols)
 
     def hexdigest(self) -> str:
         return self._digest.hexdigest()

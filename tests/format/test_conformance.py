@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from scripts import script
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.errors import DamagedFileError, NeurocodecError
+from neurocodec.format.block import Block
 from neurocodec.format.damage import Loss
+from neurocodec.format.head import head_header
 from neurocodec.format.header import Header
 from neurocodec.format.reader import NfcReader
 from neurocodec.keypoints.packets import parse_frames
@@ -38,8 +41,10 @@ NAMES = sorted(EXPECTED)
 
 def told_header(h: Header) -> dict[str, Any]:
     a, c = h.audio, h.colour
+    layered = {"layered": h.layered} if h.version > 4 else {}
     return {
-        "version": h.version, "fit": int(h.fit), "rotation": h.rotation, "full_range": c.full_range,
+        "version": h.version, **layered, "fit": int(h.fit), "rotation": h.rotation,
+        "full_range": c.full_range,
         "width": h.width, "height": h.height, "sar": str(h.sar), "time_base": str(h.time_base),
         "fps": str(h.fps), "start": h.start, "colour": [c.primaries, c.transfer, c.matrix],
         "model": h.model, "model_hash": h.model_hash.hex(), "model_size": h.model_size,
@@ -54,6 +59,57 @@ def told_header(h: Header) -> dict[str, Any]:
             "packet_duration": a.packet_duration, "extradata": a.extradata.hex(),
         },
         "extensions": [[key, value.hex()] for key, value in h.extensions],
+    }  # fmt: skip
+
+
+def told_block(b: Block, header: Header) -> dict[str, Any]:
+    frames = None
+    with suppress(DamagedFileError):
+        frames = parse_frames(b, header)
+    r = b.region
+    return {
+        "first_frame": b.first_frame,
+        "pts": list(b.pts),
+        "region": [r.x, r.y, r.side] if r else None,
+        "first_reference": b.first_reference,
+        "needed": list(b.needed),
+        "current": b.needed[-1] if b.current is None and b.needed else b.current,
+        "references": [
+            [x.offset, x.codec.name.lower(), x.dependent, second.sha(x.data)] for x in b.references
+        ],
+        "symbols": frames
+        if not frames
+        else [None if f.symbols is None else f.symbols.tolist() for f in frames],
+        "uses": frames if not frames else [list(f.uses) for f in frames],
+        "audio": told_sound(b),
+        **({"lost": sorted(part.value for part in b.lost)} if b.guarded else {}),
+    }
+
+
+def told_sound(b: Block) -> list[list[Any]]:
+    return [[p.pts, p.duration, second.sha(p.data)] for p in b.audio]
+
+
+def told_layered(b: Block, header: Header) -> dict[str, Any]:
+    layer = b.layer
+    return {
+        "first_frame": b.first_frame,
+        "pts": list(b.pts),
+        "entry": b.entry,
+        "layer": layer and {
+            "size": layer.size and list(layer.size),
+            "pictures": [[p.offset, second.sha(p.data)] for p in layer.pictures],
+        },
+        "heads": [
+            {
+                "head": part.head, "start": part.start, "reference_size": part.reference_size,
+                "squares": [[s.x, s.y, s.side] for s in part.squares],
+                "block": told_block(part.block, head_header(header)),
+            }
+            for part in b.heads
+        ],
+        "audio": told_sound(b),
+        "lost": sorted(part.value for part in b.lost),
     }  # fmt: skip
 
 
@@ -72,31 +128,7 @@ def told(data: bytes) -> dict[str, Any]:
             b = item.salvaged
         else:
             b = item[0]
-        try:
-            frames = parse_frames(b, reader.header)
-        except DamagedFileError:
-            frames = None
-        r = b.region
-        blocks.append(
-            {
-                "first_frame": b.first_frame,
-                "pts": list(b.pts),
-                "region": [r.x, r.y, r.side] if r else None,
-                "first_reference": b.first_reference,
-                "needed": list(b.needed),
-                "current": b.needed[-1] if b.current is None and b.needed else b.current,
-                "references": [
-                    [x.offset, x.codec.name.lower(), x.dependent, second.sha(x.data)] for x in b.references
-                ],
-                "symbols": frames and [None if f.symbols is None else f.symbols.tolist() for f in frames],
-                "uses": frames and [list(f.uses) for f in frames],
-                "audio": [[p.pts, p.duration, second.sha(p.data)] for p in b.audio],
-            }
-        )
-        if b.guarded:
-            blocks[-1]["lost"] = sorted(part.value for part in b.lost)
-        blocks[-1]["symbols"] = [] if frames == [] else blocks[-1]["symbols"]
-        blocks[-1]["uses"] = [] if frames == [] else blocks[-1]["uses"]
+        blocks.append((told_layered if reader.header.layered else told_block)(b, reader.header))
     index = [[e.offset, e.first_frame, e.frames, e.first_reference, e.references, e.pts] for e in entries]
     return {
         "header": told_header(reader.header), "blocks": blocks, "index": index, "losses": losses,
@@ -104,11 +136,11 @@ def told(data: bytes) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_every_file_is_expected_and_both_versions_are_there() -> None:
+def test_every_file_is_expected_and_all_versions_are_there() -> None:
     files = {p.stem for p in FOLDER.glob("*.nfc")}
     assert files == set(NAMES)
-    assert {name[:2] for name in NAMES} == {"v1", "v2", "v3", "v4"}
-    assert sum(p.stat().st_size for p in FOLDER.iterdir() if p.is_file()) < 300_000
+    assert {name[:2] for name in NAMES} == {"v1", "v2", "v3", "v4", "v5"}
+    assert sum(p.stat().st_size for p in FOLDER.iterdir() if p.is_file()) < 400_000
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -169,11 +201,11 @@ def changed(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def test_both_readers_agree_on_damage() -> None:
-    """Files of version 4, damaged in one to four places: the same blocks and parts."""
+    """Files of versions 4 and 5, damaged in one to four places: the same blocks and parts."""
     rng = np.random.default_rng(9)
-    names = [n for n in NAMES if n.startswith("v4")]
+    names = [n for n in NAMES if n.startswith(("v4", "v5"))]
     parts = 0
-    for k in range(300):
+    for k in range(600):
         bad = bytearray((FOLDER / f"{names[k % len(names)]}.nfc").read_bytes())
         for _ in range(rng.integers(1, 5)):
             at = rng.integers(5, len(bad))
@@ -190,7 +222,7 @@ def test_both_readers_agree_on_damage() -> None:
             continue  # the header; ours may put it right
         assert told(bytes(bad))["blocks"] == json.loads(json.dumps(theirs["blocks"]))
         parts += any(b.get("lost") for b in theirs["blocks"])
-    assert parts > 50
+    assert parts > 100
 
 
 def test_both_readers_agree_on_nonsense_too() -> None:
@@ -247,7 +279,7 @@ def test_references_decode_to_exact_pictures() -> None:
 
     digest = hashlib.sha256()
     for name in NAMES:
-        if "jpeg" in name or "mixed" in name or name.startswith(("v3", "v4")):
+        if "jpeg" in name or "mixed" in name or name.startswith(("v3", "v4", "v5")):
             continue
         reader = NfcReader(io.BytesIO((FOLDER / f"{name}.nfc").read_bytes()))
         store = ReferenceStore(reader.header.model_size)

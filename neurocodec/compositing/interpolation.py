@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from functools import cached_property, lru_cache
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +21,7 @@ _FLOW_SIDE = 480
 _STILL = 0.3
 """Flow, in pixels of those, below which nothing is moved."""
 Flow = NDArray[np.float32]
+_opencv: Any = cv2  # whose types leave DIS out
 
 
 @lru_cache(maxsize=1)
@@ -54,7 +57,7 @@ class Between:
             cv2.cvtColor(cv2.resize(p, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
             for p in (self._before, self._after)
         )
-        method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        method = _opencv.DISOpticalFlow_create(_opencv.DISOPTICAL_FLOW_PRESET_MEDIUM)
         return method.calc(a, b, None), method.calc(b, a, None)
 
 

@@ -1,4 +1,4 @@
-"""Blending of a head's square into a picture, without a step at its edges (``docs/format.md``, section 7.5)."""
+"""Blending of a head's square into a picture, without a step at its edges."""
 
 from __future__ import annotations
 

@@ -6,10 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neurocodec.decoding.basis import basis_of
 from neurocodec.decoding.concealment import Anchors, between
-from neurocodec.errors import DamagedFileError
 from neurocodec.format.block import Block
 from neurocodec.format.checksums import Part
 from neurocodec.format.header import Header
@@ -17,7 +16,6 @@ from neurocodec.keypoints.packets import FrameSymbols, SymbolDigest, outline_fra
 from neurocodec.keypoints.quantization import dequantize
 from neurocodec.models.device import BATCH
 from neurocodec.models.engines import engine_for
-from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import DecodeOptions
 from neurocodec.references.store import ReferenceStore
 from neurocodec.types import Picture
@@ -95,14 +93,3 @@ class BlockDecoder:
         for (k, frame), picture in zip(group, pictures, strict=True):
             if first <= k < last:
                 yield frame.pts, picture
-
-
-def basis_of(header: Header, engine: MotionEngine) -> NDArray[np.int16] | None:
-    """The basis that keypoints of this file are coded in: the model's, or None.
-
-    Raises:
-        DamagedFileError: the file asks for one that the model lacks.
-    """
-    if header.transformed and engine.basis is None:
-        raise DamagedFileError("the landmarks are in a basis that the model does not have")
-    return engine.basis if header.transformed else None

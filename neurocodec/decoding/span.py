@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -64,6 +65,9 @@ def _blocks_by_index(
     """The blocks of ``span``, each after those before the span that lend it references."""
     first = _first_wanted(entries, span)[0]
     lenders = entries[:first]
+    if reader.header.layered:
+        lenders = []
+        yield from (((block, 0), None) for block in _since_entry(reader, entries, first))
     begins = {e.first_frame: e.pts for e in entries if e.frames}
 
     def following(entry: IndexEntry) -> int | None:
@@ -93,6 +97,17 @@ def _blocks_by_index(
         if beyond:
             return
     reader.promised = sum(e.frames for e in entries)
+
+
+def _since_entry(reader: NfcReader, entries: list[IndexEntry], first: int) -> Iterator[Block]:
+    """The blocks of a layered file before one that begin with the last entry up to there."""
+    begin = first
+    with suppress(DamagedFileError):
+        while begin and not reader.block_at(entries[begin]).entry:
+            begin -= 1
+    for entry in entries[begin:first]:
+        with suppress(DamagedFileError):
+            yield reader.block_at(entry)
 
 
 def plan(reader: NfcReader, span: Span) -> tuple[int, Iterator[tuple[Item, int | None]]]:

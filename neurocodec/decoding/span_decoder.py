@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from neurocodec.decoding.block_decoder import BlockDecoder
+from neurocodec.decoding.layered_decoder import LayeredDecoder
 from neurocodec.decoding.loss_account import LossAccount
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span import Span, plan
@@ -24,7 +25,9 @@ Shown = tuple[int, Picture] | SoundPacket | Gap
 def decode_pictures(
     reader: NfcReader, options: DecodeOptions, report: DecodeReport
 ) -> Iterator[tuple[int, Picture] | SoundPacket]:
-    """Timestamps with pictures (S,S,3), and sound packets, of the wanted part; nothing where there are gaps.
+    """Timestamps with pictures, and sound packets, of the wanted part; nothing where there are gaps.
+
+    Pictures are the model's (S,S,3), in a layered file whole frames.
 
     Raises:
         UnsupportedError: the model is not installed.
@@ -47,7 +50,8 @@ class _SpanDecoder:
 
     def __init__(self, reader: NfcReader, options: DecodeOptions, report: DecodeReport) -> None:
         self._reader, self._header, self._report = reader, reader.header, report
-        self._decoder = BlockDecoder(reader.header, options)
+        decoder = LayeredDecoder if reader.header.layered else BlockDecoder
+        self._decoder = decoder(reader.header, options)
         self._account = LossAccount(reader, report, options.strict)
         self._span = span = Span.of(options, reader.header)
         first, self._blocks = plan(reader, span)

@@ -11,7 +11,7 @@ from neurocodec.decoding.filling import fill
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span import Span
 from neurocodec.decoding.span_decoder import decode_items
-from neurocodec.errors import DamagedFileError
+from neurocodec.errors import DamagedFileError, UsageError
 from neurocodec.format.block import SoundPacket
 from neurocodec.format.header import Fit, Header
 from neurocodec.format.reader import NfcReader
@@ -36,7 +36,13 @@ COMMENT = (
 
 
 def output_size(header: Header, size: str) -> tuple[int, int]:
-    """Width and height of the decoded video for ``source`` or ``model``."""
+    """Width and height of the decoded video for ``source`` or ``model``.
+
+    Raises:
+        UsageError: the model's size is asked for of whole frames.
+    """
+    if header.layered and size != "source":
+        raise UsageError("a file of whole frames has only the source's size")
     if size == "source":
         return header.width, header.height
     place = header.content()
@@ -139,15 +145,16 @@ class _VideoOutput:
     def __init__(self, writer: MediaWriter, header: Header, size: str, shift: int) -> None:
         self._writer, self._shift = writer, shift
         self._width, self._height = output_size(header, size)
-        self._content = None if size == "model" and header.fit is not Fit.LETTERBOX else header.content()
+        whole = header.layered or (size == "model" and header.fit is not Fit.LETTERBOX)
+        self._content = None if whole else header.content()
         track = header.audio
         self._sound_shift = int(shift * header.time_base / track.time_base) if track else 0
         self._last_sound: int | None = None
         self.pictures = 0
 
-    def write_picture(self, pts: int, square: Picture) -> None:
-        """A picture (S,S,3) as the model makes it."""
-        shown = square if self._content is None else crop(square, self._content)
+    def write_picture(self, pts: int, picture: Picture) -> None:
+        """A picture (S,S,3) as the model makes it, or a whole frame."""
+        shown = picture if self._content is None else crop(picture, self._content)
         self._writer.write_video(resize(shown, self._width, self._height), pts - self._shift)
         self.pictures += 1
 

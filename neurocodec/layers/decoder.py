@@ -37,7 +37,7 @@ class LayerDecoder:
                 frames = self._context.decode(av.Packet(unit))
             except (av.error.FFmpegError, ValueError, EOFError):
                 frames = []
-        if len(frames) == 1 and frames[0].format.name in ("yuv420p", "yuvj420p"):
-            if (frames[0].width, frames[0].height) == self.size:
-                return frames[0]
-        raise DamagedFileError("a picture of the layer cannot be decoded")
+        plain = len(frames) == 1 and frames[0].format.name in ("yuv420p", "yuvj420p")
+        if not plain or (frames[0].width, frames[0].height) != self.size:
+            raise DamagedFileError("a picture of the layer cannot be decoded")
+        return frames[0]

@@ -1,0 +1,133 @@
+"""Turns blocks of a layered file into whole frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import groupby
+
+import numpy as np
+
+from neurocodec.compositing.heads import LayerReferences, render_heads
+from neurocodec.compositing.interpolation import Between
+from neurocodec.compositing.seam import blend
+from neurocodec.decoding.basis import basis_of
+from neurocodec.errors import DamagedFileError
+from neurocodec.format.block import Block, Region
+from neurocodec.format.header import Header
+from neurocodec.keypoints.packets import HeadSymbols, SymbolDigest, parse_head
+from neurocodec.keypoints.quantization import dequantize
+from neurocodec.layers.track import LayerTrack, Shown
+from neurocodec.models.engines import engine_for
+from neurocodec.models.motion_engine import MotionEngine
+from neurocodec.options import DecodeOptions
+from neurocodec.types import Picture
+
+_Head = Iterator[tuple[int, Picture, Region]]
+"""Offsets of frames in order, and what a head looks like in which square."""
+
+
+class LayeredDecoder:
+    """Turns blocks of a layered file into whole frames (height,width,3).
+
+    The model is opened when the first head comes.
+    """
+
+    def __init__(self, header: Header, options: DecodeOptions) -> None:
+        self.header, self._options = header, options
+        self.digest = SymbolDigest()
+        self._track = LayerTrack(header.width, header.height)
+        self._engine: MotionEngine | None = None
+        self._references: LayerReferences | None = None
+
+    def learn(self, block: Block) -> None:
+        """Go on to the end of a block without showing it."""
+        self._track.enter(block.layer)
+        pictures = block.layer.pictures if block.layer else ()
+        with suppress(DamagedFileError):
+            self._track.skip([(p.data, block.pts[p.offset]) for p in pictures])
+
+    def can_decode(self, block: Block) -> bool:
+        """Whether there is a picture to begin with."""
+        begins = block.layer is not None and block.layer.size is not None
+        return begins or self._track.last is not None
+
+    def pictures(
+        self, block: Block, first: int = 0, last: int | None = None
+    ) -> Iterator[tuple[int, Picture]]:
+        """Timestamps and pictures (height,width,3) of a block's frames from ``first`` to before ``last``.
+
+        Raises:
+            DamagedFileError: the layer or the packets cannot be decoded.
+        """
+        self.digest.layered(block, self.header)
+        heads = [parse_head(part, block, self.header) for part in block.heads]
+        wanted = range(first, len(block.pts) if last is None else last)
+        self._track.enter(block.layer)
+        position = 0
+        for coded in block.layer.pictures if block.layer else ():
+            before = self._track.last
+            after = self._track.decode(coded.data, block.pts[coded.offset])
+            yield from self._between(block, heads, _common(wanted, position, coded.offset), before, after)
+            if coded.offset in wanted:
+                yield after.pts, after.picture
+            position = coded.offset + 1
+        rest = _common(wanted, position, len(block.pts))
+        yield from self._between(block, heads, rest, self._track.last, None)
+
+    def _between(
+        self,
+        block: Block,
+        parsed: list[list[HeadSymbols]],
+        frames: range,
+        before: Shown | None,
+        after: Shown | None,
+    ) -> Iterator[tuple[int, Picture]]:
+        """Frames between two pictures of the layer, or behind the last one of a block."""
+        if not frames:
+            return
+        if before is None:
+            raise DamagedFileError("the layer begins without a picture")
+        way = Between(before.picture, after.picture) if after else None
+        heads = [self._head(rows, frames, before, after) for rows in parsed]
+        waiting = [next(head, None) for head in heads]
+        for k in frames:
+            pts = block.pts[k]
+            picture = before.picture.copy()
+            if way and after:
+                picture = way.at((pts - before.pts) / (after.pts - before.pts))
+            for i, head in enumerate(heads):
+                coming = waiting[i]
+                if coming and coming[0] == k:
+                    blend(picture, *coming[1:])
+                    waiting[i] = next(head, None)
+            yield pts, picture
+
+    def _head(self, parsed: list[HeadSymbols], frames: range, before: Shown, after: Shown | None) -> _Head:
+        """A head in those of the frames that have it."""
+        rows = [row for row in parsed if row.offset in frames]
+        for square, same in groupby(rows, key=lambda row: row.square):
+            yield from self._rendered(list(same), square, before, after)
+
+    def _rendered(
+        self, rows: list[HeadSymbols], square: Region, before: Shown, after: Shown | None
+    ) -> _Head:
+        engine, references = self._opened()
+        used = [references.get(s.number, s.picture, square) for s in (before, after) if s]
+        u = np.stack([row.symbols for row in rows if row.symbols is not None])
+        values = dequantize(u, used[0].ready.coded, self.header.quantization, basis_of(self.header, engine))
+        pictures = render_heads(engine, used, engine.keypoints_from(values), square.side)
+        for row, picture in zip(rows, pictures, strict=True):
+            yield row.offset, picture, square
+
+    def _opened(self) -> tuple[MotionEngine, LayerReferences]:
+        if self._engine is None or self._references is None:
+            options = self._options
+            self._engine = engine_for(self.header, options.model, options.device, options.threads)
+            self._references = LayerReferences(self._engine)
+        return self._engine, self._references
+
+
+def _common(wanted: range, start: int, stop: int) -> range:
+    """The frames from ``start`` to before ``stop`` that are wanted."""
+    return range(max(wanted.start, start), min(wanted.stop, stop))

@@ -1,0 +1,127 @@
+"""Codes the heads of a section: landmark packets for the frames between the pictures of its layer."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import groupby, pairwise
+
+import numpy as np
+
+from neurocodec.compositing.heads import LayerReferences, cut_square, render_heads
+from neurocodec.compositing.interpolation import Between
+from neurocodec.compositing.seam import blend
+from neurocodec.encoding.layer_trial import LayerTrial
+from neurocodec.encoding.section import Section, SectionHead
+from neurocodec.encoding.whole_distance import WholeDistance
+from neurocodec.format.block import Region
+from neurocodec.format.head import HeadPart
+from neurocodec.format.header import Header
+from neurocodec.format.layer import LayerPart
+from neurocodec.keypoints.packets import pack_head
+from neurocodec.keypoints.quantization import Symbols, dequantize, scaled
+from neurocodec.keypoints.smoothing import smooth
+from neurocodec.layers.track import LayerTrack, Shown
+from neurocodec.models.motion_engine import MotionEngine
+
+_MARGIN = 0.004
+"""A head stays what the model renders while it is no further from the source than interpolation, but for
+this: lips and eyes, of which a distance sees little, move with the landmarks only."""
+_JUDGED = 2
+"""Every so many-th stretch between two pictures is looked at."""
+
+
+class HeadCoder:
+    """Codes heads for one file of pictures of ``size`` (width, height); ``smoothing`` as in the options."""
+
+    def __init__(
+        self,
+        engine: MotionEngine,
+        distance: WholeDistance,
+        size: tuple[int, int],
+        header: Header,
+        smoothing: float,
+    ) -> None:
+        self._engine, self._distance, self._size = engine, distance, size
+        self._header, self._smoothing = header, smoothing
+        self._basis = engine.basis if header.transformed else None
+
+    def code(self, section: Section, heads: Sequence[SectionHead], trial: LayerTrial) -> list[list[HeadPart]]:
+        """The heads of each block of the section; left out where interpolation does better."""
+        if not heads:
+            return [[] for _ in section.blocks]
+        self._section = section
+        self._references = LayerReferences(self._engine)
+        self._rows: dict[int, dict[int, tuple[bool, Symbols]]] = defaultdict(dict)
+        self._gains: dict[tuple[int, int], list[float]] = defaultdict(list)
+        block_of = [b for b, block in enumerate(section.blocks) for _ in block]
+        track = LayerTrack(*self._size)
+        track.enter(LayerPart((), trial.size))
+        before: Shown | None = None
+        for i, (k, unit) in enumerate(zip(trial.shown, trial.units, strict=True)):
+            after = track.decode(unit, section.pts[k])
+            if before is not None and k - trial.shown[i - 1] > 1:
+                frames = range(trial.shown[i - 1] + 1, k)
+                for h, head in enumerate(heads):
+                    self._stretch(h, head, frames, before, after, block_of[k], i % _JUDGED == 0)
+            before = after
+        return [
+            [
+                part for h, head in enumerate(heads)
+                if (part := self._part(h, head, block)) and self._worth_it(b, h)
+            ]
+            for b, block in enumerate(section.blocks)
+        ]  # fmt: skip
+
+    def _worth_it(self, block: int, head: int) -> bool:
+        gains = self._gains.get((block, head), [])
+        return not gains or float(np.mean(gains)) > -_MARGIN
+
+    def _stretch(
+        self, h: int, head: SectionHead, frames: range, before: Shown, after: Shown, block: int, judged: bool
+    ) -> None:
+        """Code a head in those of the frames between two pictures that have it."""
+        inside = [k for k in frames if head.first <= k < head.end]
+        for square, same in groupby(inside, key=lambda k: head.squares[k - head.first]):
+            rows = list(same)
+            used = [self._references.get(s.number, s.picture, square) for s in (before, after)]
+            values = head.values[rows[0] - head.first : rows[-1] + 1 - head.first]
+            reference, steps = used[0].ready.coded, self._header.quantization
+            symbols = smooth(scaled(values, reference, steps, self._basis), self._smoothing)
+            for n, k in enumerate(rows):
+                self._rows[h][k] = n == 0, symbols[n]
+            if judged:
+                middle = len(rows) // 2
+                found = dequantize(symbols[middle : middle + 1], reference, steps, self._basis)
+                points = self._engine.keypoints_from(found)
+                rendering = next(iter(render_heads(self._engine, used, points, square.side)))
+                self._judge(h, rows[middle], square, rendering, before, after, block)
+
+    def _judge(
+        self,
+        h: int,
+        frame: int,
+        square: Region,
+        rendering: np.ndarray,
+        before: Shown,
+        after: Shown,
+        block: int,
+    ) -> None:
+        """Note by how much a head that is rendered is better than one that is interpolated."""
+        original = cut_square(self._section.spool.picture(frame), square)
+        share = (self._section.pts[frame] - before.pts) / (after.pts - before.pts)
+        picture = Between(before.picture, after.picture).at(share)
+        plain = self._distance.head(cut_square(picture, square).copy(), original)
+        blend(picture, rendering, square)
+        self._gains[block, h].append(plain - self._distance.head(cut_square(picture, square), original))
+
+    def _part(self, h: int, head: SectionHead, block: range) -> HeadPart | None:
+        """The head in a block, if it is in one of its frames that are between pictures."""
+        start, end = max(head.first, block[0]), min(head.end, block[-1] + 1)
+        rows = [self._rows[h][k] for k in range(start, end) if k in self._rows[h]]
+        if not rows:
+            return None
+        places = [(k - block[0], head.squares[k - head.first]) for k in range(start, end)]
+        moves = [places[0], *(b for a, b in pairwise(places) if a[1] != b[1])]
+        landmarks, golomb = pack_head(rows, self._header)
+        return HeadPart(head.number, start - block[0], end - start, tuple(moves), landmarks, golomb)

@@ -1,0 +1,97 @@
+"""Finds the layer of a section: its size, rate factor, and how many of the frames it shows.
+
+The quality gives a rate factor at half size.  What a byte is worth there is measured: by how much the
+distance falls with a finer one.  At that price the search goes on to other spacings, sizes and rate factors,
+as long as distance and bytes together become less (Lagrangian coder control: Wiegand, Sullivan et al., IEEE
+TCSVT 2003).  So a layer is never a worse bargain than an AV1 stream of all frames, which is among those tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from neurocodec.encoding.layer_trial import LayerChoice, LayerTrial, LayerTrials
+from neurocodec.layers.encoder import COARSEST_CRF, FINEST_CRF
+from neurocodec.layers.sizes import SCALES
+
+_SPACING_SECONDS, _LONGEST_SECONDS = 0.24, 0.6
+"""The spacing that the search begins with, and the longest: lips that are interpolated over more look it."""
+_STEP = 5.0
+"""Between the two rate factors by which a byte's worth is measured."""
+_FINER, _COARSER = 6.0, 8.0
+"""What a size twice as large, or half as large, adds to or takes from the rate factor at the same price."""
+_LEAST_WORTH = 1e-9
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is tried: SVT-AV1's preset, and trials of a section."""
+
+    preset: int
+    trials: int
+
+
+EFFORTS = {"fast": Effort(8, 4), "default": Effort(4, 9), "slow": Effort(3, 18)}
+
+
+def rate_factor_at(quality: float) -> float:
+    """The layer's rate factor at half size for a quality of 0 to 100: 63 to 30."""
+    return 63 - 9 * min(quality, 50) / 50 - 0.48 * max(quality - 50, 0)
+
+
+def find_layer(trials: LayerTrials, quality: float, rate: float, longer_side: int, most: int) -> LayerTrial:
+    """The best layer that was found in ``most`` trials, for pictures at ``rate`` frames a second.
+
+    The smaller layer comes first where pictures are large, ``longer_side`` being that of the source.
+    """
+    spacing = max(1.0, round(_SPACING_SECONDS * rate))
+    begin = LayerChoice(2 if longer_side > 480 else 1, rate_factor_at(quality), spacing)
+    if begin.scale == 1:
+        begin = replace(begin, crf=_within(begin.crf + _FINER))
+    first = trials.run(begin)
+    other = trials.run(replace(begin, crf=begin.crf + (_STEP if begin.crf + _STEP <= 63 else -_STEP)))
+    worth = _worth(first, other) * trials.frames
+
+    def cost(trial: LayerTrial) -> float:
+        return trial.distance * trials.frames + worth * trial.bytes
+
+    best = min(first, other, key=cost)
+    longest = max(1.0, _LONGEST_SECONDS * rate)
+    moved = True
+    while moved and len(trials) < most:
+        moved = False
+        for choice in _neighbours(best.choice, longest):
+            if len(trials) >= most:
+                break
+            trial = trials.run(choice)
+            if cost(trial) < cost(best):
+                best, moved = trial, True
+    return best
+
+
+def _worth(a: LayerTrial, b: LayerTrial) -> float:
+    """By how much the distance falls with a byte, between two layers that differ in their rate factor."""
+    if a.bytes == b.bytes:
+        return _LEAST_WORTH
+    return max(_LEAST_WORTH, (a.distance - b.distance) / (b.bytes - a.bytes))
+
+
+def _within(crf: float) -> float:
+    return min(max(crf, FINEST_CRF), COARSEST_CRF)
+
+
+def _neighbours(choice: LayerChoice, longest: float) -> Iterator[LayerChoice]:
+    """Other choices near this one, those that change most first."""
+    if choice.spacing * 2 <= longest:
+        yield replace(choice, spacing=choice.spacing * 2)
+    if choice.spacing > 1:
+        yield replace(choice, spacing=max(1.0, choice.spacing / 2))
+    place = SCALES.index(choice.scale)
+    if place:
+        yield replace(choice, scale=SCALES[place - 1], crf=_within(choice.crf + _FINER))
+    if place + 1 < len(SCALES):
+        yield replace(choice, scale=SCALES[place + 1], crf=_within(choice.crf - _COARSER))
+    for step in (-_STEP / 2, _STEP / 2):
+        if FINEST_CRF <= choice.crf + step <= COARSEST_CRF:
+            yield replace(choice, crf=choice.crf + step)

@@ -127,6 +127,8 @@ class EncodeSettings:
     landmarks: str
     landmark_model: str
     region: str
+    start: float | None
+    duration: float | None
     device: str
     threads: int
 
@@ -148,7 +150,8 @@ class EncodeOptions:
     ``first`` frame or the ``best`` one of its block.  ``landmarks`` says what is coded of a frame:
     ``learned`` keypoints, or ``68`` facial landmarks as a latent of ``landmark_model``.  Of the targets,
     ``target_kbps`` (kbit/s) and ``max_size`` (bytes) count the whole file, ``target_lpips`` is the mean
-    distance of the renderings.  ``threads`` (None: every core) is what networks may use; codecs beside them
+    distance of the renderings.  ``start`` and ``duration`` (seconds) choose a part of the source, counted
+    from its first picture.  ``threads`` (None: every core) is what networks may use; codecs beside them
     get half as many.
     """
 
@@ -284,6 +287,10 @@ class EncodeOptions:
         words="largest size",
     )
     region: str = _option("full", "Code the full picture, or a square around the face.", choices=REGIONS)
+    start: float | None = _option(
+        None, "Begin here (seconds after the first picture).", low=0, high=1e9, metavar="SECONDS"
+    )
+    duration: float | None = _option(None, "Encode this much.", low=0.001, high=1e9, metavar="SECONDS")
     device: str = _option("auto", choices=DEVICES)
     threads: int | None = _option(None)
 
@@ -338,6 +345,8 @@ class EncodeOptions:
             landmarks=self.landmarks,
             landmark_model=self.landmark_model or DEFAULT_LANDMARKS,
             region=self.region,
+            start=self.start,
+            duration=self.duration,
             device=self.device,
             threads=self.threads or 0,
         )

@@ -83,6 +83,10 @@ class ReencodedSound:
         self._encoder = opus_encoder(int(self._decoder.channels) or 1, bit_rate)
         self.info = self._encoder.info
 
+    def keep(self, start: Fraction | None, end: Fraction | None) -> None:
+        """Leave out what lies before ``start`` and from ``end`` on (seconds, with the shift)."""
+        self._encoder.keep(start, end)
+
     def packets(self, packet: Any) -> Iterator[AudioPacket]:
         """What the next packet of the stream becomes; None: its end."""
         frames: list[av.AudioFrame] = []

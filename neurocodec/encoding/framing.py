@@ -105,6 +105,12 @@ class Framing:
             notes.append("the source's pictures change their shape; others have black beside them")
         if self._reader.interlaced:
             notes.append("the source is interlaced; whole pictures were made of it (bwdif)")
+        if breaks := self._reader.breaks:
+            more = f", and {len(breaks) - 1} times more" if breaks[1:] else ""
+            notes.append(
+                f"the source's clock breaks at {breaks[0]:.2f} s{more}; what follows was moved there, "
+                "pictures and sound alike"
+            )
         if self._reader.skipped:
             notes.append(f"{self._reader.skipped} damaged pictures of the source were left out")
         if self._face and self._face.most_faces > 1:

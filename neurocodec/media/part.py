@@ -10,7 +10,7 @@ from typing import Any
 import av
 
 from neurocodec.media.picture import VideoPicture
-from neurocodec.media.timestamps import JUMP_SECONDS
+from neurocodec.media.timeline import FALL, LEAP
 from neurocodec.media.types import AudioPacket
 
 RUN_IN = Fraction(1, 2)
@@ -19,8 +19,6 @@ _SOUND_LATER = 10
 """Seconds of pictures behind the end in which sound from before it may still come."""
 _SEEKABLE = frozenset(("mov", "matroska"))
 """Containers whose index leads to the very picture; others are read from their beginning."""
-_LONGEST_STEP = 3600
-"""Seconds between two pictures from which on a clock is not trusted."""
 
 
 def seconds_in(whole: float, start: float | None, duration: float | None) -> float:
@@ -102,7 +100,7 @@ def is_whole_until(container: Any, stream: Any, seconds: Fraction) -> bool:
             if packet.dts is None:
                 continue
             step = 0 if last is None else (packet.dts - last) * tick
-            if not -JUMP_SECONDS < step < _LONGEST_STEP:
+            if not -FALL < step < LEAP:
                 return False
             last = packet.dts
             if last * tick >= seconds:

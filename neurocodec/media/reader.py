@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Literal
 
 import av
+from av.format import Flags
 
 from neurocodec.errors import InputError, NeurocodecError, UsageError
 from neurocodec.files.opening import is_path
@@ -20,6 +21,7 @@ from neurocodec.media.guard import GuardedReader
 from neurocodec.media.part import RUN_IN, Part, has_exact_index, is_whole_until, seconds_in
 from neurocodec.media.picture import PictureConverter, VideoPicture
 from neurocodec.media.sound_source import CopiedSound, ReencodedSound, needs_first_packet
+from neurocodec.media.timeline import LEAP, LEAP_WHERE_CLOCKS_BREAK, TimeLine
 from neurocodec.media.timestamps import JUMP_SECONDS, TimestampChoice, TimestampRepair
 from neurocodec.media.tracks import best_audio, best_video, frame_rate, is_dolby_vision, tagged_color
 from neurocodec.media.types import AudioInfo, AudioPacket, VideoInfo
@@ -55,8 +57,9 @@ class MediaReader:
     screen at its start begins with it; sound is cut to the sample, or to the packet in mode ``copy``. What
     lies before is skipped by a seek where that is exact (MP4, Matroska), and read otherwise.
 
-    Timestamps are those of the file, sound and pictures on one clock, repaired as ``TimestampRepair`` says;
-    only when the first picture lies before zero is everything shifted so that it is at zero.
+    Timestamps are those of the file, sound and pictures on one clock, whose breaks are closed for both alike
+    (``TimeLine``), and repaired as ``TimestampRepair`` says; only when the first picture lies before zero is
+    everything shifted so that it is at zero.
 
     Pictures that cannot be decoded, or come out damaged, are left out and counted in ``skipped``; damaged
     sound packets are left out. A file that breaks off is read as far as it goes.
@@ -194,7 +197,7 @@ class MediaReader:
         self._step = max(1, round(1 / (self._fps * self._tick)))
         self._video_clock = TimestampRepair(self._step, round(JUMP_SECONDS / self._tick))
         self._choose_pts = TimestampChoice()
-        self._packets = self._demux()
+        self._packets = self._joined()
         want_sound = sound is not None and mode == "copy" and needs_first_packet(sound)
         first, first_sound = self._read_start(want_sound)
         self._converter = PictureConverter(first, tagged_color(stream), dolby_vision=is_dolby_vision(stream))
@@ -229,7 +232,7 @@ class MediaReader:
         self._container.seek(int(target / self._tick), stream=self._video_stream)
         self._early.clear()
         self._deinterlacer = Deinterlacer()
-        self._packets = self._demux()
+        self._packets = self._joined()
         try:
             first, _ = self._read_start(False)
         except InputError:
@@ -303,6 +306,21 @@ class MediaReader:
         )
 
     # Reading
+
+    def _joined(self) -> Iterator[Any]:
+        """Packets on one time line."""
+        streams = [s for s in (self._video_stream, self._audio_stream) if s is not None]
+        ticks = {int(s.index): Fraction(s.time_base or Fraction(1, 90000)) for s in streams}
+        breaks = bool(self._container.format.flags & Flags.ts_discont.value)
+        self._line = TimeLine(ticks, self._video_index, LEAP_WHERE_CLOCKS_BREAK if breaks else LEAP)
+        return self._line(self._demux())
+
+    @property
+    def breaks(self) -> list[float]:
+        """Seconds after the beginning (:attr:`begin`) at which breaks of the source's clock were closed."""
+        return [
+            float(b + self._shift - self.begin) for b in self._line.breaks if b + self._shift >= self.begin
+        ]
 
     def _demux(self) -> Iterator[Any]:
         """Packets with data; a broken end of the file ends them, an error of the source raises."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from av.stream import Disposition
@@ -11,6 +12,7 @@ from av.video.reformatter import ColorRange
 
 from neurocodec.errors import InputError
 from neurocodec.media.color import UNSPECIFIED, ColorInfo
+from neurocodec.media.timeline import LEAP
 
 _NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 _DOLBY_TAGS = ("dvh1", "dvhe", "dva1", "dvav", "dav1")
@@ -49,10 +51,20 @@ def frame_rate(stream: Any, container: str) -> Fraction:
     rates = [stream.average_rate, stream.guessed_rate, stream.base_rate]
     if container == stream.codec_context.name:
         rates = rates[1:]
+    elif rates[0] and rates[0] < 1:
+        rates = [_rate_without_leaps(stream), *rates]
     for rate in rates:
         if rate and 0 < rate <= 1000:
             return Fraction(rate)
     return Fraction(25)
+
+
+def _rate_without_leaps(stream: Any) -> Fraction | None:
+    """The usual rate of a track in whose index the clock leaps ahead, which spoils the average."""
+    tick = Fraction(stream.time_base or 0)
+    times = [entry.timestamp for entry in stream.index_entries]
+    steps = sorted((b - a) * tick for a, b in pairwise(times) if b > a)
+    return 1 / steps[len(steps) // 2] if steps and steps[-1] > LEAP else None
 
 
 def tagged_color(stream: Any) -> ColorInfo:

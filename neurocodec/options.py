@@ -116,6 +116,7 @@ class EncodeSettings:
     feedback: tuple[str, ...]
     audio: str
     audio_bitrate: int
+    audio_track: int | None
     reference_codec: str
     reference_quality: float
     reference_period: float
@@ -145,7 +146,8 @@ class EncodeOptions:
     (:mod:`neurocodec.encoding.lookahead`) or ``schedule`` (:mod:`neurocodec.encoding.schedule`); ``gap``
     (frames) and ``alpha`` (a verdict) steer both, ``price`` is what a byte of reference costs in the former.
     ``feedback`` is a feedback network's name or file; the original's profile takes the original's where it
-    has been imported.  ``audio_bitrate`` is in bit/s.  ``reference_quality`` is 0 to 100,
+    has been imported.  ``audio_bitrate`` is in bit/s, ``audio_track`` a number
+    from 1 on.  ``reference_quality`` is 0 to 100,
     ``reference_period`` (seconds) bounds how far apart independent references lie, ``first_reference`` is the
     ``first`` frame or the ``best`` one of its block.  ``landmarks`` says what is coded of a frame:
     ``learned`` keypoints, or ``68`` facial landmarks as a latent of ``landmark_model``.  Of the targets,
@@ -206,6 +208,14 @@ class EncodeOptions:
         "opus", "Code the sound with Opus, copy it as it is, or leave it out.", choices=AUDIO_MODES
     )
     audio_bitrate: int = _option(12000, "Bit rate of Opus, in bit/s.", low=6000, high=510000)
+    audio_track: int | None = _option(
+        None,
+        "Sound track of the source, counted from 1.",
+        metavar="N",
+        low=1,
+        high=10_000,
+        usual="the source's default one",
+    )
     reference_codec: str | None = _option(
         None,
         "Codec of references; only AV1 ones are predicted from each other.",
@@ -334,6 +344,7 @@ class EncodeOptions:
             feedback=(self.feedback,) if self.feedback else usual_feedback,
             audio=self.audio,
             audio_bitrate=self.audio_bitrate,
+            audio_track=self.audio_track,
             reference_codec=codec,
             reference_quality=by_quality if self.reference_quality is None else self.reference_quality,
             reference_period=self.reference_period,
@@ -367,6 +378,8 @@ class EncodeOptions:
         looks_ahead = settings.refresh == "lookahead"
         if settings.first_reference == "best" and not looks_ahead:
             raise UsageError("the best first reference can only be chosen with --refresh lookahead")
+        if self.audio_track is not None and settings.audio == "none":
+            raise UsageError("a sound track goes with sound (--audio opus or copy)")
         if self.smoothing and not looks_ahead:
             raise UsageError("only --refresh lookahead smooths")
         if self.landmark_model is not None and settings.landmarks != "68":

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from neurocodec.encoding.report import EncodeReport
 
 GROUPS = {
-    "Basic options": "quality target_kbps target_lpips max_size region start duration audio audio_bitrate",
+    "Basic options": "quality target_kbps target_lpips max_size region start duration "
+    "audio audio_bitrate audio_track",
     "References": "refresh gap alpha feedback "
     "reference_codec reference_quality reference_period first_reference",
     "Keypoints": "quantization smoothing landmark_code landmarks landmark_model model",

@@ -156,6 +156,7 @@ def encode_stream(
         audio=settings.audio != "none",
         audio_mode=settings.audio,  # type: ignore[arg-type]
         audio_bitrate=settings.audio_bitrate,
+        audio_track=settings.audio_track,
         start=settings.start,
         duration=settings.duration,
         threads=threads_beside(settings.threads),

@@ -23,7 +23,14 @@ from neurocodec.media.picture import PictureConverter, VideoPicture
 from neurocodec.media.sound_source import CopiedSound, ReencodedSound, needs_first_packet
 from neurocodec.media.timeline import LEAP, LEAP_WHERE_CLOCKS_BREAK, TimeLine
 from neurocodec.media.timestamps import JUMP_SECONDS, TimestampChoice, TimestampRepair
-from neurocodec.media.tracks import best_audio, best_video, frame_rate, is_dolby_vision, tagged_color
+from neurocodec.media.tracks import (
+    best_video,
+    chosen_audio,
+    described_audio,
+    frame_rate,
+    is_dolby_vision,
+    tagged_color,
+)
 from neurocodec.media.types import AudioInfo, AudioPacket, VideoInfo
 
 AudioMode = Literal["opus", "copy", "none"]
@@ -47,7 +54,7 @@ class MediaReader:
 
     ``source`` is a path or a binary file object, seekable or not (an MP4 whose index lies at the end needs
     a seekable one). The best video track is read (default flag first, then size; cover art is skipped) and
-    the best audio track. ``threads``: decoder threads, 0 for automatic.
+    the best audio track, or number ``audio_track`` from 1 on. ``threads``: decoder threads, 0 for automatic.
 
     ``audio_mode``: ``copy`` hands out the packets as they are (timestamps in ``1/sample_rate`` where the
     rate is known, ADTS headers removed from AAC), ``opus`` decodes and re-encodes them at ``audio_bitrate``
@@ -66,8 +73,8 @@ class MediaReader:
 
     Raises InputError for what cannot be opened or has no picture that decodes, UnsupportedError for
     colours that cannot be converted and sound that could not be played after a copy (``check_copied``),
-    UsageError for a bad ``audio_mode``. Iteration raises InputError when reading the source fails, or has no
-    picture in the part. A reader can be iterated once.
+    UsageError for a bad ``audio_mode`` or an ``audio_track`` that is not there. Iteration raises InputError
+    when reading the source fails, or where no picture is in the part. A reader can be iterated once.
     """
 
     video: VideoInfo
@@ -81,6 +88,7 @@ class MediaReader:
         threads: int = 0,
         audio_mode: AudioMode = "copy",
         audio_bitrate: int = 24000,
+        audio_track: int | None = None,
         start: float | None = None,
         duration: float | None = None,
     ) -> None:
@@ -88,7 +96,9 @@ class MediaReader:
             raise UsageError(f"unknown audio mode {audio_mode!r}")
         mode = audio_mode if audio else "none"
         self.skipped = 0
-        self._wanted = start, duration
+        self._wanted, self._track = (start, duration), audio_track
+        self.sound_tracks: list[str] = []
+        """The sound tracks of the file in words, where there is sound to be read."""
         self._container: Any = None
         self._own_file: Any = None
         self._early: deque[Iterator[VideoPicture | AudioPacket]] = deque()
@@ -184,7 +194,10 @@ class MediaReader:
         self._open_container()
         self._video_stream = best_video(self._container, self.name)
         self._video_index = int(self._video_stream.index)
-        self._audio_stream = best_audio(self._container) if mode != "none" else None
+        self._audio_stream = None
+        if mode != "none":
+            self._audio_stream = chosen_audio(self._container, self._track, self.name)
+            self.sound_tracks = described_audio(self._container)
 
     def _prepare(self, threads: int, mode: AudioMode, audio_bitrate: int) -> None:
         """Decode the first picture (packets in between are kept); fill in ``video`` and the sound."""

@@ -10,7 +10,7 @@ from typing import Any
 from av.stream import Disposition
 from av.video.reformatter import ColorRange
 
-from neurocodec.errors import InputError
+from neurocodec.errors import InputError, UsageError
 from neurocodec.media.color import UNSPECIFIED, ColorInfo
 from neurocodec.media.timeline import LEAP
 
@@ -32,10 +32,35 @@ def best_video(container: Any, name: str) -> Any:
     return max(known, key=lambda s: (_is_default(s), s.codec_context.width * s.codec_context.height))
 
 
-def best_audio(container: Any) -> Any:
-    """The audio track to read, if any: the default flag counts first, then the number of channels."""
+def chosen_audio(container: Any, number: int | None, name: str) -> Any:
+    """The audio track to read, None where there is none.
+
+    ``number`` counts from 1, in the order of the file; None takes the best one: the default flag counts
+    first, then the number of channels.
+
+    Raises:
+        UsageError: the file, called ``name``, has no track of that number, or its codec is not known.
+    """
     known = [s for s in container.streams.audio if s.codec_context is not None]
+    if number is not None:
+        for index, stream in enumerate(container.streams.audio, 1):
+            if index == number and stream in known:
+                return stream
+        has = "; ".join(described_audio(container)) or "no sound"
+        raise UsageError(f"{name} has no sound track {number} that can be read (it has {has})")
     return max(known, key=lambda s: (_is_default(s), int(s.codec_context.channels)), default=None)
+
+
+def described_audio(container: Any) -> list[str]:
+    """The audio tracks in words, in the order of the file: number, codec, layout, language."""
+    described = []
+    for number, stream in enumerate(container.streams.audio, 1):
+        context = stream.codec_context
+        facts = ["unknown codec"] if context is None else [context.codec.canonical_name, context.layout.name]
+        language = stream.metadata.get("language", "und")
+        facts += [] if language == "und" else [language]
+        described.append(f"{number}: {' '.join(facts)}")
+    return described
 
 
 def _is_default(stream: Any) -> bool:

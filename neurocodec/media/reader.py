@@ -209,12 +209,13 @@ class MediaReader:
         self.skipped, self._shift = 0, Fraction(0)
         self._step = max(1, round(1 / (self._fps * self._tick)))
         self._video_clock = TimestampRepair(self._step, round(JUMP_SECONDS / self._tick))
-        self._choose_pts = TimestampChoice()
         self._packets = self._joined()
         want_sound = sound is not None and mode == "copy" and needs_first_packet(sound)
         first, first_sound = self._read_start(want_sound)
         self._converter = PictureConverter(first, tagged_color(stream), dolby_vision=is_dolby_vision(stream))
-        first_pts = first.pts if first.pts is not None else first.dts
+        guessed = self._container.format.name == "avi" and not stream.codec_context.has_b_frames
+        self._choose_pts = TimestampChoice(guessed)
+        first_pts = TimestampChoice(guessed)(first.pts, first.dts)
         if first_pts is not None and first_pts < 0:
             self._shift = -first_pts * self._tick
         self.begin = max(Fraction(0), Fraction(first_pts or 0) * self._tick)

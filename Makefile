@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.neurocodec-ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test quick check benchmark bench fuzz audit clean
+.PHONY: help setup demo test quick check odd benchmark bench fuzz audit clean
 
 help: ## list these targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 11
@@ -36,6 +36,10 @@ check: $(READY) ## lint, formatting and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+ODD ?= 1300
+odd: $(READY) ## odd media through reader and writer: ODD=1300 of 33511 combinations
+	NEUROCODEC_ODD=$(ODD) $(BIN)/python -m pytest -q -s tests/media/test_odd_media.py -k many
 
 CLIPS        ?=
 AGAINST      ?= hevc,av1,h264,vp9,vvc,libaom

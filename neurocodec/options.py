@@ -116,6 +116,7 @@ class EncodeSettings:
     feedback: tuple[str, ...]
     audio: str
     audio_bitrate: int
+    audio_track: int | None
     reference_codec: str
     reference_quality: float
     reference_period: float
@@ -127,6 +128,8 @@ class EncodeSettings:
     landmarks: str
     landmark_model: str
     region: str
+    start: float | None
+    duration: float | None
     device: str
     threads: int
 
@@ -143,12 +146,14 @@ class EncodeOptions:
     (:mod:`neurocodec.encoding.lookahead`) or ``schedule`` (:mod:`neurocodec.encoding.schedule`); ``gap``
     (frames) and ``alpha`` (a verdict) steer both, ``price`` is what a byte of reference costs in the former.
     ``feedback`` is a feedback network's name or file; the original's profile takes the original's where it
-    has been imported.  ``audio_bitrate`` is in bit/s.  ``reference_quality`` is 0 to 100,
+    has been imported.  ``audio_bitrate`` is in bit/s, ``audio_track`` a number
+    from 1 on.  ``reference_quality`` is 0 to 100,
     ``reference_period`` (seconds) bounds how far apart independent references lie, ``first_reference`` is the
     ``first`` frame or the ``best`` one of its block.  ``landmarks`` says what is coded of a frame:
     ``learned`` keypoints, or ``68`` facial landmarks as a latent of ``landmark_model``.  Of the targets,
     ``target_kbps`` (kbit/s) and ``max_size`` (bytes) count the whole file, ``target_lpips`` is the mean
-    distance of the renderings.  ``threads`` (None: every core) is what networks may use; codecs beside them
+    distance of the renderings.  ``start`` and ``duration`` (seconds) choose a part of the source, counted
+    from its first picture.  ``threads`` (None: every core) is what networks may use; codecs beside them
     get half as many.
     """
 
@@ -203,6 +208,14 @@ class EncodeOptions:
         "opus", "Code the sound with Opus, copy it as it is, or leave it out.", choices=AUDIO_MODES
     )
     audio_bitrate: int = _option(12000, "Bit rate of Opus, in bit/s.", low=6000, high=510000)
+    audio_track: int | None = _option(
+        None,
+        "Sound track of the source, counted from 1.",
+        metavar="N",
+        low=1,
+        high=10_000,
+        usual="the source's default one",
+    )
     reference_codec: str | None = _option(
         None,
         "Codec of references; only AV1 ones are predicted from each other.",
@@ -284,6 +297,10 @@ class EncodeOptions:
         words="largest size",
     )
     region: str = _option("full", "Code the full picture, or a square around the face.", choices=REGIONS)
+    start: float | None = _option(
+        None, "Begin here (seconds after the first picture).", low=0, high=1e9, metavar="SECONDS"
+    )
+    duration: float | None = _option(None, "Encode this much.", low=0.001, high=1e9, metavar="SECONDS")
     device: str = _option("auto", choices=DEVICES)
     threads: int | None = _option(None)
 
@@ -327,6 +344,7 @@ class EncodeOptions:
             feedback=(self.feedback,) if self.feedback else usual_feedback,
             audio=self.audio,
             audio_bitrate=self.audio_bitrate,
+            audio_track=self.audio_track,
             reference_codec=codec,
             reference_quality=by_quality if self.reference_quality is None else self.reference_quality,
             reference_period=self.reference_period,
@@ -338,6 +356,8 @@ class EncodeOptions:
             landmarks=self.landmarks,
             landmark_model=self.landmark_model or DEFAULT_LANDMARKS,
             region=self.region,
+            start=self.start,
+            duration=self.duration,
             device=self.device,
             threads=self.threads or 0,
         )
@@ -358,6 +378,8 @@ class EncodeOptions:
         looks_ahead = settings.refresh == "lookahead"
         if settings.first_reference == "best" and not looks_ahead:
             raise UsageError("the best first reference can only be chosen with --refresh lookahead")
+        if self.audio_track is not None and settings.audio == "none":
+            raise UsageError("a sound track goes with sound (--audio opus or copy)")
         if self.smoothing and not looks_ahead:
             raise UsageError("only --refresh lookahead smooths")
         if self.landmark_model is not None and settings.landmarks != "68":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import neurocodec
 from neurocodec.batch.workers import Failure, Workers
 from neurocodec.errors import InputError, NeurocodecError, UsageError
-from neurocodec.files.atomic import make_folder, write_whole
+from neurocodec.files.atomic import make_folder, remove_left_part, write_whole
 from neurocodec.options import DecodeOptions, EncodeOptions
 from neurocodec.types import Progress
 
@@ -179,17 +180,24 @@ def run_batch(
     progress(0, len(todo))
     threads = workers.threads_each(len(todo))
     jobs = [Job(action, os.fspath(a), os.fspath(b), options, threads) for a, b, _, _ in todo]
-    for count, (index, result) in enumerate(workers.run(run_job, jobs), 1):
-        source, target, name, made_of = todo[index]
-        reason = result.reason if isinstance(result, Failure) else result
-        if reason:
-            report.failed.append((str(source), reason))
-            if target.exists():
-                manifest.note(name, {**made_of, "failed": reason})
-        else:
-            report.done.append(str(source))
-            manifest.note(name, made_of)
-        progress(count, len(todo))
+    left = {target for _, target, _, _ in todo}
+    try:
+        with closing(workers.run(run_job, jobs)) as results:
+            for count, (index, result) in enumerate(results, 1):
+                source, target, name, made_of = todo[index]
+                reason = result.reason if isinstance(result, Failure) else result
+                if reason:
+                    report.failed.append((str(source), reason))
+                    if target.exists():
+                        manifest.note(name, {**made_of, "failed": reason})
+                else:
+                    left.discard(target)
+                    report.done.append(str(source))
+                    manifest.note(name, made_of)
+                progress(count, len(todo))
+    finally:  # interrupted, or a worker was killed
+        for target in left:
+            remove_left_part(target)
     report.done.sort()
     report.failed.sort()
     return report

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -21,6 +21,8 @@ from neurocodec.threads import cores
 CONNECT_SECONDS = 10
 RETRIES = 2
 """How often a task is tried again whose worker died."""
+_ENDING_SECONDS = 5
+"""How long a worker that was ended is waited for."""
 ENGINES = ("processes", "dask")
 
 
@@ -31,12 +33,14 @@ class Failure:
     reason: str
 
 
+Results = Generator[tuple[int, "Any | Failure"], None, None]
+"""Index and result of tasks, as they are ready; closing it ends what still runs."""
+
+
 class Workers(Protocol):
     """Runs a function over tasks; results come as they are ready, with the task's index."""
 
-    def run(
-        self, function: Callable[[Any], Any], tasks: Sequence[Any]
-    ) -> Iterator[tuple[int, Any | Failure]]:
+    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Results:
         """Index and result, or :class:`Failure`, of every task."""
 
     def threads_each(self, tasks: int | None = None) -> int:
@@ -94,9 +98,7 @@ class ProcessWorkers:
     def _pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(1, mp_context=self._spawn, initializer=_ignore_interrupts)
 
-    def run(
-        self, function: Callable[[Any], Any], tasks: Sequence[Any]
-    ) -> Iterator[tuple[int, Any | Failure]]:
+    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Results:
         others = set(multiprocessing.active_children())
         pools = [self._pool() for _ in range(min(self.jobs, len(tasks)))]
         queue = deque((index, 0) for index in range(len(tasks)))
@@ -122,8 +124,11 @@ class ProcessWorkers:
                     yield index, result
         finally:
             if busy:
-                for process in set(multiprocessing.active_children()) - others:
+                ended = set(multiprocessing.active_children()) - others
+                for process in ended:
                     process.terminate()
+                for process in ended:
+                    process.join(_ENDING_SECONDS)
             for pool in pools:
                 pool.shutdown(wait=not busy, cancel_futures=True)
 
@@ -162,9 +167,7 @@ class DaskWorkers:
         except (OSError, TimeoutError, ValueError) as error:
             raise UnsupportedError(f"no Dask scheduler answers at {self._scheduler}: {error}") from None
 
-    def run(
-        self, function: Callable[[Any], Any], tasks: Sequence[Any]
-    ) -> Iterator[tuple[int, Any | Failure]]:
+    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Results:
         if not tasks:
             return
         from distributed import as_completed

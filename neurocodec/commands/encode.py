@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from neurocodec.encoding.report import EncodeReport
 
 GROUPS = {
-    "Basic options": "quality target_kbps target_lpips max_size region audio audio_bitrate",
+    "Basic options": "quality target_kbps target_lpips max_size region start duration "
+    "audio audio_bitrate audio_track",
     "References": "refresh gap alpha feedback "
     "reference_codec reference_quality reference_period first_reference",
     "Keypoints": "quantization smoothing landmark_code landmarks landmark_model model",
@@ -56,6 +57,7 @@ def encode(
       neurocodec encode call.mp4 call.nfc
       neurocodec encode lecture.mkv lecture.nfc --region face --audio-bitrate 24000
       neurocodec encode in.mp4 small.nfc --quality 20
+      neurocodec encode in.mp4 part.nfc --start 60 --duration 10
       neurocodec encode in.mp4 target.nfc --audio none --target-kbps 5
       neurocodec encode in.mp4 old.nfc --profile original --model talk256
       cat in.mkv | neurocodec encode - - > out.nfc

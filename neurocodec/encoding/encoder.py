@@ -131,7 +131,13 @@ def fitted_pictures(source: Any, options: EncodeOptions) -> Iterator[Picture]:
     """The source's pictures (S,S,3) as an encoder with these options hands them to its networks."""
     settings = options.settings()
     side = find(settings.model, "motion").size
-    with MediaReader(source, audio=False, threads=threads_beside(settings.threads)) as reader:
+    with MediaReader(
+        source,
+        audio=False,
+        threads=threads_beside(settings.threads),
+        start=settings.start,
+        duration=settings.duration,
+    ) as reader:
         for frame in Framing(reader, side, settings).frames():
             yield frame.square
 
@@ -150,6 +156,9 @@ def encode_stream(
         audio=settings.audio != "none",
         audio_mode=settings.audio,  # type: ignore[arg-type]
         audio_bitrate=settings.audio_bitrate,
+        audio_track=settings.audio_track,
+        start=settings.start,
+        duration=settings.duration,
         threads=threads_beside(settings.threads),
     ) as reader:
         return Encoder(reader, file, settings).run(progress)

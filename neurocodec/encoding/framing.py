@@ -47,6 +47,7 @@ class Framing:
 
     def __init__(self, reader: MediaReader, side: int, settings: EncodeSettings) -> None:
         self._reader, self._side = reader, side
+        self._chosen = settings.audio_track is not None
         self._face = FaceRegion() if settings.region == "face" else None
         whole = Fit.SQUASH if settings.profile == "original" else Fit.LETTERBOX
         self.fit = Fit.REGION if self._face else whole
@@ -105,6 +106,15 @@ class Framing:
             notes.append("the source's pictures change their shape; others have black beside them")
         if self._reader.interlaced:
             notes.append("the source is interlaced; whole pictures were made of it (bwdif)")
+        if len(self._reader.sound_tracks) > 1 and not self._chosen:
+            tracks = "; ".join(self._reader.sound_tracks)
+            notes.append(f"the source has several sound tracks ({tracks}); --audio-track chooses one")
+        if breaks := self._reader.breaks:
+            more = f", and {len(breaks) - 1} times more" if breaks[1:] else ""
+            notes.append(
+                f"the source's clock breaks at {breaks[0]:.2f} s{more}; what follows was moved there, "
+                "pictures and sound alike"
+            )
         if self._reader.skipped:
             notes.append(f"{self._reader.skipped} damaged pictures of the source were left out")
         if self._face and self._face.most_faces > 1:

@@ -98,6 +98,20 @@ def _open_part(part: Path) -> int:
     raise OutputError(f"{part} is being written by another run")
 
 
+def remove_left_part(path: Path) -> None:
+    """Remove what a run that was killed left of an output; what a living run writes stays. Never raises."""
+    part = part_of(path)
+    with contextlib.suppress(OSError):
+        if not stat.S_ISREG(part.lstat().st_mode):
+            return
+        descriptor = os.open(part, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+        try:
+            if _lock(descriptor) and _same(descriptor, part):
+                part.unlink()
+        finally:
+            os.close(descriptor)
+
+
 def _lock(descriptor: int) -> bool:
     """Take the lock that a run holds while it writes; False if another one has it."""
     if fcntl is None:

@@ -129,6 +129,11 @@ class VideoPicture:
         self.duration = duration
         self.is_keyframe = bool(frame.key_frame)
 
+    def begun_at(self, pts: int) -> VideoPicture:
+        """The same picture, shown from ``pts`` on to the same end."""
+        length = max(1, self.pts + self.duration - pts)
+        return VideoPicture(self._frame, pts, length, self._converter)
+
     @property
     def coded_size(self) -> tuple[int, int]:
         """Width and height in the stream, before rotation; it may change within a file."""

@@ -12,15 +12,25 @@ from types import TracebackType
 from typing import Any, Literal
 
 import av
+from av.format import Flags
 
 from neurocodec.errors import InputError, NeurocodecError, UsageError
 from neurocodec.files.opening import is_path
 from neurocodec.media.deinterlace import Deinterlacer
 from neurocodec.media.guard import GuardedReader
+from neurocodec.media.part import RUN_IN, Part, has_exact_index, is_whole_until, seconds_in
 from neurocodec.media.picture import PictureConverter, VideoPicture
 from neurocodec.media.sound_source import CopiedSound, ReencodedSound, needs_first_packet
+from neurocodec.media.timeline import LEAP, LEAP_WHERE_CLOCKS_BREAK, TimeLine
 from neurocodec.media.timestamps import JUMP_SECONDS, TimestampChoice, TimestampRepair
-from neurocodec.media.tracks import best_audio, best_video, frame_rate, is_dolby_vision, tagged_color
+from neurocodec.media.tracks import (
+    best_video,
+    chosen_audio,
+    described_audio,
+    frame_rate,
+    is_dolby_vision,
+    tagged_color,
+)
 from neurocodec.media.types import AudioInfo, AudioPacket, VideoInfo
 
 AudioMode = Literal["opus", "copy", "none"]
@@ -44,22 +54,27 @@ class MediaReader:
 
     ``source`` is a path or a binary file object, seekable or not (an MP4 whose index lies at the end needs
     a seekable one). The best video track is read (default flag first, then size; cover art is skipped) and
-    the best audio track. ``threads``: decoder threads, 0 for automatic.
+    the best audio track, or number ``audio_track`` from 1 on. ``threads``: decoder threads, 0 for automatic.
 
     ``audio_mode``: ``copy`` hands out the packets as they are (timestamps in ``1/sample_rate`` where the
     rate is known, ADTS headers removed from AAC), ``opus`` decodes and re-encodes them at ``audio_bitrate``
     bit/s (see ``opus_encoder``), ``none`` (or ``audio=False``) ignores sound.
 
-    Timestamps are those of the file, sound and pictures on one clock, repaired as ``TimestampRepair`` says;
-    only when the first picture lies before zero is everything shifted so that it is at zero.
+    ``start``, ``duration``: only this part, in seconds from the first picture on. The picture that is on
+    screen at its start begins with it; sound is cut to the sample, or to the packet in mode ``copy``. What
+    lies before is skipped by a seek where that is exact (MP4, Matroska), and read otherwise.
+
+    Timestamps are those of the file, sound and pictures on one clock, whose breaks are closed for both alike
+    (``TimeLine``), and repaired as ``TimestampRepair`` says; only when the first picture lies before zero is
+    everything shifted so that it is at zero.
 
     Pictures that cannot be decoded, or come out damaged, are left out and counted in ``skipped``; damaged
     sound packets are left out. A file that breaks off is read as far as it goes.
 
     Raises InputError for what cannot be opened or has no picture that decodes, UnsupportedError for
     colours that cannot be converted and sound that could not be played after a copy (``check_copied``),
-    UsageError for a bad ``audio_mode``. Iteration raises InputError when reading the source fails. A reader
-    can be iterated once.
+    UsageError for a bad ``audio_mode`` or an ``audio_track`` that is not there. Iteration raises InputError
+    when reading the source fails, or where no picture is in the part. A reader can be iterated once.
     """
 
     video: VideoInfo
@@ -73,27 +88,36 @@ class MediaReader:
         threads: int = 0,
         audio_mode: AudioMode = "copy",
         audio_bitrate: int = 24000,
+        audio_track: int | None = None,
+        start: float | None = None,
+        duration: float | None = None,
     ) -> None:
         if audio_mode not in ("opus", "copy", "none"):
             raise UsageError(f"unknown audio mode {audio_mode!r}")
         mode = audio_mode if audio else "none"
         self.skipped = 0
+        self._wanted, self._track = (start, duration), audio_track
+        self.sound_tracks: list[str] = []
+        """The sound tracks of the file in words, where there is sound to be read."""
         self._container: Any = None
         self._own_file: Any = None
         self._early: deque[Iterator[VideoPicture | AudioPacket]] = deque()
         self._sound: CopiedSound | ReencodedSound | None = None
         self._shift = Fraction(0)
         self._deinterlacer = Deinterlacer()
+        self._part = Part()
         self.begin = Fraction(0)
         """Seconds on the source's clock at which its pictures, or sound well before them, begin."""
         self.name, file = self._open_source(source)
         self._guard = GuardedReader(file)
         try:
-            self._open_container()
-            self._video_stream = best_video(self._container, self.name)
-            self._video_index = int(self._video_stream.index)
-            self._audio_stream = best_audio(self._container) if mode != "none" else None
+            self._open_tracks(mode)
             self._prepare(threads, mode, audio_bitrate)
+            if not self._skip():
+                self._early.clear()
+                self._guard.seek(0)
+                self._open_tracks(mode)
+                self._prepare(threads, mode, audio_bitrate)
         except BaseException as error:
             self.close()
             if isinstance(error, (av.FFmpegError, OSError, ValueError)):
@@ -166,6 +190,15 @@ class MediaReader:
         if set(self._container.format.name.split(",")) & _REFUSED_FORMATS:
             raise InputError(f"{self.name} is not a media file")
 
+    def _open_tracks(self, mode: AudioMode) -> None:
+        self._open_container()
+        self._video_stream = best_video(self._container, self.name)
+        self._video_index = int(self._video_stream.index)
+        self._audio_stream = None
+        if mode != "none":
+            self._audio_stream = chosen_audio(self._container, self._track, self.name)
+            self.sound_tracks = described_audio(self._container)
+
     def _prepare(self, threads: int, mode: AudioMode, audio_bitrate: int) -> None:
         """Decode the first picture (packets in between are kept); fill in ``video`` and the sound."""
         stream, sound = self._video_stream, self._audio_stream
@@ -173,14 +206,16 @@ class MediaReader:
         stream.codec_context.thread_type = "AUTO"
         self._fps = frame_rate(stream, self._container.format.name)
         self._tick = Fraction(stream.time_base or Fraction(1, 90000))
+        self.skipped, self._shift = 0, Fraction(0)
         self._step = max(1, round(1 / (self._fps * self._tick)))
         self._video_clock = TimestampRepair(self._step, round(JUMP_SECONDS / self._tick))
-        self._choose_pts = TimestampChoice()
-        self._packets = self._demux()
+        self._packets = self._joined()
         want_sound = sound is not None and mode == "copy" and needs_first_packet(sound)
         first, first_sound = self._read_start(want_sound)
         self._converter = PictureConverter(first, tagged_color(stream), dolby_vision=is_dolby_vision(stream))
-        first_pts = first.pts if first.pts is not None else first.dts
+        guessed = self._container.format.name == "avi" and not stream.codec_context.has_b_frames
+        self._choose_pts = TimestampChoice(guessed)
+        first_pts = TimestampChoice(guessed)(first.pts, first.dts)
         if first_pts is not None and first_pts < 0:
             self._shift = -first_pts * self._tick
         self.begin = max(Fraction(0), Fraction(first_pts or 0) * self._tick)
@@ -188,11 +223,35 @@ class MediaReader:
             first_heard = Fraction(sound.start_time) * Fraction(sound.time_base or 0)
             if first_heard < self.begin - _PRIMING:
                 self.begin = max(Fraction(0), first_heard)
+        self._part = Part.of(*self._wanted, Fraction(first_pts or 0) * self._tick + self._shift)
+        if self._part.start is not None:
+            self.begin = self._part.start
         self.video = self._video_info()
         if sound is not None and mode == "opus":
             self._sound = ReencodedSound(sound, audio_bitrate, self._shift)
+            self._sound.keep(self._part.start, self._part.end)
         elif sound is not None and (first_sound is not None or not want_sound):
             self._sound = CopiedSound(sound, first_sound, self._shift, self.name)
+
+    def _skip(self) -> bool:
+        """Go to shortly before the part where that is exact; False where all has to be opened again."""
+        start = self._part.start
+        if start is None or not self._guard.seekable() or not has_exact_index(self._container):
+            return True
+        target = start - self._shift - RUN_IN
+        if target <= 2 * RUN_IN:
+            return True
+        if not is_whole_until(self._container, self._video_stream, target):
+            return False
+        self._container.seek(int(target / self._tick), stream=self._video_stream)
+        self._early.clear()
+        self._deinterlacer = Deinterlacer()
+        self._packets = self._joined()
+        try:
+            first, _ = self._read_start(False)
+        except InputError:
+            return False
+        return first.pts is not None and first.pts * self._tick + self._shift <= start
 
     def _read_start(self, want_sound: bool) -> tuple[av.VideoFrame, bytes | None]:
         """The first picture, and where wanted the first sound packet; what else is read is kept."""
@@ -241,7 +300,10 @@ class MediaReader:
             duration = float(stream.duration * self._tick)
         elif self._container.duration and self._container.duration > 0:
             duration = self._container.duration / av.time_base
-        frames = int(stream.frames) or (round(duration * self._fps) if duration else 0)
+        if duration:
+            duration = seconds_in(duration, *self._wanted)
+        frames = 0 if self._part.is_some else int(stream.frames)
+        frames = frames or (round(duration * self._fps) if duration else 0)
         return VideoInfo(
             width=converter.width,
             height=converter.height,
@@ -258,6 +320,21 @@ class MediaReader:
         )
 
     # Reading
+
+    def _joined(self) -> Iterator[Any]:
+        """Packets on one time line."""
+        streams = [s for s in (self._video_stream, self._audio_stream) if s is not None]
+        ticks = {int(s.index): Fraction(s.time_base or Fraction(1, 90000)) for s in streams}
+        breaks = bool(self._container.format.flags & Flags.ts_discont.value)
+        self._line = TimeLine(ticks, self._video_index, LEAP_WHERE_CLOCKS_BREAK if breaks else LEAP)
+        return self._line(self._demux())
+
+    @property
+    def breaks(self) -> list[float]:
+        """Seconds after the beginning (:attr:`begin`) at which breaks of the source's clock were closed."""
+        return [
+            float(b + self._shift - self.begin) for b in self._line.breaks if b + self._shift >= self.begin
+        ]
 
     def _demux(self) -> Iterator[Any]:
         """Packets with data; a broken end of the file ends them, an error of the source raises."""
@@ -300,20 +377,28 @@ class MediaReader:
         return self._deinterlacer.used
 
     def _run(self) -> Iterator[VideoPicture | AudioPacket]:
+        copied = self.audio.time_base if self.audio and isinstance(self._sound, CopiedSound) else None
         try:
-            while self._early:
-                yield from self._early.popleft()
-            for packet in self._packets:
-                yield from self._content(packet)
-            if self._container is None:  # closed meanwhile
-                return
-            yield from self._pictures(self._decode(None))
-            if self._sound:
+            shown = False
+            for item in self._part.of_items(self._read(), self._tick, copied):
+                shown = shown or isinstance(item, VideoPicture)
+                yield item
+            if self._part.start is not None and not shown and self._container is not None:
+                raise InputError(f"{self.name} has no picture {self._wanted[0]:g} s after its first one")
+            if self._sound and self._container is not None:
                 yield from self._sound.packets(None)
         except NeurocodecError:
             raise
         except (av.FFmpegError, OSError, ValueError) as error:
             raise self._input_error(error) from error
+
+    def _read(self) -> Iterator[VideoPicture | AudioPacket]:
+        while self._early:
+            yield from self._early.popleft()
+        for packet in self._packets:
+            yield from self._content(packet)
+        if self._container is not None:  # not closed meanwhile
+            yield from self._pictures(self._decode(None))
 
     def _content(self, packet: Any) -> Iterator[VideoPicture | AudioPacket]:
         """What comes of a packet, which is not decoded before that is asked for."""

@@ -41,6 +41,8 @@ class SoundEncoder:
         options: dict[str, str] | None = None,
     ) -> None:
         """Open encoder ``codec`` (``libopus``, ``aac``); raises av errors and ValueError."""
+        self._span: tuple[int | None, int | None] = None, None
+        self._after = 0  # where the samples end that have come so far, in the span or not
         context: Any = av.CodecContext.create(codec, "w")
         context.sample_rate = rate
         context.layout = LAYOUTS[channels]
@@ -70,6 +72,13 @@ class SoundEncoder:
             extradata=extradata,
             bit_rate=bit_rate,
             initial_padding=opus_pre_skip(extradata) if name == "opus" else int(context.frame_size),
+        )
+
+    def keep(self, start: Fraction | None, end: Fraction | None) -> None:
+        """Leave out what lies before ``start`` and from ``end`` on (seconds)."""
+        self._span = (
+            None if start is None else round(start * self._rate),
+            None if end is None else round(end * self._rate),
         )
 
     def push(self, frame: av.AudioFrame, start: Fraction | None) -> Iterator[AudioPacket]:
@@ -119,6 +128,9 @@ class SoundEncoder:
         start: int | None = None
         if timed and frame.pts is not None and frame.time_base:
             start = round(frame.pts * frame.time_base * self._rate)
+        samples, start = self._within_span(samples, start)
+        if not len(samples):
+            return
         if self._position is None:
             self._position = start or 0
         elif start is not None:
@@ -133,6 +145,19 @@ class SoundEncoder:
             elif shift < -_TOLERANCE * self._rate:
                 samples = samples[-shift:]
         yield from self._append(samples)
+
+    def _within_span(
+        self, samples: npt.NDArray[np.float32], start: int | None
+    ) -> tuple[npt.NDArray[np.float32], int | None]:
+        """Which of the samples are kept, and where they lie."""
+        low, high = self._span
+        at = self._after if start is None else start
+        self._after = at + len(samples)
+        skipped = 0 if low is None else max(0, low - at)
+        kept = len(samples) if high is None else max(0, min(len(samples), high - at))
+        if not skipped and kept == len(samples):
+            return samples, start
+        return samples[skipped:kept], at + skipped
 
     def _append(self, samples: npt.NDArray[np.float32]) -> Iterator[AudioPacket]:
         if len(samples):

@@ -9,6 +9,7 @@ from typing import Any
 
 import av
 
+from neurocodec.errors import UnsupportedError
 from neurocodec.media.adts import adts_config, is_adts, strip_adts
 from neurocodec.media.sound import check_copied, layout_name, opus_pre_skip
 from neurocodec.media.sound_encoder import opus_encoder
@@ -35,7 +36,7 @@ class CopiedSound:
     def __init__(self, stream: Any, first_packet: bytes | None, shift: Fraction, name: str) -> None:
         """``first_packet``: see :func:`needs_first_packet`; ``shift``: seconds to add; ``name``: of the file.
 
-        Raises UnsupportedError for sound that could not be played again.
+        Raises UnsupportedError for sound that could not be played again; :meth:`packets` does so, too.
         """
         context, tick = stream.codec_context, _tick(stream)
         codec, rate, channels = (
@@ -46,6 +47,7 @@ class CopiedSound:
         extradata = bytes(context.extradata or b"")
         if first_packet and needs_first_packet(stream) and is_adts(first_packet):
             extradata = adts_config(first_packet)
+        self._config, self._other, self._name = extradata, b"", name
         out_tick = Fraction(1, rate) if rate > 0 else tick
         self._clock = CopyClock(tick, out_tick, int(context.frame_size or 0) or _FRAME_SIZES.get(codec, 0))
         self._shift = round(shift / tick)
@@ -63,13 +65,37 @@ class CopiedSound:
             check_copied(self.info, name)
 
     def packets(self, packet: Any) -> Iterator[AudioPacket]:
-        """What the next packet of the stream becomes; None: its end."""
-        if packet is None:
+        """What the next packet of the stream becomes; None: its end.
+
+        Raises UnsupportedError where the sound changes to what its description does not fit.
+        """
+        if packet is None or not self._fits(packet):
             return
         pts = packet.pts if packet.pts is not None else packet.dts
         start, duration = self._clock(None if pts is None else pts + self._shift, int(packet.duration or 0))
         data = strip_adts(bytes(packet)) if self.info.codec == "aac" else bytes(packet)
         yield AudioPacket(data, start, duration, bool(packet.is_keyframe))
+
+    def _fits(self, packet: Any) -> bool:
+        """Whether the packet is of the configuration that holds for all; one alone that is not is damaged."""
+        if self.info.codec != "aac":
+            return True
+        config = self._config
+        if packet.has_sidedata("new_extradata"):
+            config = bytes(packet.get_sidedata("new_extradata"))
+        elif is_adts(head := bytes(packet)[:7]):
+            config = adts_config(head)
+        known = self._config[: len(config)]  # what follows these bytes, ADTS does not say
+        if config == known or not known:
+            self._other = b""
+            return True
+        if config == self._other or packet.has_sidedata("new_extradata"):
+            raise UnsupportedError(
+                f"the sound of {self._name} cannot be copied: its AAC changes its configuration on the way; "
+                "use --audio opus"
+            )
+        self._other = config
+        return False
 
 
 class ReencodedSound:
@@ -82,6 +108,10 @@ class ReencodedSound:
         self._clock = TimestampRepair(1, round(JUMP_SECONDS / self._tick))
         self._encoder = opus_encoder(int(self._decoder.channels) or 1, bit_rate)
         self.info = self._encoder.info
+
+    def keep(self, start: Fraction | None, end: Fraction | None) -> None:
+        """Leave out what lies before ``start`` and from ``end`` on (seconds, with the shift)."""
+        self._encoder.keep(start, end)
 
     def packets(self, packet: Any) -> Iterator[AudioPacket]:
         """What the next packet of the stream becomes; None: its end."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from av.stream import Disposition
 from av.video.reformatter import ColorRange
 
-from neurocodec.errors import InputError
+from neurocodec.errors import InputError, UsageError
 from neurocodec.media.color import UNSPECIFIED, ColorInfo
+from neurocodec.media.timeline import LEAP
 
 _NO_VIDEO = Disposition.attached_pic | Disposition.timed_thumbnails
 _DOLBY_TAGS = ("dvh1", "dvhe", "dva1", "dvav", "dav1")
@@ -30,10 +32,35 @@ def best_video(container: Any, name: str) -> Any:
     return max(known, key=lambda s: (_is_default(s), s.codec_context.width * s.codec_context.height))
 
 
-def best_audio(container: Any) -> Any:
-    """The audio track to read, if any: the default flag counts first, then the number of channels."""
+def chosen_audio(container: Any, number: int | None, name: str) -> Any:
+    """The audio track to read, None where there is none.
+
+    ``number`` counts from 1, in the order of the file; None takes the best one: the default flag counts
+    first, then the number of channels.
+
+    Raises:
+        UsageError: the file, called ``name``, has no track of that number, or its codec is not known.
+    """
     known = [s for s in container.streams.audio if s.codec_context is not None]
+    if number is not None:
+        for index, stream in enumerate(container.streams.audio, 1):
+            if index == number and stream in known:
+                return stream
+        has = "; ".join(described_audio(container)) or "no sound"
+        raise UsageError(f"{name} has no sound track {number} that can be read (it has {has})")
     return max(known, key=lambda s: (_is_default(s), int(s.codec_context.channels)), default=None)
+
+
+def described_audio(container: Any) -> list[str]:
+    """The audio tracks in words, in the order of the file: number, codec, layout, language."""
+    described = []
+    for number, stream in enumerate(container.streams.audio, 1):
+        context = stream.codec_context
+        facts = ["unknown codec"] if context is None else [context.codec.canonical_name, context.layout.name]
+        language = stream.metadata.get("language", "und")
+        facts += [] if language == "und" else [language]
+        described.append(f"{number}: {' '.join(facts)}")
+    return described
 
 
 def _is_default(stream: Any) -> bool:
@@ -49,10 +76,20 @@ def frame_rate(stream: Any, container: str) -> Fraction:
     rates = [stream.average_rate, stream.guessed_rate, stream.base_rate]
     if container == stream.codec_context.name:
         rates = rates[1:]
+    elif rates[0] and rates[0] < 1:
+        rates = [_rate_without_leaps(stream), *rates]
     for rate in rates:
         if rate and 0 < rate <= 1000:
             return Fraction(rate)
     return Fraction(25)
+
+
+def _rate_without_leaps(stream: Any) -> Fraction | None:
+    """The usual rate of a track in whose index the clock leaps ahead, which spoils the average."""
+    tick = Fraction(stream.time_base or 0)
+    times = [entry.timestamp for entry in stream.index_entries]
+    steps = sorted((b - a) * tick for a, b in pairwise(times) if b > a)
+    return 1 / steps[len(steps) // 2] if steps and steps[-1] > LEAP else None
 
 
 def tagged_color(stream: Any) -> ColorInfo:

@@ -29,6 +29,7 @@ LADDERS = {
 }
 """By profile: the option that is varied, and its values; the default is always added."""
 TARGETS = ("target_kbps", "target_lpips", "max_size")
+PARTS = ("start", "duration")
 _OTHER_ROOMS = {
     "batch", "bench", "call", "commands", "compare", "datasets", "evaluation", "measure", "peers", "training",
 }  # fmt: skip
@@ -55,12 +56,15 @@ class Ours(Codec):
         """``fixed``: encode options that hold at every point.
 
         Raises:
-            UsageError: a target, which a range of qualities cannot meet, or a value out of range.
+            UsageError: a target, which a range of qualities cannot meet, a part, or a value out of range.
         """
         fixed = fixed or {}
         for name in TARGETS:
             if fixed.get(name) is not None:
                 raise UsageError(f"{name} does not go with a comparison, which varies the quality")
+        for name in PARTS:
+            if fixed.get(name) is not None:
+                raise UsageError(f"{name} does not go with a comparison, whose codecs get the same pictures")
         self._options = EncodeOptions(**{**fixed, "audio": "none"})
         self._resolved = self._options.resolved()
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from clips import cut
@@ -14,6 +20,7 @@ from workers_here import Here
 
 from neurocodec.batch.folder import find_sources, output_names, run_batch
 from neurocodec.errors import InputError, NeurocodecError, UsageError
+from neurocodec.files.atomic import AtomicFile, part_of
 from neurocodec.option_text import decode_settings, encode_settings
 from neurocodec.options import DecodeOptions, EncodeOptions
 
@@ -56,6 +63,50 @@ def test_there_and_back_with_resume(folder: Path, tmp_path: Path) -> None:
     decoded = run_batch("decode", coded, back, DecodeOptions(size="model"), Here())
     decoded.check()
     assert (back / "a.mp4").is_file() and (back / "sub" / "b.mp4").is_file()
+
+
+class Interrupted(Here):
+    """Workers that are ended in the middle of a task."""
+
+    def run(
+        self, function: Callable[[Any], Any], tasks: Sequence[Any]
+    ) -> Generator[tuple[int, Any], None, None]:
+        part_of(Path(tasks[0].target)).write_bytes(b"half of it")
+        raise KeyboardInterrupt
+        yield
+
+
+def test_an_interrupted_batch_leaves_no_parts(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "coded"
+    (out / "sub").mkdir(parents=True)
+    other = out / "sub" / "b.nfc"
+    with AtomicFile(other):
+        with pytest.raises(KeyboardInterrupt):
+            run_batch("encode", folder, out, EncodeOptions(), Interrupted())
+        assert [p.name for p in out.rglob("*.part")] == ["b.nfc.part"]  # which is being written
+    assert sorted(p.name for p in out.rglob("*.*")) == ["b.nfc"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_workers(folder: Path, tmp_path: Path, number: signal.Signals) -> None:
+    out = tmp_path / "coded"
+    for name in ("a.mp4", "sub/b.mp4"):
+        shutil.copy(SAMPLES / "astronaut.mp4", folder / name)
+    (folder / "broken.mkv").unlink()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neurocodec", "batch", "encode", str(folder), str(out), "-q", "--jobs", "2"],
+        stderr=subprocess.PIPE,
+    )
+    deadline = time.time() + 120
+    while not list(out.rglob("*.part")) and time.time() < deadline and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, text = process.communicate(timeout=120)
+    assert process.returncode == 128 + number, text
+    assert b"Traceback" not in text
+    assert not list(out.rglob("*.part"))
 
 
 @pytest.mark.slow

@@ -496,6 +496,13 @@ def test_avi_with_reordered_pictures(tmp_path: Path) -> None:
         assert abs(int(picture.to_rgb()[20, 20, 1]) - (40 + 12 * index)) <= 4
 
 
+def test_avi_in_order_begins_with_its_sound(tmp_path: Path) -> None:
+    path = make_clip(tmp_path / "b.avi", fps=10, frames=12, options={"bf": "0"}, audio="pcm_s16le")
+    reader, pictures, _ = read_all(path)
+    assert [p.pts * reader.video.time_base for p in pictures] == [Fraction(k, 10) for k in range(12)]
+    assert reader.begin == 0
+
+
 def test_timestamp_repair() -> None:
     def run(values: list[int | None]) -> list[int]:
         repair = TimestampRepair(100, 1000)

@@ -212,3 +212,38 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
         copy_clip(path, "/dev/null", audio_mode="opus")
     growth = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - first
     assert growth < 60_000  # KiB; 600 decoded pictures are 66 MiB, as RGB 132 MiB
+
+
+def _two_kinds(folder: Path, rate: int, layout: str) -> Path:
+    """Transport streams, one after the other: a second of 48 kHz in one channel, then one of another kind."""
+    parts = [
+        make_clip(folder / f"{k}.ts", frames=25, audio="aac", audio_rate=r, audio_layout=name)
+        for k, (r, name) in enumerate(((48000, "mono"), (rate, layout)))
+    ]
+    path = folder / "both.ts"
+    path.write_bytes(b"".join(p.read_bytes() for p in parts))
+    return path
+
+
+@pytest.mark.parametrize(("rate", "layout"), [(44100, "mono"), (48000, "stereo")])
+def test_aac_that_changes_is_not_copied(tmp_path: Path, rate: int, layout: str) -> None:
+    path = _two_kinds(tmp_path, rate, layout)
+    with pytest.raises(UnsupportedError, match=r"changes its configuration .* --audio opus"):
+        read_all(path, audio_mode="copy")
+    copy_clip(path, tmp_path / "o.mp4", audio_mode="opus")
+    samples, sample_rate = decode_sound(tmp_path / "o.mp4")
+    for start in (0.3, 1.4):  # a tone in both parts, as loud
+        piece = samples[round(start * sample_rate) : round((start + 0.4) * sample_rate)]
+        assert np.sqrt(np.mean(piece**2)) == pytest.approx(0.3 / np.sqrt(2), rel=0.2)
+
+
+def test_one_damaged_packet_is_no_change(tmp_path: Path) -> None:
+    same = _two_kinds(tmp_path, 48000, "mono")
+    _, _, packets = read_all(same, audio_mode="copy")
+    data = bytearray(same.read_bytes())
+    heads = [k for k in range(len(data) - 3) if data[k : k + 3] == b"\xff\xf1\x4c"]
+    data[heads[10] + 2] ^= 0x04  # another rate
+    damaged = tmp_path / "damaged.ts"
+    damaged.write_bytes(data)
+    _, _, left = read_all(damaged, audio_mode="copy")
+    assert len(packets) - 3 <= len(left) < len(packets)

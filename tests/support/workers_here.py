@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 
@@ -12,7 +12,9 @@ class Here:
     def __init__(self) -> None:
         self.tasks: list[Any] = []
 
-    def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+    def run(
+        self, function: Callable[[Any], Any], tasks: Sequence[Any]
+    ) -> Generator[tuple[int, Any], None, None]:
         for index, task in enumerate(tasks):
             self.tasks.append(task)
             yield index, function(task)

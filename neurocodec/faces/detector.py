@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -15,6 +16,20 @@ from neurocodec.types import Picture
 Box = tuple[float, float, float, float]
 """Left, top, width and height in pixels."""
 Detector = Callable[[Picture], list[Box]]
+
+
+class Found(NamedTuple):
+    """The box around a face, in pixels, and how sure it is that it is one, in [0,1]."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    score: float
+
+
+Finder = Callable[[Picture], list[Found]]
+"""Finds the faces of a picture (H,W,3)."""
 _DETECTION_SIDE = 480
 """Longer side of the picture that a detector is given."""
 
@@ -79,3 +94,8 @@ def middle(box: Box) -> tuple[float, float]:
     """The middle of the face in a box, which is a little below that of the box."""
     x, y, w, h = box
     return x + w / 2, y + 0.55 * h
+
+
+def default_finder() -> Finder:
+    """What finds faces where nothing else is asked for."""
+    return lambda picture: [Found(*box, 1.0) for box in find_faces(picture)]

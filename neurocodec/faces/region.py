@@ -13,7 +13,7 @@ from neurocodec.format.block import Region
 from neurocodec.models.landmark_engine import open_landmark_engine
 from neurocodec.types import Picture
 
-MARGIN = 2.1
+MARGIN = 1.8
 """Side of the coded square in heights of the detected face."""
 LANDMARK_MARGIN, LANDMARK_PLACE = 2.33, 0.55
 """Side of the coded square in sides of the square around the landmarks, and how far down the latter's middle

@@ -21,7 +21,7 @@ from neurocodec.types import Picture
 
 ROOM = 1.4
 """Side of the square that the network looks at, in sides of the square around the landmarks."""
-_BOX_ROOM = 1.55
+_BOX_ROOM = 1.25
 """Side of the square in which a detected face is looked for first, in heights of its box."""
 _MOVED, _GROWN = 0.1, 0.15
 """The square stays while the face's centre moved less than this part of it, and its size changed less."""

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurocodec.errors import InputError
+from neurocodec.faces.detector import Finder, Found
 from neurocodec.types import Picture
 
 _SIDE = 320
@@ -25,12 +26,8 @@ def _network(path: str) -> Any:
         raise InputError(f"{path} is not a YuNet face detector") from None
 
 
-def largest_face(picture: Picture, weights: str) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
-    """Box (x, y, w, h) and five points (5,2) (eyes, nose, mouth corners) of the largest face, in pixels.
-
-    Raises:
-        InputError: ``weights`` is no YuNet.
-    """
+def _faces(picture: Picture, weights: str) -> NDArray[np.float32]:
+    """What YuNet finds (n,15): box, five points in pixels, score."""
     height, width = picture.shape[:2]
     scale = min(1.0, _SIDE / max(height, width))
     small = cv2.resize(picture, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
@@ -38,6 +35,24 @@ def largest_face(picture: Picture, weights: str) -> tuple[NDArray[np.float32], N
     network.setInputSize((small.shape[1], small.shape[0]))
     _, faces = network.detect(np.ascontiguousarray(small[..., ::-1]))
     if faces is None:
+        return np.zeros((0, 15), np.float32)
+    faces[:, :14] /= scale
+    return np.asarray(faces, np.float32)
+
+
+def faces_by(weights: str) -> Finder:
+    """A finder of faces with the weights in a file; it raises InputError where they are no YuNet's."""
+    return lambda picture: [Found(*map(float, (*f[:4], f[14]))) for f in _faces(picture, weights)]
+
+
+def largest_face(picture: Picture, weights: str) -> tuple[NDArray[np.float32], NDArray[np.float32]] | None:
+    """Box (x, y, w, h) and five points (5,2) (eyes, nose, mouth corners) of the largest face, in pixels.
+
+    Raises:
+        InputError: ``weights`` is no YuNet.
+    """
+    faces = _faces(picture, weights)
+    if not len(faces):
         return None
-    face = max(faces, key=lambda f: f[2] * f[3]).astype(np.float32) / scale
+    face = max(faces, key=lambda f: f[2] * f[3])
     return face[:4], face[4:14].reshape(5, 2)

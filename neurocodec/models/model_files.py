@@ -39,6 +39,7 @@ KINDS = {
     "perceptual": "feedback",
     "classic-feedback": "feedback",
     "face68": "landmarks",
+    "head-finder": "heads",
 }
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -207,6 +208,10 @@ def build(architecture: str, config: dict[str, Any]) -> nn.Module:
             from neurocodec.networks.face68 import Face68
 
             return Face68(**config)
+        if architecture == "head-finder":
+            from neurocodec.networks.head_finder import HeadFinder
+
+            return HeadFinder(**config)
         if architecture == "perceptual":
             from neurocodec.networks.perceptual import Perceptual
 

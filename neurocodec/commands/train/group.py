@@ -15,6 +15,7 @@ COMMANDS = {
         "neurocodec.commands.train.perceptual:perceptual",
         "Train the perceptual distance, our feedback network.",
     ),
+    "heads": ("neurocodec.commands.train.heads:heads", "Train the finder of heads in whole recordings."),
     "export": ("neurocodec.commands.train.motion:export", "Write a training's state as a model."),
     "agreement": ("neurocodec.commands.train.agreement:agreement", "A feedback network beside LPIPS."),
     "evaluate": ("neurocodec.commands.train.evaluate:evaluate", "Figures of the codec, and of a held still."),

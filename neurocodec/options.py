@@ -14,7 +14,8 @@ from neurocodec.threads import check_threads
 
 PROFILES = ("default", "original")
 AUDIO_MODES = ("opus", "copy", "none")
-REGIONS = ("full", "face")
+REGIONS = ("auto", "full", "face")
+EFFORTS = ("fast", "default", "slow")
 REFERENCE_CODECS = ("av1", "hevc", "jpeg")
 LANDMARK_CODES = ("range", "golomb", "original")
 LANDMARKS = ("learned", "68")
@@ -129,6 +130,7 @@ class EncodeSettings:
     landmarks: str
     landmark_model: str
     region: str
+    effort: str
     start: float | None
     duration: float | None
     device: str
@@ -154,8 +156,9 @@ class EncodeOptions:
     ``learned`` keypoints, or ``68`` facial landmarks as a latent of ``landmark_model``.  Of the targets,
     ``target_kbps`` (kbit/s) and ``max_size`` (bytes) count the whole file, ``target_lpips`` is the mean
     distance of the renderings.  ``start`` and ``duration`` (seconds) choose a part of the source, counted
-    from its first picture.  ``threads`` (None: every core) is what networks may use; codecs beside them
-    get half as many.
+    from its first picture.  ``region`` is ``auto``, ``full`` or ``face``; with references or networks that
+    only the full picture has, ``auto`` is ``full``.  ``effort`` is that of the search for a layer of whole
+    frames.  ``threads`` (None: every core) is what networks may use; codecs beside them get half as many.
     """
 
     profile: str = _option(
@@ -297,7 +300,15 @@ class EncodeOptions:
         short=True,
         words="largest size",
     )
-    region: str = _option("full", "Code the full picture, or a square around the face.", choices=REGIONS)
+    region: str = _option(
+        "auto",
+        "Render the full picture, or a square around the face.  auto: the full picture where one head fills "
+        "it, else whole frames: a layer of AV1, with heads rendered between its pictures.",
+        choices=REGIONS,
+    )
+    effort: str = _option(
+        "default", "How long to search for the best layer of whole frames.", choices=EFFORTS
+    )
     start: float | None = _option(
         None, "Begin here (seconds after the first picture).", low=0, high=1e9, metavar="SECONDS"
     )
@@ -356,7 +367,8 @@ class EncodeOptions:
             first_reference=self.first_reference,
             landmarks=self.landmarks,
             landmark_model=self.landmark_model or DEFAULT_LANDMARKS,
-            region=self.region,
+            region=self._region(original),
+            effort=self.effort,
             start=self.start,
             duration=self.duration,
             device=self.device,
@@ -364,6 +376,14 @@ class EncodeOptions:
         )
         self._check_together(settings)
         return settings
+
+    def _region(self, original: bool) -> str:
+        """The region: what only the model's own references have leaves auto the full picture."""
+        own = (self.reference_codec, self.reference_quality, self.landmark_code, self.refresh, self.price)
+        best, other = self.first_reference == "best", self.landmarks == "68" or self.feedback is not None
+        if self.region == "auto" and (original or best or other or any(v is not None for v in own)):
+            return "full"
+        return self.region
 
     def _check_quality_and_targets(self, original: bool) -> None:
         if sum(getattr(self, name) is not None for name in TARGETS) > 1:

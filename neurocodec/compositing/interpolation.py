@@ -7,7 +7,6 @@ equation 4; the two warped pictures are weighted by nearness in time.  Flow: DIS
 from __future__ import annotations
 
 from functools import cached_property, lru_cache
-
 from typing import Any
 
 import cv2

@@ -109,9 +109,7 @@ class LayeredDecoder:
         for square, same in groupby(rows, key=lambda row: row.square):
             yield from self._rendered(list(same), square, before, after)
 
-    def _rendered(
-        self, rows: list[HeadSymbols], square: Region, before: Shown, after: Shown | None
-    ) -> _Head:
+    def _rendered(self, rows: list[HeadSymbols], square: Region, before: Shown, after: Shown | None) -> _Head:
         engine, references = self._opened()
         used = [references.get(s.number, s.picture, square) for s in (before, after) if s]
         u = np.stack([row.symbols for row in rows if row.symbols is not None])

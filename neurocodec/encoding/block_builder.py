@@ -54,7 +54,7 @@ class BlockBuilder:
         """Number of the next reference."""
         return self.first_reference + len(self.references)
 
-    def finish(self, audio: list[SoundPacket]) -> Block:
+    def finish(self, sound: list[SoundPacket]) -> Block:
         """The block, with the sound of its time."""
         block = Block(
             self.first_frame,
@@ -63,7 +63,7 @@ class BlockBuilder:
             self.needed,
             tuple(self.references),
             b"",
-            tuple(audio),
+            tuple(sound),
             self.region,
             guarded=self.header.version > 3,
         )

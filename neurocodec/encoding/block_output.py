@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from itertools import pairwise
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from neurocodec.encoding.block_builder import BlockBuilder
+from neurocodec.encoding.layered_block import LayeredBlock
 from neurocodec.encoding.report import EncodeReport
 from neurocodec.errors import UnsupportedError
 from neurocodec.format.block import BLOCK_SECONDS, Block, Region, SoundPacket
@@ -17,6 +18,22 @@ from neurocodec.keypoints.packets import SymbolDigest
 
 _MOST_SOUND = 2000
 """Sound packets in a block; those that are left have blocks of their own."""
+
+
+class UnwrittenBlock(Protocol):
+    """A block of frames with these timestamps; ``next_number`` is that of the reference after its last."""
+
+    pts: list[int]
+
+    @property
+    def next_number(self) -> int:
+        """Number of the next reference."""
+
+    def add_to(self, digest: SymbolDigest) -> None:
+        """Add what it decodes to to a digest."""
+
+    def finish(self, sound: list[SoundPacket]) -> Block:
+        """The block, with the sound of its time."""
 
 
 class BlockOutput:
@@ -48,7 +65,7 @@ class BlockOutput:
         """The block that comes next, of frames with these timestamps."""
         return BlockBuilder(self.header, self.frames, self.references, pts, region)
 
-    def write(self, builder: BlockBuilder, sound: deque[SoundPacket], last: bool) -> None:
+    def write(self, builder: UnwrittenBlock, sound: deque[SoundPacket], last: bool) -> None:
         """Write a block, and take from ``sound`` what belongs to its time (to the ``last`` one: all).
 
         Raises:
@@ -63,9 +80,14 @@ class BlockOutput:
         self._put(builder.finish(self._sound_of(builder, sound, last)))
         while len(sound) > (0 if last else _MOST_SOUND):
             some = [sound.popleft() for _ in range(min(_MOST_SOUND, len(sound)))]
-            self._put(self.begin([], Region(0, 0, 1)).finish(some))
+            self._put(self._without_frames(some))
 
-    def _sound_of(self, builder: BlockBuilder, sound: deque[SoundPacket], last: bool) -> list[SoundPacket]:
+    def _without_frames(self, sound: list[SoundPacket]) -> Block:
+        if self.header.layered:
+            return LayeredBlock(self.header, self.frames, []).finish(sound)
+        return self.begin([], Region(0, 0, 1)).finish(sound)
+
+    def _sound_of(self, builder: UnwrittenBlock, sound: deque[SoundPacket], last: bool) -> list[SoundPacket]:
         end = None
         if not last and self.header.audio:
             seconds = builder.pts[0] * self.header.time_base + BLOCK_SECONDS

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -14,9 +16,12 @@ from neurocodec.encoding.block_output import BlockOutput
 from neurocodec.encoding.cuts import CutDetector
 from neurocodec.encoding.file_header import file_header
 from neurocodec.encoding.framing import Frame, Framing
+from neurocodec.encoding.layered_encoder import LayeredEncoder
 from neurocodec.encoding.placement import MeasuredFrames, open_placement
 from neurocodec.encoding.reference_sender import ReferenceSender
+from neurocodec.encoding.region_choice import choose_region
 from neurocodec.encoding.report import EncodeReport
+from neurocodec.encoding.rewinding import rewindable
 from neurocodec.errors import InputError
 from neurocodec.format.block import SoundPacket
 from neurocodec.media.reader import MediaReader
@@ -151,6 +156,17 @@ def encode_stream(
         NeurocodecError: for bad options, input, models or output; see :mod:`neurocodec.errors`.
     """
     settings = options.settings()
+    with ExitStack() as stack:
+        if settings.region == "auto":
+            again = rewindable(source, stack)
+            settings = replace(settings, region=choose_region(again(), settings))
+            source = again()
+        return _encoded(source, file, settings, progress)
+
+
+def _encoded(
+    source: Any, file: BinaryIO, settings: EncodeSettings, progress: Progress | None
+) -> EncodeReport:
     with MediaReader(
         source,
         audio=settings.audio != "none",
@@ -161,4 +177,5 @@ def encode_stream(
         duration=settings.duration,
         threads=threads_beside(settings.threads),
     ) as reader:
-        return Encoder(reader, file, settings).run(progress)
+        encoder = LayeredEncoder if settings.region == "auto" else Encoder
+        return encoder(reader, file, settings).run(progress)

@@ -10,7 +10,7 @@ from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import EncodeSettings
 
 _LARGEST_TERM = 1 << 20
-_NEWEST, _OLDEST = 4, 1
+_NEWEST, _LAYERED, _OLDEST = 4, 5, 1
 
 
 def file_header(
@@ -29,6 +29,7 @@ def file_header(
     width, height = (video.width, video.height) if first.region is None else (first.region.side,) * 2
     code = LandmarkCode[settings.landmark_code.upper()]
     latent = engine.latent_model if isinstance(engine, LatentEngine) else None
+    layered = settings.region == "auto"
     # version 1 has all that the original's schedule with an old landmark code needs
     old = settings.refresh == "schedule" and code is not LandmarkCode.RANGE and not latent
     return Header(
@@ -48,9 +49,10 @@ def file_header(
         quantization=settings.quantization,
         landmark_code=code,
         audio=_track(reader, framing, packet_duration),
-        version=_OLDEST if old else _NEWEST,
+        version=_LAYERED if layered else _OLDEST if old else _NEWEST,
         transformed=not old and engine.basis is not None,
         latent=latent,
+        layered=layered,
     )
 
 

@@ -23,7 +23,7 @@ _MOST_FRAMES = 600
 
 @dataclass
 class Frame:
-    """A picture ready for the networks.
+    """A picture ready for the networks, ``square``; where whole frames are coded, (height,width,3).
 
     ``starts_block`` says that a block begins with it, ``moved`` that its region is not that of the frame
     before.
@@ -49,8 +49,9 @@ class Framing:
         self._reader, self._side = reader, side
         self._chosen = settings.audio_track is not None
         self._face = FaceRegion() if settings.region == "face" else None
+        self._uncut = settings.region == "auto"
         whole = Fit.SQUASH if settings.profile == "original" else Fit.LETTERBOX
-        self.fit = Fit.REGION if self._face else whole
+        self.fit = Fit.REGION if self._face or self._uncut else whole
         self.time_base = max(reader.video.time_base, Fraction(1, FINEST_TIME_BASE))
         info = reader.audio
         self.has_sound = info is not None and info.sample_rate > 0 and info.channels > 0
@@ -83,7 +84,7 @@ class Framing:
                 region = self._face.update(picture) if starts or region is None else region
                 square = cut(picture, region, self._side)
             else:
-                square = self._whole(item)
+                square = item.to_rgb() if self._uncut else self._whole(item)
             yield Frame(pts, square, region, starts, region != before)
 
     def _pts(self, picture: VideoPicture, last: int | None) -> int:

@@ -18,7 +18,7 @@ from neurocodec.format.block import Region
 from neurocodec.format.head import HeadPart
 from neurocodec.format.header import Header
 from neurocodec.format.layer import LayerPart
-from neurocodec.keypoints.packets import pack_head
+from neurocodec.keypoints import packets
 from neurocodec.keypoints.quantization import Symbols, dequantize, scaled
 from neurocodec.keypoints.smoothing import smooth
 from neurocodec.layers.track import LayerTrack, Shown
@@ -123,5 +123,5 @@ class HeadCoder:
             return None
         places = [(k - block[0], head.squares[k - head.first]) for k in range(start, end)]
         moves = [places[0], *(b for a, b in pairwise(places) if a[1] != b[1])]
-        landmarks, golomb = pack_head(rows, self._header)
+        landmarks, golomb = packets.pack_head(rows, self._header)
         return HeadPart(head.number, start - block[0], end - start, tuple(moves), landmarks, golomb)

@@ -3,7 +3,7 @@
 The quality gives a rate factor at half size.  What a byte is worth there is measured: by how much the
 distance falls with a finer one.  At that price the search goes on to other spacings, sizes and rate factors,
 as long as distance and bytes together become less (Lagrangian coder control: Wiegand, Sullivan et al., IEEE
-TCSVT 2003).  So a layer is never a worse bargain than an AV1 stream of all frames, which is among those tried.
+TCSVT 2003).  An AV1 stream of all frames is one of the layers that can come of it.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from neurocodec.format.layer import LayerPart
 from neurocodec.keypoints.packets import SymbolDigest
 
 
-@dataclass(frozen=True)
+@dataclass
 class LayeredBlock:
     """Frames with their timestamps, from number ``first_frame`` on; what the layer shows, and heads."""
 
@@ -22,8 +22,10 @@ class LayeredBlock:
     heads: tuple[HeadPart, ...] = ()
     entry: bool = False
 
-    next_number = 0
-    """Of references there are none."""
+    @property
+    def next_number(self) -> int:
+        """Of references there are none."""
+        return 0
 
     def finish(self, sound: list[SoundPacket]) -> Block:
         """The block, with the sound of its time."""

@@ -63,9 +63,9 @@ class Section:
         return [range(a, b) for a, b in zip(self.starts, ends, strict=True)]
 
 
-def find_heads(section: Section, engine: MotionEngine, size: tuple[int, int], rate: float) -> tuple[
-    list[SectionHead], Changes
-]:
+def find_heads(
+    section: Section, engine: MotionEngine, size: tuple[int, int], rate: float
+) -> tuple[list[SectionHead], Changes]:
     """The heads of a section in pictures of this size (width, height), and how much its frames change."""
     tracks = section.tracker.tracks(len(section.pts) - 1)
     places = []

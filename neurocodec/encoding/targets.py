@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import IO, Any, BinaryIO, cast
@@ -17,9 +15,8 @@ from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.encoding.encoder import encode_stream, fitted_pictures
 from neurocodec.encoding.quality_search import TOLERANCE, search
 from neurocodec.encoding.report import EncodeReport
+from neurocodec.encoding.rewinding import IN_MEMORY, rewindable
 from neurocodec.errors import UsageError
-from neurocodec.files.opening import opened_input
-from neurocodec.files.pipes import is_pipe
 from neurocodec.format.block import SoundPacket
 from neurocodec.format.reader import NfcReader
 from neurocodec.models.device import BATCH
@@ -27,8 +24,6 @@ from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.model_files import find
 from neurocodec.options import DEFAULT_FEEDBACK, DecodeOptions, EncodeOptions
 from neurocodec.types import Progress
-
-_IN_MEMORY = 1 << 25
 
 
 def encode_once_or_to_target(
@@ -57,10 +52,10 @@ def encode_to_target(
     """
     plain = replace(options, target_kbps=None, target_lpips=None, max_size=None)
     with ExitStack() as stack:
-        again = _rewindable(source, stack)
+        again = rewindable(source, stack)
 
         def run(quality: float) -> tuple[float, tuple[IO[bytes], EncodeReport]]:
-            out = stack.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY))
+            out = stack.enter_context(tempfile.SpooledTemporaryFile(IN_MEMORY))
             report = encode_stream(again(), cast(BinaryIO, out), replace(plain, quality=quality), progress)
             if options.target_lpips is not None:
                 out.seek(0)
@@ -87,25 +82,6 @@ def _say(options: EncodeOptions, figure: float) -> str:
     if options.target_lpips is not None:
         return f"mean distance {figure:.4f} (neurocodec's own estimate of LPIPS)"
     return f"{figure:.2f} kbit/s" if options.target_kbps is not None else f"{figure:.0f} bytes"
-
-
-def _rewindable(source: Any, stack: ExitStack) -> Callable[[], Any]:
-    """A function that gives the source from its start; a pipe is copied to a temporary file first.
-
-    Pipes have paths, too: ``/dev/stdin``, ``<(...)``, a FIFO.
-    """
-    if isinstance(source, (str, os.PathLike)):
-        if not is_pipe(source):
-            return lambda: source
-        source = stack.enter_context(opened_input(source))[0]
-    kept: Any = stack.enter_context(tempfile.SpooledTemporaryFile(_IN_MEMORY))  # noqa: SIM115
-    shutil.copyfileobj(source, kept)
-
-    def begin() -> Any:
-        kept.seek(0)
-        return kept
-
-    return begin
 
 
 def mean_distance(source: Any, coded: IO[bytes], options: EncodeOptions) -> float:

@@ -59,6 +59,4 @@ def _tiles(picture: Picture) -> list[Picture]:
     for side in picture.shape[:2]:
         count = -(-side // TILE)
         places.append([round(k * (side - TILE) / max(1, count - 1)) for k in range(count)])
-    return [
-        np.ascontiguousarray(picture[y : y + TILE, x : x + TILE]) for y in places[0] for x in places[1]
-    ]
+    return [np.ascontiguousarray(picture[y : y + TILE, x : x + TILE]) for y in places[0] for x in places[1]]

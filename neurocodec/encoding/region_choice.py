@@ -1,0 +1,58 @@
+"""Whether the model renders the full picture of a video, or heads in whole frames."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from neurocodec.encoding.framing import Framing
+from neurocodec.faces.head_tracks import HeadTracker
+from neurocodec.faces.squares import squares
+from neurocodec.media.reader import MediaReader
+from neurocodec.models.model_files import find
+from neurocodec.options import EncodeSettings
+from neurocodec.threads import threads_beside
+
+FILLED = 0.8
+"""Part of the picture that the square of the only head covers at least, for the full picture to be coded."""
+_LOOKED_AT = 8.0
+"""Seconds of the beginning that are looked at."""
+_MOSTLY = 0.7
+"""Part of these in which the head is there."""
+_SMALL = 384
+"""A picture whose longer side is no larger has little that the model's own size would lose."""
+_LEAST = 64
+"""Pixels of the shorter side of whole frames."""
+
+
+def choose_region(source: Any, settings: EncodeSettings) -> str:
+    """``full`` or ``auto`` (whole frames) for a video, by its first seconds.
+
+    Raises:
+        NeurocodecError: as :class:`~neurocodec.media.reader.MediaReader` has it.
+    """
+    side = find(settings.model, "motion").size
+    with MediaReader(
+        source, audio=False, threads=threads_beside(settings.threads), start=settings.start,
+        duration=settings.duration,
+    ) as reader:  # fmt: skip
+        width, height, rate = reader.video.width, reader.video.height, float(reader.video.fps)
+        if min(width, height) < _LEAST:
+            return "full"
+        tracker = HeadTracker(width, height, rate=rate)
+        frames = 0
+        pictures = Framing(reader, side, settings).frames()
+        for frame in islice(pictures, max(1, min(round(_LOOKED_AT * rate), 1000))):
+            tracker.look(frames, frame.square)
+            frames += 1
+    tracks = [t for t in tracker.tracks(frames - 1) if len(t.boxes) > frames // 10] if frames else []
+    if not tracks or sum(len(t.boxes) for t in tracks) > 1.1 * frames:
+        return "auto"
+    if sum(len(t.boxes) for t in tracks) < _MOSTLY * frames:
+        return "auto"
+    if max(width, height) <= _SMALL:
+        return "full"
+    sides = [square.side for t in tracks for square in squares(t.boxes, width, height, (), rate)]
+    return "full" if float(np.median(sides)) ** 2 >= FILLED * width * height else "auto"

@@ -62,10 +62,10 @@ def _layered_lines(i: FileInfo) -> list[str]:
         f"heads        {len(i.heads['list'])}, in {i.heads['frames']} of {i.frames} frames",
     ]
     for head in i.heads["list"]:
-        side = ", ".join(f"{n}x{n}" for n in head["reference_sizes"])
+        low, high = head["sides"]
         lines.append(
-            f"  head {head['head']:<3} {head['frames']} frames, {head['references']} references of {side}, "
-            f"{head['bytes']} bytes"
+            f"  head {head['head']:<3} {head['frames']} frames, {head['packets']} packets, "
+            f"{head['bytes']} bytes; side {low} to {high} pixels"
         )
     return lines
 
@@ -91,8 +91,7 @@ def _info_lines(i: FileInfo) -> list[str]:
         f"refreshes    {i.references}",
     ]
     lines += [
-        f"  {r['time']:9.3f} s  frame {r['frame']:<7} {r['codec']} {r['bytes']} bytes{_of_head(r)}"
-        for r in i.refreshes
+        f"  {r['time']:9.3f} s  frame {r['frame']:<7} {r['codec']} {r['bytes']} bytes" for r in i.refreshes
     ]
     for p in i.packets or []:
         lines.append(

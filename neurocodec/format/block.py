@@ -104,8 +104,8 @@ class Block:
     frames use; without them that is the one shown last before the frame and, with ``pairs``, also the next
     one to be shown.  With ``golomb`` its packets are in that code, whatever the header says.
 
-    In a layered file references and landmarks are those of ``heads``, the block has none of its own.  With
-    ``entry`` nothing before the block is needed to decode it or what follows.
+    In a layered file landmarks are those of ``heads``, and there are no references.  With ``entry`` nothing
+    before the block is needed to decode it or what follows.
     """
 
     first_frame: int
@@ -129,10 +129,9 @@ class Block:
     @property
     def payload_bytes(self) -> dict[str, int]:
         """Bytes of references and landmarks (those of heads too), audio and, if there is one, the layer."""
-        blocks = [self, *(part.block for part in self.heads)]
         sizes = {
-            "references": sum(len(r.data) for b in blocks for r in b.references),
-            "landmarks": sum(len(b.landmarks) for b in blocks),
+            "references": sum(len(r.data) for r in self.references),
+            "landmarks": len(self.landmarks) + sum(len(part.landmarks) for part in self.heads),
             "audio": sum(len(p.data) for p in self.audio),
         }
         if self.layer is not None:

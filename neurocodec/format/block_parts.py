@@ -9,8 +9,7 @@ from neurocodec.errors import DamagedFileError
 from neurocodec.format.block import MAX_COUNT, Block
 from neurocodec.format.checksums import Part
 from neurocodec.format.chunks import HEAD_CHUNK, LAYER_CHUNK, MAX_CHUNK
-from neurocodec.format.head import MAX_HEADS, HeadPart, read_head, write_head
-from neurocodec.format.head_order import HeadOrder
+from neurocodec.format.head import MAX_HEADS, MAX_HEADS_AT_ONCE, HeadPart, read_head, write_head
 from neurocodec.format.header import Header
 from neurocodec.format.layer import LayerPart, read_layer, write_layer
 
@@ -25,7 +24,7 @@ def frame_of_part(payload_start: bytes) -> int | None:
         return None
 
 
-def write_parts(block: Block, header: Header) -> list[tuple[int, bytes]]:
+def write_parts(block: Block) -> list[tuple[int, bytes]]:
     """Types and payloads of the chunks that follow that of a block.
 
     Raises:
@@ -34,7 +33,7 @@ def write_parts(block: Block, header: Header) -> list[tuple[int, bytes]]:
     chunks = []
     if block.layer is not None:
         chunks.append((LAYER_CHUNK, write_layer(block.layer, block.first_frame)))
-    return chunks + [(HEAD_CHUNK, write_head(part, header, block.first_frame)) for part in block.heads]
+    return chunks + [(HEAD_CHUNK, write_head(part, block.first_frame)) for part in block.heads]
 
 
 class BlockParts:
@@ -43,17 +42,14 @@ class BlockParts:
     Args:
         block: what its own chunk holds.
         header: of the file.
-        order: where the heads have come to; they are not moved on.
-        gap: whether chunks of heads may be missing.
         room: bytes that the payloads of all further chunks may have.
     """
 
-    def __init__(
-        self, block: Block, header: Header, order: HeadOrder, gap: bool = True, room: int = MAX_CHUNK
-    ) -> None:
-        self._block, self._header, self._order, self._gap, self._room = block, header, order, gap, room
+    def __init__(self, block: Block, header: Header, room: int = MAX_CHUNK) -> None:
+        self._block, self._header, self._room = block, header, room
         self._layer: LayerPart | None = None
         self._heads: list[HeadPart] = []
+        self._shown = bytearray(len(block.pts))
         self._lost: set[Part] = set()
         self._layer_passed = self._layer_in_doubt = False
 
@@ -92,11 +88,13 @@ class BlockParts:
         self._layer = layer
 
     def _add_head(self, payload: bytes) -> None:
-        part = read_head(payload, self._header, len(self._block.pts))
-        if len(self._heads) == MAX_HEADS:
+        part = read_head(payload, len(self._block.pts))
+        shown = self._shown[part.start : part.stop]
+        if len(self._heads) == MAX_HEADS or max(shown) == MAX_HEADS_AT_ONCE:
             raise DamagedFileError("a block has too many heads")
-        if not self._order.follows(part, self._heads, self._block.entry, self._gap):
+        if any(part.head == before.head and part.start < before.stop for before in self._heads):
             raise DamagedFileError("a head is out of order")
+        self._shown[part.start : part.stop] = bytes(n + 1 for n in shown)
         self._heads.append(part)
 
     def lose(self, kind: int | None = None) -> None:
@@ -112,9 +110,10 @@ class BlockParts:
             self._layer_passed = True
 
     def whole(self) -> Block:
-        """The block with all that came, and what is lost of it."""
+        """The block with all that came, and what is lost of it; without the layer, heads are lost too."""
         lost = self._block.lost | self._lost
         if self._layer is None and (self._layer_in_doubt or self._block.entry):
             lost |= {Part.LAYER}
-        layer = None if Part.LAYER in lost else self._layer
-        return replace(self._block, layer=layer, heads=tuple(self._heads), lost=frozenset(lost))
+        if Part.LAYER not in lost:
+            return replace(self._block, layer=self._layer, heads=tuple(self._heads), lost=frozenset(lost))
+        return replace(self._block, lost=frozenset(lost | {Part.HEADS} if self._heads else lost))

@@ -31,7 +31,6 @@ from neurocodec.format.chunks import (
     with_bit_put_right,
 )
 from neurocodec.format.damage import Loss, loss_of_parts
-from neurocodec.format.head_order import HeadOrder
 from neurocodec.format.header import Header, read_header
 from neurocodec.format.limits import Limits
 from neurocodec.format.window import Window
@@ -73,10 +72,10 @@ class NfcReader:
         self.limits = limits or Limits()
         self.corrected: str | None = None
         self.promised: int | None = None
-        self._frames = self._head_frames = 0
+        self._frames = 0
         self.optional: Callable[[int, bytes], None] | None = None
         self._window = Window(file)
-        self._order, self._heads_order = BlockOrder(), HeadOrder()
+        self._order = BlockOrder()
         self._open: BlockParts | None = None
         self._waiting: list[tuple[int, bytes]] = []
         self._layered = False
@@ -291,7 +290,7 @@ class NfcReader:
         return self._with_parts(block, parts)[0]
 
     def _parts_of(self, block: Block) -> BlockParts:
-        return BlockParts(block, self.header, self._heads_order, room=self.limits.chunk)
+        return BlockParts(block, self.header, self.limits.chunk)
 
     def _with_parts(self, block: Block, parts: BlockParts) -> tuple[Block, int, int | None]:
         """A block with the layer and heads that follow here, their bytes, and where the first damage is."""
@@ -320,11 +319,7 @@ class NfcReader:
             except DamagedFileError:
                 damage = offset if damage is None else damage
         self._open = None
-        block = parts.whole()
-        self._heads_order.advance(block.heads)
-        self._head_frames += sum(len(part.squares) for part in block.heads)
-        self.limits.check_frames(self._head_frames, self.name)
-        return block, size, damage
+        return parts.whole(), size, damage
 
     def _pass_damaged_part(self, block: Block, parts: BlockParts) -> bool:
         """Move on behind what may be a damaged layer or head; False where there is none of this block."""
@@ -421,8 +416,8 @@ class NfcReader:
         """Continue reading chunks at ``offset`` of a seekable file."""
         self._file.seek(self._base + offset)
         self._window = Window(self._file, offset)
-        self._order, self._heads_order = BlockOrder(), HeadOrder()
-        self._frames = self._head_frames = 0
+        self._order = BlockOrder()
+        self._frames = 0
         self._waiting = []
 
     def block_at(self, entry: IndexEntry) -> Block:

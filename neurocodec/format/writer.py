@@ -22,7 +22,6 @@ from neurocodec.format.chunks import (
     TRAILER_BYTES,
     chunk,
 )
-from neurocodec.format.head_order import HeadOrder
 from neurocodec.format.header import Header, read_header, write_header
 
 
@@ -45,7 +44,7 @@ class NfcWriter:
         self._index = bytearray()
         self._stretch = 0
         self._last: tuple[int, bytes] | None = None
-        self._order, self._heads = BlockOrder(), HeadOrder()
+        self._order = BlockOrder()
         payload = write_header(header)
         try:
             same = read_header(payload, header.version) == header
@@ -66,7 +65,7 @@ class NfcWriter:
             ValueError: the block breaks a rule of the format, or does not follow the one before.
         """
         payload = write_block(block, self.header)
-        further = write_parts(block, self.header)
+        further = write_parts(block)
         try:
             read = read_block(payload, self.header)
             if self.header.layered:
@@ -78,7 +77,6 @@ class NfcWriter:
         if not self._order.follows(block, gap=False):
             raise ValueError("the block does not follow the one before")
         self._order.advance(block)
-        self._heads.advance(block.heads)
         data = b"".join(chunk(kind, payload) for kind, payload in ((BLOCK_CHUNK, payload), *further))
         for kind, count in block.payload_bytes.items():
             self.payload[kind] += count
@@ -91,7 +89,7 @@ class NfcWriter:
         return len(data)
 
     def _check_parts(self, block: Block, further: list[tuple[int, bytes]]) -> None:
-        parts = BlockParts(block, self.header, self._heads, gap=False)
+        parts = BlockParts(block, self.header)
         for kind, payload in further:
             parts.add(kind, payload)
         if parts.whole().lost:

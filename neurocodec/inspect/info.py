@@ -7,17 +7,17 @@ from typing import Any, BinaryIO
 
 from neurocodec.errors import DamagedFileError, UnsupportedError
 from neurocodec.files.opening import PathOrFile, opened_input
-from neurocodec.format.block import Block, ReferenceFrame
+from neurocodec.format.block import Block
 from neurocodec.format.checksums import Part
 from neurocodec.format.damage import Loss
-from neurocodec.format.head import HeadPart, head_header
+from neurocodec.format.head import HeadPart
 from neurocodec.format.header import Header
 from neurocodec.format.limits import LISTED, MOST_LISTED, MOST_REFRESHES, Limits
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import LostSeconds, Timeline, end_of, playing_time, rates, seconds_of
 from neurocodec.inspect.layered import LayeredAccount
 from neurocodec.keypoints.packet_code import PacketEncoder
-from neurocodec.keypoints.packets import code_of, parse_frames
+from neurocodec.keypoints.packets import code_of, parse_frames, parse_head
 
 
 @dataclass
@@ -25,11 +25,12 @@ class FileInfo:
     """Contents of a file; the attributes are those of ``neurocodec info --json``.
 
     ``bytes`` has total, references, landmarks, audio and overhead, ``kbps`` total and video,
-    ``refreshes`` a list of ``{"time", "frame", "codec", "bytes"}`` (of a head: also "head"), ``packets``
-    (when asked for) one entry a frame, ``losses`` what could not be read; the stretches of time (from and to,
-    in seconds) of which something is missing are ``lost`` for frames, ``lost_landmarks``, ``lost_sound``,
-    ``lost_layer`` and ``lost_heads``.  Layered files alone have ``layer`` and ``heads``, and a ``layer`` in
-    ``bytes``; their references and landmarks are those of heads.
+    ``refreshes`` a list of ``{"time", "frame", "codec", "bytes"}``, ``packets`` (when asked for) one entry a
+    frame, in layered files one for each picture of the layer and each packet of a head, ``losses`` what could
+    not be read; the stretches of time (from and to, in seconds) of which something is missing are ``lost``
+    for frames, ``lost_landmarks``, ``lost_sound``, ``lost_layer`` and ``lost_heads``.  Layered files alone
+    have ``layer`` and ``heads``, and a ``layer`` in ``bytes``; their landmarks are those of heads, and they
+    have no references.
     """
 
     format_version: int
@@ -111,9 +112,9 @@ class _Account:
         self.frames += len(block.pts)
         if self.layered:
             self.layered.add(block)
+            self.landmark_frames = self.layered.packets
         elif Part.LANDMARKS not in block.lost:
             self.landmark_frames += len(block.pts) - len(block.references)
-        self.landmark_frames += sum(len(p.block.pts) - len(p.block.references) for p in block.heads)
         for kind, count in block.payload_bytes.items():
             self.sizes[kind] += count
         if block.pts:
@@ -141,37 +142,26 @@ class _Account:
             self.lost_parts[part].add(start, seconds_of(end_of(block, -1, self._header), self._header))
 
     def _add_refreshes(self, block: Block) -> None:
-        self._add_references(block, block.references, 0)
-        for part in block.heads:
-            self._add_references(block, part.block.references, part.start, {"head": part.head})
-
-    def _add_references(
-        self, block: Block, references: tuple[ReferenceFrame, ...], start: int,
-        head: dict[str, int] | None = None,
-    ) -> None:  # fmt: skip
-        """List references, whose offsets count from the frame at place ``start`` of the block."""
-        if len(self.refreshes) + len(references) > MOST_REFRESHES:
+        if len(self.refreshes) + len(block.references) > MOST_REFRESHES:
             raise UnsupportedError(
                 f"{self._name} has more than {MOST_REFRESHES} references, too many to list"
             )
         self.refreshes += (
             {
-                "time": round(seconds_of(block.pts[start + r.offset], self._header), 6),
-                "frame": block.first_frame + start + r.offset,
+                "time": round(seconds_of(block.pts[r.offset], self._header), 6),
+                "frame": block.first_frame + r.offset,
                 "codec": r.codec.name.lower(),
                 "bytes": len(r.data),
-                **(head or {}),
             }
-            for r in sorted(references, key=lambda r: r.offset)
+            for r in sorted(block.references, key=lambda r: r.offset)
         )
 
     def _add_packets(self, block: Block, packets: list[dict[str, Any]]) -> None:
-        frames = len(block.pts) + sum(len(part.block.pts) for part in block.heads)
+        frames = len(block.pts) + sum(part.frames for part in block.heads)
         if self._header.coordinates * (len(packets) + frames) > LISTED:
             raise UnsupportedError(f"{self._name} has too many packets to list them")
         try:
-            if not self.layered:
-                packets += _packets(block, self._header)
+            packets += (_pictures if self.layered else _packets)(block, self._header)
             for part in block.heads:
                 packets += _packets_of_head(part, block, self._header)
         except DamagedFileError as error:
@@ -191,10 +181,7 @@ def _packets(block: Block, header: Header) -> list[dict[str, Any]]:
     out = []
     writer = PacketEncoder(code_of(block, header), header.coordinates)
     for k, frame in enumerate(parse_frames(block, header)):
-        entry: dict[str, Any] = {
-            "frame": block.first_frame + k,
-            "time": round(seconds_of(frame.pts, header), 6),
-        }
+        entry = _at(block, k, header)
         if frame.reference:
             entry |= {"kind": "reference", "bits": 8 * len(frame.reference.data)}
         else:
@@ -211,12 +198,32 @@ def _packets(block: Block, header: Header) -> list[dict[str, Any]]:
 
 
 def _packets_of_head(part: HeadPart, block: Block, header: Header) -> list[dict[str, Any]]:
-    """As :func:`_packets`, with the numbers and times that the frames have in the file."""
-    out = _packets(part.block, head_header(header))
-    for k, entry in enumerate(out, part.start):
-        entry["frame"], entry["head"] = block.first_frame + k, part.head
-        entry["time"] = round(seconds_of(block.pts[k], header), 6)
+    """One entry for each packet of a head."""
+    out = []
+    writer = PacketEncoder(code_of(part, header), header.coordinates)
+    for frame in parse_head(part, block, header):
+        if frame.symbols is None:
+            continue
+        if frame.fresh:
+            writer.refresh()
+        before = writer.bits
+        writer.write(frame.symbols)
+        entry = {"kind": "landmarks", "bits": writer.bits - before, "head": part.head}
+        out.append(_at(block, frame.offset, header) | entry | {"symbols": frame.symbols.tolist()})
     return out
+
+
+def _pictures(block: Block, header: Header) -> list[dict[str, Any]]:
+    """One entry for each picture of the layer."""
+    return [
+        _at(block, picture.offset, header) | {"kind": "layer", "bits": 8 * len(picture.data)}
+        for picture in (block.layer.pictures if block.layer else ())
+    ]
+
+
+def _at(block: Block, offset: int, header: Header) -> dict[str, Any]:
+    """Number and time of a frame of a block."""
+    return {"frame": block.first_frame + offset, "time": round(seconds_of(block.pts[offset], header), 6)}
 
 
 def _of_header(h: Header) -> dict[str, Any]:

@@ -6,14 +6,16 @@ from typing import Any
 
 from neurocodec.format.block import Block
 from neurocodec.format.head import HeadPart
+from neurocodec.format.layer import LayerPicture
 
 _MOST_SIZES = 100
 
 
 class LayeredAccount:
-    """Adds up what the blocks of a layered file hold."""
+    """Adds up what the blocks of a layered file hold; ``packets`` is the number of landmark packets."""
 
     def __init__(self) -> None:
+        self.packets = 0
         self._sizes: list[str] = []
         self._pictures = self._keys = self._entries = self._bytes = self._covered = 0
         self._heads: dict[int, dict[str, Any]] = {}
@@ -21,9 +23,9 @@ class LayeredAccount:
     def add(self, block: Block) -> None:
         """Note a block."""
         self._entries += block.entry
-        if block.layer is not None:
-            self._pictures += len(block.layer.pictures)
-            self._bytes += sum(len(picture.data) for picture in block.layer.pictures)
+        pictures = block.layer.pictures if block.layer else ()
+        self._pictures += len(pictures)
+        self._bytes += sum(len(picture.data) for picture in pictures)
         if block.layer is not None and block.layer.size:
             self._keys += 1
             size = "{}x{}".format(*block.layer.size)
@@ -31,18 +33,21 @@ class LayeredAccount:
                 self._sizes.append(size)
         covered = bytearray(len(block.pts))
         for part in block.heads:
-            covered[part.start : part.start + len(part.squares)] = b"\1" * len(part.squares)
-            self._add_head(part)
+            covered[part.start : part.stop] = b"\1" * part.frames
+            self._add_head(part, pictures)
         self._covered += sum(covered)
 
-    def _add_head(self, part: HeadPart) -> None:
-        empty = {"frames": 0, "references": 0, "reference_sizes": [], "bytes": 0}
-        head = self._heads.setdefault(part.head, {"head": part.head, **empty})
-        head["frames"] += len(part.squares)
-        head["references"] += len(part.block.references)
-        head["bytes"] += sum(part.block.payload_bytes.values())
-        if part.reference_size not in head["reference_sizes"]:
-            head["reference_sizes"].append(part.reference_size)
+    def _add_head(self, part: HeadPart, pictures: tuple[LayerPicture, ...]) -> None:
+        head = self._heads.setdefault(
+            part.head, {"head": part.head, "frames": 0, "packets": 0, "bytes": 0, "sides": []}
+        )
+        packets = part.frames - sum(part.start <= picture.offset < part.stop for picture in pictures)
+        sides = [*head["sides"], *(square.side for _, square in part.squares)]
+        head["frames"] += part.frames
+        head["packets"] += packets
+        head["bytes"] += len(part.landmarks)
+        head["sides"] = [min(sides), max(sides)]
+        self.packets += packets
 
     @property
     def layer(self) -> dict[str, Any]:
@@ -54,5 +59,7 @@ class LayeredAccount:
 
     @property
     def heads(self) -> dict[str, Any]:
-        """Heads: how many frames have one, and for each its frames, references, their sizes, and bytes."""
+        """Heads: how many frames have one, and for each its frames, packets, their bytes, and the smallest
+        and largest side of its square.
+        """
         return {"frames": self._covered, "list": [self._heads[n] for n in sorted(self._heads)]}

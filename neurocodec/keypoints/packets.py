@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurocodec.errors import DamagedFileError
-from neurocodec.format.block import Block, ReferenceFrame, frame_runs
+from neurocodec.format.block import Block, ReferenceFrame, Region, frame_runs
 from neurocodec.format.checksums import Part
-from neurocodec.format.head import head_header
+from neurocodec.format.head import HeadPart
 from neurocodec.format.header import Header, LandmarkCode
-from neurocodec.keypoints.packet_code import PacketDecoder
+from neurocodec.keypoints.packet_code import PacketDecoder, PacketEncoder
 from neurocodec.keypoints.quantization import Symbols
 
 
 class SymbolDigest:
     """SHA-256 over what a file decodes to: every frame's symbols and every reference's bytes.
 
-    Of a layered file also the bytes of the layer's pictures, and the squares of heads.
+    Of a layered file: the bytes of the layer's pictures, and every head's squares and symbols.
     """
 
     def __init__(self) -> None:
@@ -34,17 +34,20 @@ class SymbolDigest:
         self._digest.update(b"r" + data)
 
     def layered(self, block: Block, header: Header) -> None:
-        """Everything of a block of a layered file: its layer, then each head's squares and frames.
+        """Everything of a block of a layered file: its layer, then each head's squares and symbols.
 
         Raises:
             DamagedFileError: the landmarks of a head cannot be read.
         """
         for picture in block.layer.pictures if block.layer else ():
-            self._digest.update(b"l" + picture.data)
+            self.reference(picture.data)
         for part in block.heads:
-            for square in part.squares:
-                self._digest.update(b"q%d,%d,%d" % (square.x, square.y, square.side))
-            self.frames(parse_frames(part.block, head_header(header)))
+            self._digest.update(b"h%d,%d,%d" % (part.head, part.start, part.frames))
+            for offset, square in part.squares:
+                self._digest.update(b"q%d,%d,%d,%d" % (offset, square.x, square.y, square.side))
+            for frame in parse_head(part, block, header):
+                if frame.symbols is not None:
+                    self.symbols(frame.symbols)
 
     def frames(self, frames: Iterable[FrameSymbols]) -> None:
         """Symbols and references of frames, in order of time."""
@@ -74,8 +77,22 @@ class FrameSymbols:
     fresh: bool = False
 
 
-def code_of(block: Block, header: Header) -> LandmarkCode:
-    """The code that a block's landmark packets are in."""
+@dataclass(frozen=True)
+class HeadSymbols:
+    """One frame of a head, at ``offset`` in its block, in this ``square``.
+
+    ``symbols`` are u (2N,), its keypoints relative to those of the picture of the layer before it (None: a
+    picture of the layer is shown, or they are lost).  ``fresh``: prediction starts again here.
+    """
+
+    offset: int
+    square: Region
+    fresh: bool
+    symbols: Symbols | None
+
+
+def code_of(block: Block | HeadPart, header: Header) -> LandmarkCode:
+    """The code that the landmark packets of a block, or of a head, are in."""
     return LandmarkCode.GOLOMB if block.golomb else header.landmark_code
 
 
@@ -115,3 +132,56 @@ def parse_frames(block: Block, header: Header) -> list[FrameSymbols]:
         frames.append(frame if frame.reference else replace(frame, symbols=decoder.read()))
     decoder.finish()
     return frames
+
+
+def outline_head(part: HeadPart, shown: Collection[int]) -> list[HeadSymbols]:
+    """A head's frames without their symbols, in a block that shows pictures of the layer at these offsets."""
+    frames = []
+    squares = dict(part.squares)
+    square, fresh = part.squares[0][1], True
+    for offset in range(part.start, part.stop):
+        fresh = fresh or offset in squares
+        square = squares.get(offset, square)
+        here = offset in shown
+        frames.append(HeadSymbols(offset, square, fresh and not here, None))
+        fresh = here
+    return frames
+
+
+def parse_head(part: HeadPart, block: Block, header: Header) -> list[HeadSymbols]:
+    """Read the packets of a head of a block, whose layer is there; one entry for each of its frames.
+
+    Raises:
+        DamagedFileError: the packets do not fill the chunk exactly, or hold impossible values.
+    """
+    shown = {picture.offset for picture in block.layer.pictures} if block.layer else frozenset[int]()
+    decoder = PacketDecoder(code_of(part, header), header.coordinates, part.landmarks)
+    frames = []
+    for frame in outline_head(part, shown):
+        if frame.fresh:
+            decoder.refresh()
+        frames.append(frame if frame.offset in shown else replace(frame, symbols=decoder.read()))
+    decoder.finish()
+    return frames
+
+
+def pack_head(symbols: Sequence[tuple[bool, Symbols]], header: Header) -> tuple[bytes, bool]:
+    """The packets of a head, each whether prediction starts again and symbols (2N,); and whether in golomb.
+
+    That is the smaller of the header's code and, where this is *range*, golomb.
+    """
+    packed = _packed(symbols, header.landmark_code, header)
+    if header.landmark_code is LandmarkCode.RANGE:
+        plain = _packed(symbols, LandmarkCode.GOLOMB, header)
+        if len(plain) < len(packed):
+            return plain, True
+    return packed, False
+
+
+def _packed(symbols: Sequence[tuple[bool, Symbols]], code: LandmarkCode, header: Header) -> bytes:
+    encoder = PacketEncoder(code, header.coordinates)
+    for fresh, u in symbols:
+        if fresh:
+            encoder.refresh()
+        encoder.write(u)
+    return encoder.getvalue()

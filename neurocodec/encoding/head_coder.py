@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
-from neurocodec.compositing.heads import LayerReferences, cut_square, render_heads
+from neurocodec.compositing.heads import LayerReferences, render_heads
 from neurocodec.compositing.interpolation import Between
 from neurocodec.compositing.seam import blend
 from neurocodec.encoding.layer_trial import LayerTrial
@@ -18,13 +18,13 @@ from neurocodec.format.block import Region
 from neurocodec.format.head import HeadPart
 from neurocodec.format.header import Header
 from neurocodec.format.layer import LayerPart
-from neurocodec.keypoints import packets
+from neurocodec.keypoints.packets import pack_head
 from neurocodec.keypoints.quantization import Symbols, dequantize, scaled
 from neurocodec.keypoints.smoothing import smooth
 from neurocodec.layers.track import LayerTrack, Shown
 from neurocodec.models.motion_engine import MotionEngine
 
-_MARGIN = 0.004
+_MARGIN = 0.012
 """A head stays what the model renders while it is no further from the source than interpolation, but for
 this: lips and eyes, of which a distance sees little, move with the landmarks only."""
 _JUDGED = 2
@@ -108,12 +108,12 @@ class HeadCoder:
         block: int,
     ) -> None:
         """Note by how much a head that is rendered is better than one that is interpolated."""
-        original = cut_square(self._section.spool.picture(frame), square)
+        original = self._section.spool.picture(frame)
         share = (self._section.pts[frame] - before.pts) / (after.pts - before.pts)
         picture = Between(before.picture, after.picture).at(share)
-        plain = self._distance.head(cut_square(picture, square).copy(), original)
+        plain = self._distance.head(picture, original, square)
         blend(picture, rendering, square)
-        self._gains[block, h].append(plain - self._distance.head(cut_square(picture, square), original))
+        self._gains[block, h].append(plain - self._distance.head(picture, original, square))
 
     def _part(self, h: int, head: SectionHead, block: range) -> HeadPart | None:
         """The head in a block, if it is in one of its frames that are between pictures."""
@@ -123,5 +123,5 @@ class HeadCoder:
             return None
         places = [(k - block[0], head.squares[k - head.first]) for k in range(start, end)]
         moves = [places[0], *(b for a, b in pairwise(places) if a[1] != b[1])]
-        landmarks, golomb = packets.pack_head(rows, self._header)
+        landmarks, golomb = pack_head(rows, self._header)
         return HeadPart(head.number, start - block[0], end - start, tuple(moves), landmarks, golomb)

@@ -15,7 +15,7 @@ from neurocodec.encoding.layer_trial import LayerChoice, LayerTrial, LayerTrials
 from neurocodec.layers.encoder import COARSEST_CRF, FINEST_CRF
 from neurocodec.layers.sizes import SCALES
 
-_SPACING_SECONDS, _LONGEST_SECONDS = 0.24, 0.6
+_SPACING_SECONDS, _LONGEST_SECONDS = 0.2, 0.4
 """The spacing that the search begins with, and the longest: lips that are interpolated over more look it."""
 _STEP = 5.0
 """Between the two rate factors by which a byte's worth is measured."""

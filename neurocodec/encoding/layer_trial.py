@@ -12,7 +12,7 @@ import numpy as np
 from neurocodec.compositing.interpolation import Between
 from neurocodec.encoding.picture_choice import Changes, choose_pictures
 from neurocodec.encoding.section import Section, SectionHead
-from neurocodec.encoding.whole_distance import WholeDistance
+from neurocodec.encoding.whole_distance import Original, WholeDistance
 from neurocodec.format.block import Region
 from neurocodec.layers.color import LayerColor
 from neurocodec.layers.decoder import LayerDecoder
@@ -20,7 +20,11 @@ from neurocodec.layers.encoder import LayerEncoder
 from neurocodec.layers.sizes import layer_size
 from neurocodec.types import Picture
 
-_FEWEST_LOOKS, _MOST_LOOKS, _FRAMES_A_LOOK = 12, 28, 10
+_FEWEST_LOOKS, _MOST_LOOKS, _FRAMES_A_LOOK = 12, 24, 16
+_TILES = 5
+"""Of a frame that is looked at; each has others."""
+REMEMBERED = 240
+"""Tiles and heads of originals: most of those that are looked at."""
 UNIT_BYTES = 3
 """What the format adds to a picture of the layer, about."""
 
@@ -68,13 +72,15 @@ class LayerTrials:
         preset: int,
         threads: int,
     ) -> None:
-        self._section, self._heads, self._changes, self._size = section, heads, changes, size
+        self._section, self._changes, self._size = section, changes, size
         self._distance, self._preset, self._threads = distance, preset, threads
         self._color = LayerColor()
         count = len(section.pts)
         looks = min(max(_FEWEST_LOOKS, count // _FRAMES_A_LOOK), _MOST_LOOKS, count)
         self._looks = [int((k + 0.5) * count / looks) for k in range(looks)]
-        self._originals = {k: section.spool.picture(k) for k in self._looks}
+        self._originals = {
+            k: Original(section.spool.picture(k), squares_at(heads, k), _TILES, k) for k in self._looks
+        }
         self._shown: dict[float, list[int]] = {}
         self._known: dict[LayerChoice, LayerTrial] = {}
 
@@ -108,10 +114,8 @@ class LayerTrials:
 
     def _mean_distance(self, shown: list[int], size: tuple[int, int], units: list[bytes]) -> float:
         frames = self._decoded(shown, size, units)
-        return float(np.mean([
-            self._distance(self._at(k, shown, frames), self._originals[k], squares_at(self._heads, k))
-            for k in self._looks
-        ]))  # fmt: skip
+        looks = [self._distance(self._at(k, shown, frames), self._originals[k]) for k in self._looks]
+        return float(np.mean(looks))
 
     def _decoded(self, shown: list[int], size: tuple[int, int], units: list[bytes]) -> dict[int, Picture]:
         """The pictures on either side of the frames that are looked at, by frame."""

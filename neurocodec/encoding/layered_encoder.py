@@ -11,7 +11,7 @@ from neurocodec.encoding.file_header import file_header
 from neurocodec.encoding.framing import Frame, Framing
 from neurocodec.encoding.head_coder import HeadCoder
 from neurocodec.encoding.layer_search import EFFORTS, find_layer
-from neurocodec.encoding.layer_trial import LayerTrial, LayerTrials
+from neurocodec.encoding.layer_trial import REMEMBERED, LayerTrial, LayerTrials
 from neurocodec.encoding.layered_block import LayeredBlock
 from neurocodec.encoding.report import EncodeReport
 from neurocodec.encoding.section import MOST_BYTES, Section, find_heads
@@ -44,7 +44,7 @@ class LayeredEncoder:
         motion, feedback = find(settings.model, "motion"), find(DEFAULT_FEEDBACK, "feedback")
         self.report.model, self.report.feedback = motion.name, feedback.name
         self._engine = open_engine(motion, device=settings.device, threads=settings.threads or None)
-        self._distance = WholeDistance(DistanceEngine(feedback, settings.device))
+        self._distance = WholeDistance(DistanceEngine(feedback, settings.device, REMEMBERED))
         self._framing = Framing(reader, self._engine.size, settings)
         self._size = reader.video.width, reader.video.height
         self._rate = float(reader.video.fps)

@@ -23,7 +23,7 @@ _GROUP = 8
 _AT_ONCE = 32
 """Pairs whose originals have to be remembered together."""
 _REMEMBERED = 64
-"""Originals whose features are remembered, about 0.7 MB each in bfloat16."""
+"""Originals whose features are remembered, about 0.7 MB each in bfloat16 at 256x256."""
 
 
 class DistanceEngine:
@@ -37,7 +37,9 @@ class DistanceEngine:
         UnsupportedError: the model measures no distance, or there is no such device.
     """
 
-    def __init__(self, description: ModelDescription, device: str = "auto") -> None:
+    def __init__(
+        self, description: ModelDescription, device: str = "auto", remembered: int = _REMEMBERED
+    ) -> None:
         if description.architecture != "perceptual":
             raise UnsupportedError(f"{description.name} ({description.path}) measures no distance")
         self.description = description
@@ -51,6 +53,7 @@ class DistanceEngine:
         if self._half and self.device.type == "cpu":
             self._network.layers.to(torch.bfloat16)
         self._middle = torch.tensor(127.5, dtype=next(network.layers.parameters()).dtype)
+        self._count = remembered
         self._remembered = self._space(0, 0)
         self._found = self._space(0, 0)
         self._rows: OrderedDict[int, tuple[Picture, int]] = OrderedDict()
@@ -101,7 +104,7 @@ class DistanceEngine:
         """Originals whose features are to be found, and where those of all are, or will be."""
         size = self._network.feature_count(*originals[0].shape[:2])
         if size != self._remembered.shape[1]:
-            self._remembered, self._found = self._space(_REMEMBERED, size), self._space(_GROUP, size)
+            self._remembered, self._found = self._space(self._count, size), self._space(_GROUP, size)
             self._rows.clear()
         new: list[Picture] = []
         for picture in originals:
@@ -109,7 +112,7 @@ class DistanceEngine:
                 self._rows.move_to_end(id(picture))
         for picture in originals:
             if id(picture) not in self._rows:
-                full = len(self._rows) == _REMEMBERED
+                full = len(self._rows) == self._count
                 row = self._rows.popitem(last=False)[1][1] if full else len(self._rows)
                 self._rows[id(picture)] = picture, row
                 new.append(picture)

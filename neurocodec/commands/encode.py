@@ -78,11 +78,15 @@ def encode(
 def _encode_lines(r: EncodeReport) -> list[str]:
     b = r.bytes
     verified = ", verified" if r.verified else ""
+    coded = f"{r.references} references"
+    parts = f"references {b['references']}"
+    if "layer" in b:
+        heads = f"{r.heads} head{'s' * (r.heads != 1)}"
+        coded = f"{r.layer_pictures} pictures in the layer ({r.layer_scale}), {heads}"
+        parts = f"layer {b['layer']}"
     return [
-        f"{r.frames} frames, {r.duration:.2f} s, {r.references} references, "
-        f"model {r.model}, feedback {r.feedback}{verified}",
+        f"{r.frames} frames, {r.duration:.2f} s, {coded}, model {r.model}, feedback {r.feedback}{verified}",
         f"{b['total']} bytes = {r.kbps['total']:.2f} kbit/s ({r.kbps['video']:.2f} without sound)",
-        f"references {b['references']}, landmarks {b['landmarks']}, audio {b['audio']}, "
-        f"overhead {b['overhead']} bytes",
+        f"{parts}, landmarks {b['landmarks']}, audio {b['audio']}, overhead {b['overhead']} bytes",
         f"{r.seconds:.2f} s, {r.frames / r.seconds:.1f} frames/s",
     ]

@@ -115,6 +115,9 @@ class LayeredEncoder:
             if progress:
                 progress(output.frames, self._reader.video.frames)
         self.report.layer_pictures += len(trial.shown)
+        scale = {1: "full size", 2: "half size", 4: "quarter size"}[trial.choice.scale]
+        if scale not in self.report.layer_scale:
+            self.report.layer_scale += (", " if self.report.layer_scale else "") + scale
 
     @staticmethod
     def _block(

@@ -11,13 +11,15 @@ class EncodeReport:
     """What an encode did; sizes in bytes, rates in kbit/s, times in seconds.
 
     ``verdicts`` were asked of the feedback network, which took ``judging`` seconds of all the ``seconds``.
-    Of whole frames, ``layer_pictures`` are those that the layer shows, ``heads`` the most in a block.
+    Of whole frames, ``layer_pictures`` are those that the layer shows, ``layer_scale``
+    is their size as a part of the source's, ``heads`` the most in a block.
     Where several encodes were tried to meet a target, all three are those of the one that was kept.
     """
 
     frames: int = 0
     references: int = 0
     layer_pictures: int = 0
+    layer_scale: str = ""
     heads: int = 0
     duration: float = 0.0
     bytes: dict[str, int] = field(default_factory=dict)

@@ -16,10 +16,10 @@ from neurocodec.encoding.encoder import encode_stream, fitted_pictures
 from neurocodec.encoding.quality_search import TOLERANCE, search
 from neurocodec.encoding.report import EncodeReport
 from neurocodec.encoding.rewinding import IN_MEMORY, rewindable
+from neurocodec.encoding.whole_distance import Original, WholeDistance
 from neurocodec.errors import UsageError
 from neurocodec.format.block import SoundPacket
 from neurocodec.format.reader import NfcReader
-from neurocodec.models.device import BATCH
 from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.model_files import find
 from neurocodec.options import DEFAULT_FEEDBACK, DecodeOptions, EncodeOptions
@@ -85,24 +85,22 @@ def _say(options: EncodeOptions, figure: float) -> str:
 
 
 def mean_distance(source: Any, coded: IO[bytes], options: EncodeOptions) -> float:
-    """Mean perceptual distance between the source's fitted pictures and what a file decodes to.
+    """Mean perceptual distance between the source's pictures, as they are coded, and what a file decodes to.
 
     Every ``gap``-th frame is looked at.
     """
-    meter = DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"), options.device)
+    engine = DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"), options.device)
+    reader = NfcReader(cast(BinaryIO, coded))
+    whole = WholeDistance(engine) if reader.header.layered else None
+    if whole is None and options.region == "auto":
+        options = replace(options, region="full")
     originals = fitted_pictures(source, options)
     decoding = DecodeOptions(model=options.model, device=options.device)
-    reader = NfcReader(cast(BinaryIO, coded))
     items = decode_pictures(reader, decoding, DecodeReport())
     renderings = (item for item in items if not isinstance(item, SoundPacket))
     distances: list[float] = []
-    pairs: list[tuple[Any, Any]] = []
     for k, (original, (_, rendering)) in enumerate(zip(originals, renderings, strict=True)):
         if k % options.gap == options.gap // 2:
-            pairs.append((rendering, original))
-        if len(pairs) == BATCH:
-            distances += meter(np.stack([a for a, _ in pairs]), [b for _, b in pairs]).tolist()
-            pairs.clear()
-    if pairs:
-        distances += meter(np.stack([a for a, _ in pairs]), [b for _, b in pairs]).tolist()
+            looked = whole(rendering, Original(original)) if whole else engine(rendering[None], [original])[0]
+            distances.append(float(looked))
     return float(np.mean(distances)) if distances else 0.0

@@ -22,6 +22,7 @@ from neurocodec.networks.swift import Swift
 from neurocodec.networks.swift_render import SwiftRenderer
 from neurocodec.networks.talk import Talk
 from neurocodec.networks.talk_render import TalkRenderer
+from neurocodec.networks.warp import Warp
 from neurocodec.threads import use_threads
 from neurocodec.types import Picture, Pictures
 
@@ -134,6 +135,18 @@ class MotionEngine:
             out = self._network.render(features if self.max_references > 1 else features[0], points).float()
             out = out.clamp_(0, 1).mul_(255).round_().to(torch.uint8).permute(0, 2, 3, 1)
         return out.contiguous().cpu().numpy()
+
+    def render_warped(
+        self, references: Sequence[Reference], keypoints: NDArray[np.float32]
+    ) -> tuple[Pictures, list[Warp] | None]:
+        """As :meth:`render`, and how the references were moved for each picture, where that is known."""
+        if self._renderer is None:
+            return self.render(references, keypoints), None
+        warps: list[Warp] = []
+        with torch.inference_mode(), self._precision():
+            features = [r.features for r in references[: self.max_references]]
+            pictures = cast(Any, self._renderer).render(features, self._points(keypoints), warps).numpy()
+        return pictures, warps
 
     def _points(self, keypoints: NDArray[np.float32]) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(keypoints)).to(self.device)

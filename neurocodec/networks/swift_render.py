@@ -37,6 +37,7 @@ from neurocodec.networks.talk_render import (
     _rows,
 )
 from neurocodec.networks.tps import coordinate_grid, fit_tps, keypoint_heatmaps
+from neurocodec.networks.warp import Warp, warps_of
 from neurocodec.types import Picture
 
 _TILE = 4
@@ -87,9 +88,14 @@ class SwiftRenderer:
         small = _resize(cleaned, MOTION_SIZE).contiguous()
         return FlatReference(picture, small, tables, keypoints, blobs, openness(keypoints))
 
-    def render(self, references: Sequence[FlatReference], keypoints: Tensor) -> Tensor:
-        """Keypoints (B,N,2) -> pictures (B,S,S,3) uint8, from one to three references."""
-        tiles = [self._render(references, some) for some in keypoints.split(_TILE)]
+    def render(
+        self, references: Sequence[FlatReference], keypoints: Tensor, warps: list[Warp] | None = None
+    ) -> Tensor:
+        """Keypoints (B,N,2) -> pictures (B,S,S,3) uint8, from one to three references.
+
+        To ``warps``, if given, one is appended for each picture.
+        """
+        tiles = [self._render(references, some, warps) for some in keypoints.split(_TILE)]
         return tiles[0] if len(tiles) == 1 else torch.cat(tiles)
 
     def _move(self, references: Sequence[FlatReference], kp: Tensor) -> dict[str, Tensor]:
@@ -154,7 +160,9 @@ class SwiftRenderer:
             return torch.ones(()).expand(1, confidence.shape[1], side, side)
         return _bilinear(confidence, side)[:, :, 0].softmax(0)
 
-    def _render(self, references: Sequence[FlatReference], kp: Tensor) -> Tensor:
+    def _render(
+        self, references: Sequence[FlatReference], kp: Tensor, warps: list[Warp] | None
+    ) -> Tensor:
         g, dtype = self._generator, self._dtype
         b, size = len(kp), references[0].picture.shape[0]
         motion = self._move(references, kp)
@@ -199,6 +207,9 @@ class SwiftRenderer:
         rows[..., c + fine.shape[-1] :] = places * (1 / 255) - 0.5
         out = _rows(g.head(g.merge0(merged))).float().sigmoid_()
         painted, mask, amount = out[..., :12].unflatten(-1, (3, 4)), out[..., None, 12:16], out[..., 16:]
+        if warps is not None:
+            shares = self._shares(motion, "128", half)
+            warps += warps_of(motion["flow"], shares, _opened(mask)[..., 0])
         blend = torch.lerp(painted.mul_(255), places.unflatten(-1, (3, 4)), mask)
         picture, amount = _opened(blend), _opened(amount[..., None, :]).mul_(MOST_SHARPENED)
         detail = torch.from_numpy(np.stack([_detail(p) for p in picture.numpy()]))

@@ -35,6 +35,7 @@ from neurocodec.networks.talk import (
     _resize,
 )
 from neurocodec.networks.tps import coordinate_grid, fit_tps, keypoint_heatmaps
+from neurocodec.networks.warp import Warp, warps_of
 
 _TILE = 4
 """Frames rendered together: more do not fit the caches."""
@@ -196,9 +197,14 @@ class TalkRenderer:
         blobs = keypoint_heatmaps(keypoints, side, side, self._motion.variance)
         return FlatReference(image.contiguous(), small.contiguous(), tables, keypoints, blobs)
 
-    def render(self, references: Sequence[FlatReference], keypoints: Tensor) -> Tensor:
-        """Keypoints (B,N,2) -> pictures (B,S,S,3) uint8, from one or two references."""
-        tiles = [self._render(references, some) for some in keypoints.split(_TILE)]
+    def render(
+        self, references: Sequence[FlatReference], keypoints: Tensor, warps: list[Warp] | None = None
+    ) -> Tensor:
+        """Keypoints (B,N,2) -> pictures (B,S,S,3) uint8, from one or two references.
+
+        To ``warps``, if given, one is appended for each picture.
+        """
+        tiles = [self._render(references, some, warps) for some in keypoints.split(_TILE)]
         return tiles[0] if len(tiles) == 1 else torch.cat(tiles)
 
     def _move(self, references: Sequence[FlatReference], kp: Tensor) -> dict[str, Tensor]:
@@ -270,7 +276,9 @@ class TalkRenderer:
             out.addcmul_(part, weight)
         return out
 
-    def _render(self, references: Sequence[FlatReference], kp: Tensor) -> Tensor:
+    def _render(
+        self, references: Sequence[FlatReference], kp: Tensor, warps: list[Warp] | None
+    ) -> Tensor:
         g, dtype = self._generator, self._dtype
         b, size = len(kp), references[0].image.shape[-1]
         motion = self._move(references, kp)
@@ -308,6 +316,9 @@ class TalkRenderer:
         _rows(merged)[..., c + f0.shape[-1] :] = deformed - 0.5
         out = _rows(self._head(g.merge0(merged))).float().sigmoid_()
         painted, mask, amount = out[..., :12].unflatten(-1, (3, 4)), out[..., None, 12:16], out[..., 16:]
+        if warps is not None:
+            shares = self._shares(motion, "128", half)
+            warps += warps_of(motion["flow"], shares, _opened(mask)[..., 0])
         blend = torch.lerp(painted, deformed.unflatten(-1, (3, 4)), mask).mul_(255)
         if g.detail is None:
             return _opened(blend.round_().to(torch.uint8))

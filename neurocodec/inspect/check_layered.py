@@ -5,20 +5,20 @@ from __future__ import annotations
 from neurocodec.errors import DamagedFileError
 from neurocodec.format.block import MAX_CHAIN, Block, ReferenceFrame, StillCodec
 from neurocodec.format.head import HeadPart
+from neurocodec.format.layer import LayerPart
+from neurocodec.format.limits import Limits
+from neurocodec.layers.decoder import LayerDecoder
 from neurocodec.references.chain import ChainDecoder
 from neurocodec.references.picture_count import is_one_picture
 from neurocodec.references.still import decode_still
 
 
 class LayeredCheck:
-    """Follows the layer and the heads from block to block.
+    """Follows the layer and the heads from block to block; decodes pictures and references, one at a time."""
 
-    References of heads are decoded, one at a time; of the layer's pictures only the outermost structure is
-    looked at.
-    """
-
-    def __init__(self) -> None:
-        self._begun = False
+    def __init__(self, limits: Limits, name: str) -> None:
+        self._limits, self._name = limits, name
+        self._layer: LayerDecoder | None = None
         self._heads: dict[int, _HeadCheck] = {}
 
     def check(self, block: Block) -> None:
@@ -26,14 +26,21 @@ class LayeredCheck:
 
         Raises:
             DamagedFileError: something is missing, or is no picture.
+            UnsupportedError: the layer's pictures are too large.
         """
         if block.layer is not None:
-            self._begun = self._begun or block.layer.size is not None
-            pictures = block.layer.pictures
-            if not self._begun or not all(is_one_picture(p.data, StillCodec.AV1) for p in pictures):
-                raise DamagedFileError(f"the layer at frame {block.first_frame} cannot be decoded")
+            self._check_layer(block.layer)
         for part in block.heads:
             self._heads.setdefault(part.head, _HeadCheck()).check(part, block.entry)
+
+    def _check_layer(self, layer: LayerPart) -> None:
+        if layer.size:
+            self._limits.check_picture(*layer.size, self._name)
+            self._layer = LayerDecoder(layer.size)
+        for picture in layer.pictures:
+            if self._layer is None:
+                raise DamagedFileError("the layer begins without a key picture")
+            self._layer.decode(picture.data)
 
 
 class _HeadCheck:

@@ -72,7 +72,7 @@ def test_info_in_words_and_what_is_lost(tmp_path: object) -> None:
     assert "heads        2, in 18 of 19 frames" in done.stdout
     assert "head 0   18 frames, 3 references of 64x64, 96x96" in done.stdout
     assert "layer lost: 0.80 to 1.40 s" in done.stderr
-    assert probed(bad).lost_layer == [[0.8, 1.4]] and probed(bad).lost_heads == []
+    assert probed(bad).lost_layer == [[0.8, 1.402]] and probed(bad).lost_heads == []
 
 
 def test_a_whole_file_is_found_whole_and_copied() -> None:

@@ -160,7 +160,9 @@ class SwiftRenderer:
             return torch.ones(()).expand(1, confidence.shape[1], side, side)
         return _bilinear(confidence, side)[:, :, 0].softmax(0)
 
-    def _render(self, references: Sequence[FlatReference], kp: Tensor, warps: list[Warp] | None) -> Tensor:
+    def _render(
+        self, references: Sequence[FlatReference], kp: Tensor, warps: list[Warp] | None
+    ) -> Tensor:
         g, dtype = self._generator, self._dtype
         b, size = len(kp), references[0].picture.shape[0]
         motion = self._move(references, kp)

@@ -276,7 +276,9 @@ class TalkRenderer:
             out.addcmul_(part, weight)
         return out
 
-    def _render(self, references: Sequence[FlatReference], kp: Tensor, warps: list[Warp] | None) -> Tensor:
+    def _render(
+        self, references: Sequence[FlatReference], kp: Tensor, warps: list[Warp] | None
+    ) -> Tensor:
         g, dtype = self._generator, self._dtype
         b, size = len(kp), references[0].image.shape[-1]
         motion = self._move(references, kp)

@@ -25,11 +25,21 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "conformance")]
 import make
 
 from neurocodec.entropy.bits import svarint, varint
-from neurocodec.format.block import Block, ReferenceFrame, SoundPacket, StillCodec
+from neurocodec.format.block import Block, ReferenceFrame, Region, SoundPacket, StillCodec
 from neurocodec.format.block_writer import write_block
 from neurocodec.format.checksums import crc16
-from neurocodec.format.chunks import BLOCK_CHUNK, HEADER_CHUNK, INDEX_CHUNK, SIGNATURE, chunk
+from neurocodec.format.chunks import (
+    BLOCK_CHUNK,
+    HEAD_CHUNK,
+    HEADER_CHUNK,
+    INDEX_CHUNK,
+    LAYER_CHUNK,
+    SIGNATURE,
+    chunk,
+)
+from neurocodec.format.head import HeadPart, write_head
 from neurocodec.format.header import AudioTrack, Header, write_header
+from neurocodec.format.layer import LayerPart, LayerPicture, write_layer
 from neurocodec.format.reader import NfcReader
 
 Bytes = Callable[[], bytes]
@@ -269,6 +279,89 @@ def nothing_but_heads_of_blocks() -> bytes:
     key = ReferenceFrame(0, StillCodec.AV1, b"k")
     payload = write_block(Block(0, make.pts(h, 0, 5000), 0, (), (key,), b"", guarded=True), h)
     return start(h) + (bytes([BLOCK_CHUNK]) + varint(1000) + payload[:-1] + b"\0") * 30_000
+
+
+# Layers and heads (version 5)
+
+
+def layered_start(frames: int, fps: int = 1000) -> tuple[Header, bytes]:
+    """A header, and the file up to the chunk of a block that is an entry."""
+    h = make.header(version=5, layered=True, fit=make.Fit.REGION, fps=Fraction(fps))
+    return h, start(h) + chunk(BLOCK_CHUNK, write_block(entry(h, 0, frames), h))
+
+
+def entry(h: Header, first: int, frames: int) -> Block:
+    return Block(first, make.pts(h, first, frames), 0, (), (), b"", guarded=True, entry=True)
+
+
+@attack("info", 7, "the layer of a block")
+def layer_larger_than_the_picture() -> bytes:
+    _, data = layered_start(5)
+    layer = LayerPart((LayerPicture(0, b"k"),), (32768, 32768))
+    return data + chunk(LAYER_CHUNK, write_layer(layer, 0)) + end(b"")
+
+
+@attack("info", 7, "the layer of a block")
+def pictures_of_a_layer_longer_than_it() -> bytes:
+    _, data = layered_start(5)
+    sizes = b"".join(varint(0) + varint(1 << 24) for _ in range(5))
+    return data + chunk(LAYER_CHUNK, b"\0\1" + varint(64) * 2 + varint(5) + sizes) + end(b"")
+
+
+@attack("info", 7, "out of place")
+def heads_without_a_block() -> bytes:
+    _, data = layered_start(5)
+    part = HeadPart(0, 0, 5, ((0, Region(0, 0, 9)),), b"")
+    return data + chunk(HEAD_CHUNK, write_head(part, 4)) * 200 + end(b"")
+
+
+def still_heads(blocks: int, heads: int, keypoints: int = 5) -> bytes:
+    """A file of so many heads of 5000 frames, which stay where they are, in each of its blocks."""
+    h = replace(layered_start(1)[0], keypoints=keypoints)
+    layer = LayerPart((LayerPicture(0, b"k"),), (64, 64))
+    data = start(h)
+    for k in range(blocks):
+        data += chunk(BLOCK_CHUNK, write_block(entry(h, 5000 * k, 5000), h))
+        data += chunk(LAYER_CHUNK, write_layer(layer, 5000 * k))
+        for head in range(heads):
+            part = HeadPart(head, 0, 5000, ((0, Region(0, 0, 9)),), b"")
+            data += chunk(HEAD_CHUNK, write_head(part, 5000 * k))
+    return data + end(b"")
+
+
+@attack("info", 7, "the heads of a block")
+def more_heads_than_a_frame_may_have() -> bytes:
+    return still_heads(10, 64)
+
+
+@attack("info --packets", 5, "too many packets")
+def heads_that_cost_nothing() -> bytes:
+    """Sixteen in every frame, whose packets have no bytes at all."""
+    return still_heads(1, 16, 1024)
+
+
+@attack("info", 7, "the heads of a block")
+def squares_that_run_away() -> bytes:
+    """Each is larger than the one before, by far."""
+    _, data = layered_start(5)
+    key = write_layer(LayerPart((LayerPicture(0, b"k"),), (64, 64)), 0)
+    squares = tuple((k, Region(0, 0, 1 + (k << 60))) for k in range(5))
+    part = HeadPart(0, 0, 5, squares, b"")
+    return data + chunk(LAYER_CHUNK, key) + chunk(HEAD_CHUNK, write_head(part, 0)) + end(b"")
+
+
+@attack("info", 7, "byte|chunk|heads")
+def nothing_but_beginnings_of_heads() -> bytes:
+    """As with blocks, each would be checksummed; the search has a budget."""
+    _, data = layered_start(5)
+    return data + b"\xf5\x80\x80\x80\x08\0\1\0" * 30_000
+
+
+@attack("info", 7, "the layer of a block")
+def optional_chunks_without_end() -> bytes:
+    """Between a block and its layer; they are held for ``repair``, but not all."""
+    _, data = layered_start(5)
+    return data + chunk(0xE0, b"") * 200_000 + end(b"")
 
 
 # Little that becomes much

@@ -28,20 +28,21 @@ from neurocodec.decoding.filling import fill
 from neurocodec.entropy.bits import ByteReader
 from neurocodec.errors import DamagedFileError, NeurocodecError
 from neurocodec.format import block_reader
-from neurocodec.format.block import ReferenceFrame, StillCodec
+from neurocodec.format.block import Block, ReferenceFrame, StillCodec
 from neurocodec.format.block_reader import read_block, salvage_block
 from neurocodec.format.checksums import CHECK_BYTES, Part
 from neurocodec.format.damage import Loss
-from neurocodec.format.head import head_header, read_head
+from neurocodec.format.head import read_head
 from neurocodec.format.header import AudioTrack, Colour, Fit, Header, LandmarkCode, read_header
-from neurocodec.format.layer import read_layer
+from neurocodec.format.layer import LayerPart, LayerPicture, read_layer
 from neurocodec.format.limits import Limits
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import Timeline
 from neurocodec.inspect.info import read_info
 from neurocodec.inspect.repair import repair_stream
 from neurocodec.keypoints.packet_code import PacketDecoder
-from neurocodec.keypoints.packets import SymbolDigest, outline_frames, parse_frames
+from neurocodec.keypoints.packets import SymbolDigest, outline_frames, parse_frames, parse_head
+from neurocodec.layers.decoder import LayerDecoder
 from neurocodec.models.model_files import describe, load
 from neurocodec.models.published import read_published
 from neurocodec.references.still import decode_still
@@ -49,7 +50,7 @@ from neurocodec.references.store import ReferenceStore
 
 SIDE = 64
 LIMITS = Limits(frames=20_000, chunk=1 << 20)
-_LAYERED, _MOST_STORES = 240, 8
+_LAYERED, _MOST_PICTURES = 240, 20
 _NOTHING = np.zeros((1, 1, 3), np.uint8)
 _AUDIO = AudioTrack("opus", 48000, 1, Fraction(1, 48000), 312, 960)
 
@@ -76,7 +77,10 @@ def parser(data: bytes) -> None:
         elif choice:
             header = _header(choice[0])
             if header.layered and choice[0] % 3:
-                (read_layer if choice[0] % 3 == 1 else read_head)(payload, header)
+                if choice[0] % 3 == 1:
+                    read_layer(payload, header)
+                else:
+                    _head(payload, header)
                 return
             left = salvage_block(payload, header)
             if left and not header.layered:
@@ -86,6 +90,15 @@ def parser(data: bytes) -> None:
             block = read_block(payload, header)
             if not header.layered:
                 parse_frames(block, header)
+
+
+def _head(payload: bytes, header: Header) -> None:
+    """A head of a block that shows every third picture."""
+    part = read_head(payload)
+    layer = LayerPart(tuple(LayerPicture(offset, b"k") for offset in range(0, 300, 3)))
+    block = Block(0, tuple(range(part.stop)), 0, (), (), b"", layer=layer, heads=(part,))
+    found = parse_head(part, block, header)
+    assert [frame.square for frame in found] == [part.square_at(frame.offset) for frame in found]
 
 
 def _any_checksum(source: ByteReader, _start: int, _part: str) -> None:
@@ -159,22 +172,20 @@ def frames(data: bytes) -> None:
 
 def _layered_frames(reader: NfcReader) -> None:
     """What a layered file is made of, up to what is rendered."""
-    stores: dict[tuple[int, int], ReferenceStore[None]] = {}
+    layer, pictures = None, 0
     for item in reader:
         block = item.salvaged if isinstance(item, Loss) else item[0]
         if block is None:
             continue
         with suppress(DamagedFileError):
             SymbolDigest().layered(block, reader.header)
-        for part in block.heads if len(stores) < _MOST_STORES else ():
-            key = part.head, part.reference_size
-            store = stores.setdefault(key, ReferenceStore(part.reference_size))
-            for k, reference in enumerate(part.block.references):
-                store.add(part.block.first_reference + k, reference)
-            with suppress(DamagedFileError):
-                for frame in parse_frames(part.block, head_header(reader.header)):
-                    for number in frame.uses if store.has(part.block.needed) else ():
-                        store.picture(number)
+        if block.layer and block.layer.size:
+            layer = LayerDecoder(block.layer.size)
+        for picture in block.layer.pictures if block.layer and layer else ():
+            pictures += 1
+            if pictures <= _MOST_PICTURES:
+                with suppress(DamagedFileError):
+                    layer.decode(picture.data)
 
 
 def references(data: bytes) -> None:

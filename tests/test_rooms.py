@@ -14,8 +14,8 @@ from places import DATA, ROOT
 PACKAGE = ROOT / "neurocodec"
 ROOMS = (
     "errors", "types", "threads", "prefetch",
-    "entropy", "format", "options", "option_text", "keypoints", "files", "media", "references", "inspect",
-    "networks", "models", "faces", "decoding", "encoding", "api",
+    "entropy", "format", "options", "option_text", "keypoints", "files", "media", "references", "layers",
+    "inspect", "networks", "models", "faces", "compositing", "decoding", "encoding", "api",
     "batch", "measure", "peers", "compare", "call", "datasets", "evaluation", "training", "commands", "bench",
 )  # fmt: skip
 """From the ground up; a room may import those before it, and itself."""

@@ -520,8 +520,8 @@ def partly(payload: bytes, h: dict) -> tuple:
     return b, end
 
 
-def symbols_of(b: dict, h: dict) -> tuple:
-    """Section 5: symbols (None where a reference is shown) and references used, of each frame."""
+def packets_of(b: dict, h: dict) -> list:
+    """Section 5: the symbols of each packet, and the references its frame uses."""
     n = h["latent"]["values"] if h["latent"] else 2 * h["keypoints"]
     code = "golomb" if b["flags"] & 32 else h["landmark_code"]
     bits, adaptive, coder = Bits(b["packets"]), Adaptive(24), Range(b["packets"], n)
@@ -541,8 +541,13 @@ def symbols_of(b: dict, h: dict) -> tuple:
         coder.end()
     else:
         bits.end()
+    return packets
+
+
+def symbols_of(b: dict, h: dict) -> tuple:
+    """Section 5: symbols (None where a reference is shown) and references used, of each frame."""
     shows = {r[0]: b["first_reference"] + k for k, r in enumerate(b["references"])}
-    rest = iter(packets)
+    rest = iter(packets_of(b, h))
     both = [(None, [shows[k]]) if k in shows else next(rest) for k in range(len(b["pts"]))]
     return [x for x, _ in both], [x for _, x in both]
 
@@ -573,49 +578,53 @@ def layer_of(payload: bytes, h: dict, frames: int) -> dict:
     return {"size": size, "pictures": pictures}
 
 
-def of_head(h: dict) -> dict:
-    """The header by which a head's block is read (4.9)."""
-    return {
-        **h, "layered": False, "fit": 1, "audio": None, "start": 0, "fps": Fraction(1000),
-        "time_base": Fraction(1, 1000),
-    }  # fmt: skip
-
-
 def head_part_of(payload: bytes, h: dict, frames: int) -> dict:
     """Section 4.9."""
     s = Bytes(payload)
     s.varint(2**40)
-    part: dict = {"head": s.varint(63), "start": s.varint(frames), "reference_size": s.varint(1024)}
-    if part["reference_size"] < 64 or part["reference_size"] % 8:
-        raise Damage("an impossible size of references")
-    square = [s.svarint(32768), s.svarint(32768), s.positive(32768)]
-    moves = s.take(s.varint())
-    rest = Bytes(payload[s.at :])
-    rest.varint(2**40)
-    count = rest.positive(5000)
-    if part["start"] + count > frames or rest.byte() & 1:
-        raise Damage("frames of a head are out of place, or irregular")
-    block = block_of(payload[s.at :], of_head(h))
-    squares = [square]
-    if moves:
-        bits = Bits(moves)
-        changes = Adaptive(24).sequence(bits, 3 * (count - 1))
-        bits.end()
-        for k in range(0, len(changes), 3):
-            square = [was + change for was, change in zip(square, changes[k : k + 3])]  # noqa: B905
-            if square[2] < 1 or any(abs(n) > 32768 for n in square):
-                raise Damage("an impossible square")
-            squares.append(square)
-    else:
-        squares *= count
-    return {**part, "squares": squares, "block": block}
+    head, flags = s.varint(63), s.byte()
+    if flags & ~1:
+        raise Refused("reserved head flags")
+    start, count = s.varint(frames), s.positive(frames)
+    if start + count > frames:
+        raise Damage("frames of a head are out of place")
+    square, at = [s.svarint(), s.svarint(), s.varint()], start
+    squares = [[at, *square]]
+    for _ in range(s.varint(count - 1)):
+        at += s.positive(count)
+        change = [s.svarint(), s.svarint(), s.svarint()]
+        square = [was + more for was, more in zip(square, change)]  # noqa: B905
+        squares.append([at, *square])
+        if at >= start + count or change == [0, 0, 0]:
+            raise Damage("an impossible move of a square")
+    if any(side < 1 or max(abs(x), abs(y), side) > 32768 for _, x, y, side in squares):
+        raise Damage("an impossible square")
+    part = {"head": head, "start": start, "frames": count, "squares": squares}
+    return {**part, "golomb": bool(flags), "packets": payload[s.at :]}
+
+
+def symbols_of_head(part: dict, b: dict, h: dict) -> list:
+    """Section 4.9: symbols of each frame, None where a picture of the layer is shown."""
+    shown = {offset for offset, _ in b["layer"]["pictures"]} if b["layer"] else set()
+    moves = {at for at, *_ in part["squares"]}
+    offsets = range(part["start"], part["start"] + part["frames"])
+    runs: list = []
+    for k in offsets:
+        if k in shown:
+            continue
+        if k in moves or k - 1 in shown or not runs:
+            runs.append([0, []])
+        runs[-1][0] += 1
+    flags = 32 if part["golomb"] else 0
+    symbols = iter(packets_of({"packets": part["packets"], "flags": flags, "runs": runs}, h))
+    return [None if k in shown else next(symbols)[0] for k in offsets]
 
 
 class Parts:
     """The layer and the heads of a block (4.7 to 4.9), and what is lost of them (10)."""
 
-    def __init__(self, b: dict, h: dict, ends: dict, doubt: bool) -> None:
-        self.b, self.h, self.ends, self.room = b, h, ends, 2**26
+    def __init__(self, b: dict, h: dict, doubt: bool) -> None:
+        self.b, self.h, self.room = b, h, 2**26
         self.layer: dict | None = None
         self.heads: list = []
         self.passed, self.doubt, self.lost = False, False, set(b["lost"])
@@ -653,34 +662,25 @@ class Parts:
 
     def check(self, part: dict) -> None:
         """Whether a part of a head can come here (4.9)."""
-        own = [p for p in self.heads if p["head"] == part["head"]]
-        frame, reference, size = end_of(own[-1]) if own else self.ends.get(part["head"], (0, 0, None))
-        block = part["block"]
-        first, needed = block["first_reference"], block["needed"]
-        wrong = len(self.heads) == 64 or block["first_frame"] < frame or first < reference
-        wrong = wrong or bool(own and own[-1]["start"] + len(own[-1]["squares"]) > part["start"])
-        if needed and self.b["flags"] & 128:
-            wrong = wrong or needed[0] < (own[0] if own else part)["block"]["first_reference"]
-        if needed and first == reference and size is not None:
-            wrong = wrong or size != part["reference_size"]
-        if wrong:
-            raise Damage("a head is out of order")
+        if len(self.heads) == 64:
+            raise Damage("a block of more than 64 heads")
+        covered = [range(p["start"], p["start"] + p["frames"]) for p in [*self.heads, part]]
+        if any(sum(k in frames for frames in covered) > 16 for k in covered[-1]):
+            raise Damage("more than 16 heads in a frame")
+        for before, frames in zip(self.heads, covered):  # noqa: B905
+            if before["head"] == part["head"] and frames.stop > part["start"]:
+                raise Damage("a head is out of order")
 
     def end(self) -> None:
         """Put into the block what came."""
         if self.layer is None and (self.doubt or self.b["flags"] & 128):
             self.lost.add("layer")
+        if "layer" in self.lost and self.heads:
+            self.lost.add("heads")
         self.b["lost"] = sorted(self.lost)
-        self.b["layer"] = None if "layer" in self.lost else self.layer
-        self.b["heads"] = self.heads
-        self.ends.update({part["head"]: end_of(part) for part in self.heads})
-
-
-def end_of(part: dict) -> tuple:
-    """Number of the next frame and reference of a head, and the size of its references."""
-    block = part["block"]
-    frame = block["first_frame"] + len(block["pts"])
-    return frame, block["first_reference"] + len(block["references"]), part["reference_size"]
+        self.b["layer"], self.b["heads"] = self.layer, self.heads
+        if "layer" in self.lost:
+            self.b["layer"], self.b["heads"] = None, []
 
 
 def first_of(payload: bytes) -> int | None:
@@ -693,7 +693,7 @@ def first_of(payload: bytes) -> int | None:
 
 def parts_at(data: bytes, at: int, h: dict, order: Order, b: dict, doubt: bool = False) -> tuple:
     """Read a block's layer and heads; where they end, and where the first damage is, if any."""
-    parts, damage = Parts(b, h, order.heads, doubt), None
+    parts, damage = Parts(b, h, doubt), None
     while at < len(data):
         place = at
         try:
@@ -862,7 +862,6 @@ class Order:
 
     def __init__(self) -> None:
         self.frame, self.reference, self.last = 0, 0, None
-        self.heads: dict = {}
 
     def check(self, b: dict) -> None:
         early = b["first_frame"] < self.frame or b["first_reference"] < self.reference
@@ -948,13 +947,14 @@ def told(b: dict, h: dict) -> dict:
 
 def told_layered(b: dict, h: dict) -> dict:
     """A block of a layered file as JSON has it."""
-    heads = [
-        {
-            **{k: part[k] for k in ("head", "start", "reference_size", "squares")},
-            "block": told(part["block"], of_head(h)),
-        }
-        for part in b["heads"]
-    ]
+    heads = []
+    for part in b["heads"]:
+        try:
+            symbols = symbols_of_head(part, b, h)
+        except Damage:
+            symbols = None
+        kept = ("head", "start", "frames", "squares", "golomb")
+        heads.append({**{k: part[k] for k in kept}, "symbols": symbols})
     layer = b["layer"]
     return {
         **{k: b[k] for k in ("first_frame", "pts")},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -42,7 +43,7 @@ class HeadPart:
 
     def square_at(self, offset: int) -> Region:
         """The square at an offset in the block."""
-        return next(square for first, square in reversed(self.squares) if first <= offset)
+        return self.squares[bisect_right(self.squares, offset, key=lambda pair: pair[0]) - 1][1]
 
 
 def write_head(part: HeadPart, first_frame: int) -> bytes:

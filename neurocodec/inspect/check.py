@@ -6,13 +6,12 @@ import io
 from typing import Any, BinaryIO
 
 from neurocodec.errors import DamagedFileError, UnsupportedError, UsageError
-from neurocodec.format.block import Block, StillCodec
 from neurocodec.format.damage import Loss
 from neurocodec.format.limits import Limits
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.times import Timeline
+from neurocodec.inspect.check_layered import LayerCheck
 from neurocodec.keypoints.packets import SymbolDigest, parse_frames
-from neurocodec.references.picture_count import is_one_picture
 from neurocodec.references.store import ReferenceStore
 
 _MOST_PIPED = 1 << 28
@@ -27,6 +26,7 @@ def check_whole(reader: NfcReader) -> str:
     """
     header, digest = reader.header, SymbolDigest()
     store, timeline = ReferenceStore[Any](header.model_size), Timeline(header)
+    layer = LayerCheck(reader.limits, reader.name)
     if reader.corrected:
         raise DamagedFileError(reader.corrected)
     for item in reader:
@@ -39,7 +39,8 @@ def check_whole(reader: NfcReader) -> str:
         for k, reference in enumerate(block.references):
             store.add(block.first_reference + k, reference)
         if header.layered:
-            _check_layer(block)
+            if block.layer is not None:
+                layer.check(block.layer)
             digest.layered(block, header)
             continue
         frames = parse_frames(block, header)
@@ -50,13 +51,6 @@ def check_whole(reader: NfcReader) -> str:
     if reader.promised not in (None, timeline.expected):
         raise DamagedFileError(f"the index promises {reader.promised} frames")
     return digest.hexdigest()
-
-
-def _check_layer(block: Block) -> None:
-    """Look at the outermost structure of the layer's pictures; they are not decoded."""
-    for picture in block.layer.pictures if block.layer else ():
-        if not is_one_picture(picture.data, StillCodec.AV1):
-            raise DamagedFileError(f"the layer at frame {block.first_frame} cannot be decoded")
 
 
 def verify_written(file: BinaryIO, symbols_sha256: str, name: str) -> None:

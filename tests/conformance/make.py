@@ -32,6 +32,7 @@ from neurocodec.format.layer import LayerPart, LayerPicture
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints.packet_code import PacketEncoder
+from neurocodec.keypoints.packets import outline_head, pack_head
 from neurocodec.references.chain import ChainEncoder
 from neurocodec.references.still import encode_still
 
@@ -243,52 +244,47 @@ def version_4() -> dict[str, bytes]:
     return out
 
 
-def head_block(
-    first: int, frames: int, number: int, data: list[bytes], needed: tuple[int, ...] = ()
-) -> Block:
-    """Frames of a head, the first of which shows a reference if there are ``data``."""
-    stills = linked([0][: len(data)], data[:1], not needed)
-    return Block(
-        first, tuple(range(first, first + frames)), number, needed, stills,
-        coded([walk(frames - len(stills), 30 + first)], LandmarkCode.RANGE), guarded=True,
-    )  # fmt: skip
-
-
-def squares(frames: int, x: int, y: int, side: int, speed: int = 0) -> tuple[Region, ...]:
-    """Of a head that moves and grows."""
-    return tuple(Region(x + speed * k, y - speed * k // 2, side + speed * (k % 3)) for k in range(frames))
+def head_part(
+    head: int, start: int, frames: int, layer: LayerPart | None, square: Region,
+    moves: tuple[tuple[int, Region], ...] = (), h: Header | None = None, size: float = 2,
+) -> HeadPart:  # fmt: skip
+    """Frames of a head in a block with this layer; the square is another one from some offsets on."""
+    part = HeadPart(head, start, frames, ((start, square), *moves), b"")
+    shown = {picture.offset for picture in layer.pictures} if layer else set()
+    coded_frames = [f for f in outline_head(part, shown) if f.offset not in shown]
+    rows = walk(len(coded_frames), 30 + 8 * head + start, size)
+    packets = [(frame.fresh, row) for frame, row in zip(coded_frames, rows, strict=True)]
+    landmarks, golomb = pack_head(packets, h or header())
+    return replace(part, landmarks=landmarks, golomb=golomb)
 
 
 def layered(h: Header) -> list[Block]:
     """Blocks of two entries with two heads, one of which comes, goes and reaches outside the picture."""
-    layer, first, second = chain(5), chain(3), chain(2)
+    units = chain(5)
+    layer = LayerPart(tuple(LayerPicture(o, d) for o, d in zip((0, 3, 4), units, strict=False)), (SIZE, SIZE))
+    moves = ((2, Region(13, 10, 40)), (4, Region(15, 8, 44)), (7, Region(15, 9, 44)))
     parts = (
-        HeadPart(0, 0, SIZE, squares(8, 12, 10, 40, 1), head_block(0, 8, 0, first)),
-        HeadPart(5, 2, SIZE, squares(3, 70, -9, 30), head_block(0, 3, 0, second)),
-        HeadPart(5, 6, SIZE, squares(2, 74, -8, 33, 2), head_block(3, 2, 1, [], (0,))),
+        head_part(0, 0, 8, layer, Region(12, 10, 40), moves, h),
+        head_part(5, 1, 3, layer, Region(70, -9, 30), (), h, 9),
+        head_part(5, 5, 3, layer, Region(74, -8, 33), ((6, Region(74, -8, 30)),), h, 0.2),
     )
     sound = tuple(SoundPacket(TONE + bytes(k % 3), 960 * k - 312, 960) for k in range(40))
-    pictures = tuple(LayerPicture(o, d) for o, d in zip((0, 3, 4), layer, strict=False))
-    start = Block(0, pts(h, 0, 8), 0, (), (), b"", sound[:20], guarded=True, entry=True,
-                  layer=LayerPart(pictures, (SIZE, SIZE)), heads=parts)  # fmt: skip
+    start = Block(0, pts(h, 0, 8), 0, (), (), b"", sound[:20], guarded=True, entry=True, layer=layer,
+                  heads=parts)  # fmt: skip
     late = tuple(t + k % 3 for k, t in enumerate(pts(h, 8, 6)))
-    parts = (HeadPart(0, 0, SIZE, squares(6, 20, 8, 42, -1), head_block(8, 6, 1, first[1:], (0,))),)
-    middle = Block(8, late, 0, (), (), b"", sound[20:30], guarded=True,
-                   layer=LayerPart((LayerPicture(2, layer[3]),)), heads=parts)  # fmt: skip
+    layer = LayerPart((LayerPicture(2, units[3]),))
+    parts = (head_part(0, 0, 6, layer, Region(20, 8, 42), ((5, Region(21, 8, 42)),), h),)
+    middle = Block(8, late, 0, (), (), b"", sound[20:30], guarded=True, layer=layer, heads=parts)
+    layer = LayerPart((LayerPicture(0, units[0]),), (SIZE, SIZE))
     parts = (
-        HeadPart(0, 0, 96, squares(4, 20, 8, 42), head_block(14, 4, 2, [still_of(96)])),
-        HeadPart(5, 1, SIZE, squares(3, 60, 0, 30, 3), head_block(9, 3, 4, second)),
+        head_part(0, 0, 4, layer, Region(20, 8, 42), (), h),
+        head_part(5, 0, 1, layer, Region(60, 0, 30), (), h),
     )
-    end = Block(14, pts(h, 14, 5), 0, (), (), b"", sound[30:35], guarded=False, entry=True,
-                layer=LayerPart((LayerPicture(0, layer[0]),), (SIZE, SIZE)), heads=parts)  # fmt: skip
-    return [start, middle, end, Block(19, (), 0, (), (), b"", sound[35:], guarded=True)]
-
-
-def still_of(size: int) -> bytes:
-    """A key picture of another size."""
-    y, x = np.mgrid[:size, :size].astype(np.float64)
-    shade = np.stack([60 + x, 40 + y, 90 + (x + y) / 2], -1).clip(0, 255).astype(np.uint8)
-    return encode_still(shade, StillCodec.AV1, 50)
+    end = Block(14, pts(h, 14, 5), 0, (), (), b"", sound[30:35], guarded=False, entry=True, layer=layer,
+                heads=parts)  # fmt: skip
+    without = Block(19, pts(h, 19, 3), 0, (), (), b"", guarded=True,
+                    heads=(head_part(9, 1, 2, None, Region(5, 6, 70), (), h),))  # fmt: skip
+    return [start, middle, end, without, Block(22, (), 0, (), (), b"", sound[35:], guarded=True)]
 
 
 def version_5() -> dict[str, bytes]:
@@ -297,7 +293,7 @@ def version_5() -> dict[str, bytes]:
     h = header(version=5, layered=True, fit=Fit.REGION, width=96, height=72, audio=audio)
     blocks = layered(h)
     whole = file(h, blocks)
-    silent = [replace(b, audio=()) for b in blocks[:3]]
+    silent = [replace(b, audio=()) for b in blocks[:4]]
     plain = header(version=5)
     out = {
         "v5-layered": whole,
@@ -306,12 +302,12 @@ def version_5() -> dict[str, bytes]:
             Block(0, pts(plain, 0, 5), 0, (), (still(0, 2),), coded([walk(4, 26)], LandmarkCode.RANGE),
                   guarded=True),
         ]),
-        "v5-cut-off-head": whole[: whole.index(blocks[1].heads[0].block.landmarks) + 3],
+        "v5-cut-off-head": whole[: whole.index(blocks[1].heads[0].landmarks) + 3],
     }  # fmt: skip
     assert blocks[1].layer
     for name, place in (
         ("v5-damaged-layer", blocks[1].layer.pictures[0].data),
-        ("v5-damaged-head", blocks[0].heads[1].block.landmarks),
+        ("v5-damaged-head", blocks[0].heads[1].landmarks),
         ("v5-damaged-sound", blocks[1].audio[0].data + blocks[1].audio[1].data),
     ):
         bad = bytearray(whole)

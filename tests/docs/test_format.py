@@ -27,7 +27,9 @@ from neurocodec.errors import UnsupportedError
 from neurocodec.format import block, chunks, header, limits
 from neurocodec.format.block_writer import write_block
 from neurocodec.format.checksums import crc16
+from neurocodec.format.head import MAX_HEADS, MAX_REFERENCE_SIZE, MIN_REFERENCE_SIZE, head_header, write_head
 from neurocodec.format.header import LatentModel
+from neurocodec.format.layer import SMALLEST_LAYER, write_layer
 from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints import packet_code as landmarks
@@ -43,7 +45,7 @@ def fenced(kind: str) -> list[str]:
 
 
 EXAMPLES = [bytes.fromhex(part) for part in fenced("hex")]
-DATA, DATA2, DATA3, DATA4 = EXAMPLES
+DATA, DATA2, DATA3, DATA4, DATA5 = EXAMPLES
 SECTIONS = [
     ["Signature, version, header chunk", "First block", "Second block", "Index chunk and trailer"],
     [
@@ -127,7 +129,8 @@ def test_the_first_pages_program_lists_the_chunks(
     monkeypatch.setattr(sys, "argv", ["chunks.py", str(tmp_path / "example.nfc")])
     exec(compile(program, "format.md", "exec"), {})
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert [kind for _, kind, *_ in lines] == ["F1", "F2", "F2", "F3"]
+    parts = ["F4", "F5"] if data[4] == 5 else []
+    assert [kind for _, kind, *_ in lines] == ["F1", "F2", *parts, "F2", *parts, "F3"]
     assert {state for *_, state in lines} == {"intact"}
     assert int(lines[1][0]) == NfcReader(io.BytesIO(data)).header_bytes
 
@@ -187,6 +190,84 @@ def test_the_fourth_example_is_the_first_one_guarded() -> None:
             position += len(data)
     assert position == len(DATA4)
     assert crc16(b"123456789") == (0x29B1).to_bytes(2, "little") and "is 0x29B1" in TEXT
+
+
+def decoded_layered(reader: NfcReader) -> dict[str, Any]:
+    """What the document's third JSON block says, from the real reader."""
+    blocks = []
+    for item in reader:
+        assert isinstance(item, tuple)
+        b = item[0]
+        assert b.layer is not None
+        pictures = [[p.offset, p.data.hex()] for p in b.layer.pictures]
+        layer = {"size": b.layer.size and list(b.layer.size), "pictures": pictures}
+        heads = [
+            {
+                "head": part.head,
+                "start": part.start,
+                "reference_size": part.reference_size,
+                "squares": [[s.x, s.y, s.side] for s in part.squares],
+                "first_frame": part.block.first_frame,
+                "first_reference": part.block.first_reference,
+                "needed": list(part.block.needed),
+                "references": [
+                    [r.offset, r.codec.name, r.data.hex(), "dependent" if r.dependent else "independent"]
+                    for r in part.block.references
+                ],
+                "symbols": [
+                    None if f.symbols is None else f.symbols.tolist()
+                    for f in parse_frames(part.block, head_header(reader.header))
+                ],
+            }
+            for part in b.heads
+        ]
+        block = {"first_frame": b.first_frame, "pts": list(b.pts), "entry": b.entry}
+        blocks.append({**block, "layer": layer, "heads": heads})
+    names = ("offset", "first_frame", "frames", "first_reference", "references", "pts")
+    index = [{n: getattr(e, n) for n in names} for e in reader.index() or []]
+    return {"layered": reader.header.layered, "blocks": blocks, "index": index}
+
+
+def test_the_fifth_example_is_layered() -> None:
+    assert decoded_layered(NfcReader(io.BytesIO(DATA5))) == json.loads(fenced("json")[2])
+    position = 0
+    parts = ("signature, version, header chunk", "first block", "second block", "index chunk and trailer")
+    for part in parts:
+        for offset, raw, field, value in rows(f"Version 5: {part}", 4):
+            data = bytes.fromhex(raw)
+            assert int(offset, 16) == position
+            assert DATA5[position : position + len(data)] == data
+            if field == "checksum":
+                assert int(value, 16) == int.from_bytes(data, "little")
+            if field.endswith("_check"):
+                number, first, last = re.findall("0x[0-9a-f]+", value)
+                assert crc16(DATA5[int(first, 16) : position]) == data
+                assert int(number, 16) == int.from_bytes(data, "little") and int(last, 16) == position - 1
+            if value.isdecimal() and len(data) == 1:
+                assert data[0] == int(value)
+            if field == "moves":
+                bits = "".join(f"{b:08b}" for b in data)
+                values, steps = Rules(bits, 24).sequence(6)
+                assert values == [0, 0, 0, 1, 0, 1]
+                assert [s[:2] for s in steps] == [["16, 8", "111010"], ["10, 6", "1101"]]
+            position += len(data)
+    assert position == len(DATA5)
+
+
+def test_overhead_of_version_5() -> None:
+    """What section 12 says of the example's chunks."""
+    item = next(iter(NfcReader(io.BytesIO(DATA5))))
+    assert isinstance(item, tuple) and item[0].layer is not None
+    h, b, layer, head = NfcReader(io.BytesIO(DATA5)).header, item[0], item[0].layer, item[0].heads[0]
+
+    def size(payload: bytes) -> int:
+        return len(chunks.chunk(0xF2, payload))
+
+    assert size(write_block(b, h)) == 11
+    pictures = sum(len(p.data) for p in layer.pictures)
+    assert size(write_layer(layer, 0)) - pictures == 9 + 2 * len(layer.pictures) + 2
+    still = replace(head, squares=(head.squares[0],) * 3)
+    assert size(write_head(still, h, 0)) - size(write_block(head.block, head_header(h))) == 8
 
 
 @pytest.mark.parametrize("k", [0, 1])
@@ -425,6 +506,7 @@ def test_limits_stand_in_the_document() -> None:
     assert (block.RECENT, block.MAX_KEPT_BYTES, transform.BASIS_ONE) == (64, 1 << 28, 16384)
     assert (block.MAX_REFERENCE_BYTES, block.MAX_COUNT, block.TIMING_BITS) == (1 << 24, 1 << 40, 47)
     assert (header.MAX_DIMENSION, header.MAX_MODEL_SIZE, header.MAX_KEYPOINTS) == (32768, 4096, 1024)
+    assert (MAX_HEADS, MIN_REFERENCE_SIZE, MAX_REFERENCE_SIZE, SMALLEST_LAYER) == (64, 64, 1024, 8)
     assert (header.MAX_TERM, header.MAX_EXTRADATA, header.MAX_EXTENSIONS) == (2**31 - 1, 1 << 20, 64)
     assert (header.MAX_PTS, limits.MAX_QUANTIZATION, golomb.MAX_MAGNITUDE // 2) == (
         2**62 - 1, 65535, 2**23 - 1,

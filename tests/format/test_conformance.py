@@ -22,10 +22,10 @@ from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.errors import DamagedFileError, NeurocodecError
 from neurocodec.format.block import Block
 from neurocodec.format.damage import Loss
-from neurocodec.format.head import head_header
+from neurocodec.format.head import HeadPart
 from neurocodec.format.header import Header
 from neurocodec.format.reader import NfcReader
-from neurocodec.keypoints.packets import parse_frames
+from neurocodec.keypoints.packets import parse_frames, parse_head
 from neurocodec.models.model_files import describe, load
 from neurocodec.options import DecodeOptions
 from neurocodec.references.store import ReferenceStore
@@ -90,6 +90,17 @@ def told_sound(b: Block) -> list[list[Any]]:
     return [[p.pts, p.duration, second.sha(p.data)] for p in b.audio]
 
 
+def told_head(part: HeadPart, b: Block, header: Header) -> dict[str, Any]:
+    frames = None
+    with suppress(DamagedFileError):
+        frames = parse_head(part, b, header)
+    return {
+        "head": part.head, "start": part.start, "frames": part.frames, "golomb": part.golomb,
+        "squares": [[offset, s.x, s.y, s.side] for offset, s in part.squares],
+        "symbols": frames and [None if f.symbols is None else f.symbols.tolist() for f in frames],
+    }  # fmt: skip
+
+
 def told_layered(b: Block, header: Header) -> dict[str, Any]:
     layer = b.layer
     return {
@@ -100,14 +111,7 @@ def told_layered(b: Block, header: Header) -> dict[str, Any]:
             "size": layer.size and list(layer.size),
             "pictures": [[p.offset, second.sha(p.data)] for p in layer.pictures],
         },
-        "heads": [
-            {
-                "head": part.head, "start": part.start, "reference_size": part.reference_size,
-                "squares": [[s.x, s.y, s.side] for s in part.squares],
-                "block": told_block(part.block, head_header(header)),
-            }
-            for part in b.heads
-        ],
+        "heads": [told_head(part, b, header) for part in b.heads],
         "audio": told_sound(b),
         "lost": sorted(part.value for part in b.lost),
     }  # fmt: skip

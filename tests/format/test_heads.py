@@ -1,40 +1,29 @@
 """Heads of layered files: what is written comes back, and what is damage."""
 
-import io
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from layered_files import HEADER, blocks, file, head, layer, pts
+from layered_files import BLOCKS, H
+from tiny_files import make
 
 from neurocodec.entropy.bits import svarint, varint
 from neurocodec.errors import DamagedFileError, UnsupportedError
 from neurocodec.format.block import Block, Region
 from neurocodec.format.block_parts import BlockParts
 from neurocodec.format.checksums import Part
-from neurocodec.format.chunks import HEAD_CHUNK, LAYER_CHUNK, SIGNATURE
-from neurocodec.format.damage import Loss
+from neurocodec.format.chunks import HEAD_CHUNK, LAYER_CHUNK
 from neurocodec.format.head import MAX_HEADS, MAX_HEADS_AT_ONCE, HeadPart, read_head, write_head
 from neurocodec.format.header import MAX_DIMENSION
-from neurocodec.format.layer import write_layer
-from neurocodec.format.reader import NfcReader
+from neurocodec.format.layer import LayerPart, LayerPicture, write_layer
 
 SQUARE = svarint(1) + svarint(-1) + varint(30)
 
 
 def start_of(start: int, frames: int, flags: int = 0, head: int = 3) -> bytes:
     return varint(0) + varint(head) + bytes([flags]) + varint(start) + varint(frames)
-
-
-def test_blocks_come_back_and_their_bytes_are_told() -> None:
-    made = blocks()
-    found = [item[0] for item in NfcReader(io.BytesIO(file(HEADER, made))) if isinstance(item, tuple)]
-    assert found == made
-    sizes = made[0].payload_bytes
-    assert sizes["landmarks"] == sum(len(part.landmarks) for part in made[0].heads) > 20
-    assert sizes["references"] == 0 and sizes["layer"] == 27
 
 
 regions = st.builds(Region, *[st.integers(-MAX_DIMENSION, MAX_DIMENSION)] * 2, st.integers(1, MAX_DIMENSION))
@@ -113,56 +102,35 @@ def plain(number: int, start: int, frames: int) -> HeadPart:
     return HeadPart(number, start, frames, ((start, Region(0, 0, 9)),), b"")
 
 
-def with_heads(*parts: HeadPart) -> list[Block]:
-    return [Block(0, pts(0, 50), 0, (), (), b"", entry=True, layer=layer(0, size=(8, 8)), heads=parts)]
+def write(*parts: HeadPart) -> None:
+    """Write an entry of 50 frames with these heads."""
+    layer = LayerPart((LayerPicture(0, b"k"),), (8, 8))
+    block = Block(0, make.pts(H, 0, 50), 0, (), (), b"", entry=True, layer=layer, heads=parts)
+    make.file(H, [block])
 
 
 def test_a_head_comes_in_order_and_does_not_overlap_itself() -> None:
-    file(HEADER, with_heads(plain(1, 0, 5), plain(2, 3, 5), plain(1, 5, 5)))
+    write(plain(1, 0, 5), plain(2, 3, 5), plain(1, 5, 5))
     for start in (0, 4):
         with pytest.raises(ValueError, match="out of order"):
-            file(HEADER, with_heads(plain(1, 2, 3), plain(1, start, 1)))
+            write(plain(1, 2, 3), plain(1, start, 1))
 
 
 def test_heads_in_a_frame_and_in_a_block_are_bounded() -> None:
-    file(HEADER, with_heads(*(plain(k, 0, 9) for k in range(MAX_HEADS_AT_ONCE)), plain(40, 9, 9)))
+    write(*(plain(k, 0, 9) for k in range(MAX_HEADS_AT_ONCE)), plain(40, 9, 9))
     with pytest.raises(ValueError, match="too many heads"):
-        file(HEADER, with_heads(*(plain(k, 0, 9) for k in range(MAX_HEADS_AT_ONCE)), plain(40, 8, 9)))
+        write(*(plain(k, 0, 9) for k in range(MAX_HEADS_AT_ONCE)), plain(40, 8, 9))
     many = [plain(k, k // 8, 1) for k in range(MAX_HEADS)]
-    file(HEADER, with_heads(*many))
+    write(*many)
     with pytest.raises(ValueError, match="too many heads"):
-        file(HEADER, with_heads(*many, plain(1, 40, 1)))
+        write(*many, plain(1, 40, 1))
 
 
 def test_without_the_layer_its_heads_are_lost() -> None:
-    block = blocks()[0]
-    parts = BlockParts(replace(block, layer=None, heads=()), HEADER)
-    with pytest.raises(DamagedFileError):
-        parts.add(LAYER_CHUNK, write_layer(layer(1, size=(16, 8)), 0))  # an entry's begins at its first frame
+    block = BLOCKS[0]
+    parts = BlockParts(replace(block, layer=None, heads=()), H)
+    late = LayerPart((LayerPicture(1, b"k"),), (16, 8))
+    with pytest.raises(DamagedFileError, match="key picture"):  # an entry's begins at its first frame
+        parts.add(LAYER_CHUNK, write_layer(late, 0))
     parts.add(HEAD_CHUNK, write_head(block.heads[0], 0))
     assert parts.whole() == replace(block, layer=None, heads=(), lost=frozenset({Part.LAYER, Part.HEADS}))
-
-
-@pytest.mark.parametrize(("what", "lost"), [("layer", {"layer", "heads"}), ("head", {"heads"})])
-def test_damage_takes_what_depends_on_it_alone(what: str, lost: set[str]) -> None:
-    made = blocks()
-    place = b"picture 4" if what == "layer" else made[0].heads[1].landmarks
-    bad = bytearray(file(HEADER, made))
-    bad[bad.index(place, len(SIGNATURE)) + 1] ^= 1
-    found = list(NfcReader(io.BytesIO(bytes(bad))))
-    first = found[0]
-    assert isinstance(first, Loss) and first.salvaged is not None
-    assert {part.value for part in first.salvaged.lost} == lost
-    kept = (made[0].heads[0], made[0].heads[2]) if what == "head" else ()
-    assert first.salvaged.heads == kept
-    assert [item[0] for item in found[1:] if isinstance(item, tuple)] == made[1:]
-
-
-def test_a_head_of_a_block_without_a_picture_of_its_own() -> None:
-    """It needs the picture of the layer from the block before, and has a packet for each frame."""
-    first = blocks()[0]
-    second = Block(8, pts(8, 4), 0, (), (), b"", heads=(head(2, 1, 3, None),))
-    found = [
-        item[0] for item in NfcReader(io.BytesIO(file(HEADER, [first, second]))) if isinstance(item, tuple)
-    ]
-    assert found == [first, second]

@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from layered_files import HEADER, blocks, head, layer
+from layered_files import BLOCKS, H
+from tiny_files import make
 
 from neurocodec.errors import DamagedFileError
 from neurocodec.format.block import Block, Region
 from neurocodec.format.head import HeadPart
 from neurocodec.format.header import LandmarkCode
+from neurocodec.format.layer import LayerPart, LayerPicture
 from neurocodec.keypoints.packets import SymbolDigest, outline_head, pack_head, parse_head
 
 MOVED = Region(0, 0, 31)
@@ -46,10 +48,10 @@ def test_where_prediction_starts_again(shown: set[int], moves: tuple[int, ...], 
 @pytest.mark.parametrize("code", list(LandmarkCode))
 @pytest.mark.parametrize("size", [0.2, 3, 2000])
 def test_symbols_come_back(code: LandmarkCode, size: float) -> None:
-    header = replace(HEADER, landmark_code=code)
+    header = replace(H, landmark_code=code)
     rng = np.random.default_rng(3)
     rows = np.rint(rng.laplace(0, size, (9, header.coordinates))).astype(np.int32)
-    shown = layer(0, 4, 5)
+    shown = LayerPart(tuple(LayerPicture(offset, b"k") for offset in (0, 4, 5)))
     part = HeadPart(0, 0, 12, ((0, Region(0, 0, 30)), (8, MOVED)), b"")
     fresh = [f.fresh for f in outline_head(part, {0, 4, 5}) if f.offset not in (0, 4, 5)]
     assert fresh == [True, False, False, True, False, True, False, False, False]
@@ -64,44 +66,44 @@ def test_symbols_come_back(code: LandmarkCode, size: float) -> None:
 def test_the_smaller_code_is_chosen_only_where_there_is_a_choice() -> None:
     """A few large packets are smaller in golomb's code, many calm ones in that of the range coder."""
     rng = np.random.default_rng(4)
-    large = [(True, rng.integers(-100, 100, HEADER.coordinates).astype(np.int32))]
-    calm = [(k == 0, np.zeros(HEADER.coordinates, np.int32)) for k in range(200)]
-    assert pack_head(large, HEADER)[1]
-    assert not pack_head(calm, HEADER)[1]
+    large = [(True, rng.integers(-100, 100, H.coordinates).astype(np.int32))]
+    calm = [(k == 0, np.zeros(H.coordinates, np.int32)) for k in range(200)]
+    assert pack_head(large, H)[1]
+    assert not pack_head(calm, H)[1]
     for code in (LandmarkCode.GOLOMB, LandmarkCode.ORIGINAL):
-        assert not pack_head(large, replace(HEADER, landmark_code=code))[1]
-    plain = replace(HEADER, landmark_code=LandmarkCode.GOLOMB)
-    assert len(pack_head(large, HEADER)[0]) == len(pack_head(large, plain)[0])
-    assert pack_head([], HEADER) == (b"", False)
+        assert not pack_head(large, replace(H, landmark_code=code))[1]
+    plain = replace(H, landmark_code=LandmarkCode.GOLOMB)
+    assert len(pack_head(large, H)[0]) == len(pack_head(large, plain)[0])
+    assert pack_head([], H) == (b"", False)
 
 
 def test_packets_fill_the_chunk_exactly() -> None:
-    block = blocks()[0]
-    part = block.heads[0]
+    block = BLOCKS[0]
+    part = block.heads[1]
     assert part.golomb
     for bad in (part.landmarks + b"\1", part.landmarks[:-1]):
         with pytest.raises(DamagedFileError):
-            parse_head(replace(part, landmarks=bad), block, HEADER)
-    only_layer = head(1, 4, 2, block.layer)
+            parse_head(replace(part, landmarks=bad), block, H)
+    only_layer = make.head_part(1, 3, 2, block.layer, MOVED)
     assert only_layer.landmarks == b""
-    assert [f.symbols for f in parse_head(only_layer, block, HEADER)] == [None, None]
+    assert [f.symbols for f in parse_head(only_layer, block, H)] == [None, None]
     with pytest.raises(DamagedFileError):
-        parse_head(replace(only_layer, landmarks=b"\1", golomb=True), block, HEADER)
+        parse_head(replace(only_layer, landmarks=b"\1", golomb=True), block, H)
 
 
 def test_the_digest_knows_pictures_squares_and_symbols() -> None:
     def digest_of(block: Block) -> str:
         digest = SymbolDigest()
-        digest.layered(block, HEADER)
+        digest.layered(block, H)
         return digest.hexdigest()
 
-    block = blocks()[0]
+    block = BLOCKS[0]
     part, layer_of_it = block.heads[0], block.layer
     assert layer_of_it
     picture = replace(layer_of_it.pictures[0], data=b"another")
     squares = (*part.squares[:-1], (part.squares[-1][0], MOVED))
-    more = [(f.fresh, f.symbols + 1) for f in parse_head(part, block, HEADER) if f.symbols is not None]
-    landmarks, golomb = pack_head(more, HEADER)
+    more = [(f.fresh, f.symbols + 1) for f in parse_head(part, block, H) if f.symbols is not None]
+    landmarks, golomb = pack_head(more, H)
     others = [
         replace(block, layer=replace(layer_of_it, pictures=(picture, *layer_of_it.pictures[1:]))),
         replace(block, heads=(replace(part, squares=squares), *block.heads[1:])),

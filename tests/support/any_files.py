@@ -75,7 +75,7 @@ newer_headers = st.builds(
     names, st.binary(min_size=8, max_size=8), st.integers(1, 4096), st.integers(1, 1024),
     st.integers(1, 65535), st.sampled_from(LandmarkCode), st.none() | tracks,
     st.lists(st.tuples(st.integers(0, 1000), bytestrings), max_size=3).map(tuple),
-    st.sampled_from([2, 4]), st.booleans(),
+    st.sampled_from([2, 4, 5]), st.booleans(),
 )  # fmt: skip
 old_headers = newer_headers.filter(lambda h: h.landmark_code is not LandmarkCode.RANGE).map(
     lambda h: replace(h, version=1, transformed=False)
@@ -152,7 +152,7 @@ def files(draw: st.DrawFn) -> tuple[Header, list[Block]]:
         )  # fmt: skip
         if header.version >= 2:
             block = replace(block, **draw(newer_parts(count, reference)))
-            block = replace(block, guarded=header.version == 4 and draw(st.booleans()))
+            block = replace(block, guarded=header.version >= 4 and draw(st.booleans()))
         blocks.append(block)
         frame, reference = frame + count, reference + len(block.references)
     return header, blocks

@@ -32,9 +32,14 @@ FOREHEAD = 0.33
 """How far a face reaches above its landmarks, in heights of those."""
 SMALLEST = 9.0
 """Pixels; smaller faces are neither wanted nor wrong."""
+_SHOWN = 0.7
+"""Share of a face that must be in the picture for it to be wanted."""
 _MOST_FACES = 4
 _HEADS = (0.12, 0.5, 0.2, 0.1, 0.08)
 """Chances of so many heads in a scene."""
+_TILED, _EMPTY, _WHOLE = 0.55, 0.25, 0.3
+"""Share of scenes of tiles, of tiles without a head, and of tiles that are not cut once more."""
+_LEAST_TILE = 40
 _GROUND_SIDE = 640
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz 0123456789 .,!?"
 
@@ -143,10 +148,15 @@ class Heads:
         self._grounds = list(grounds)
 
     def scene(self, side: int, rng: np.random.Generator) -> Scene:
-        """A scene of ``side`` pixels."""
+        """A scene of ``side`` pixels: heads on a ground, or as often tiles that are filled with heads."""
+        if rng.random() < _TILED:
+            canvas, faces, cut = self._tiles(side, rng)
+            if rng.random() < 0.2:
+                _caption(canvas, faces, rng)
+            return _sorted(jittered(canvas, rng), faces, side, cut)
         canvas = self._ground(side, rng)
         count = int(rng.choice(len(_HEADS), p=_HEADS))
-        faces: list[NDArray[np.float32]] = []
+        faces = []
         largest = 0.9 if count < 2 else 0.8 / count
         for k in range(count):
             wanted = float(np.exp(rng.uniform(np.log(10), np.log(largest * side))))
@@ -154,6 +164,37 @@ class Heads:
         if rng.random() < 0.2:
             _caption(canvas, faces, rng)
         return _sorted(jittered(canvas, rng), faces, side)
+
+    def _tiles(
+        self, side: int, rng: np.random.Generator
+    ) -> tuple[Picture, list[NDArray[np.float32]], list[NDArray[np.float32]]]:
+        """A canvas of tiles, parts of heads' pictures or grounds; its faces, and those cut by tiles."""
+        canvas = np.zeros((side, side, 3), np.uint8)
+        faces: list[NDArray[np.float32]] = []
+        cut: list[NDArray[np.float32]] = []
+        for left, top, width, height in _split(0, 0, side, side, rng):
+            here = canvas[top : top + height, left : left + width]
+            if rng.random() < _EMPTY:
+                here[:] = cv2.resize(self._ground(max(width, height), rng), (width, height))
+                continue
+            head, own = self._head(rng)
+            size = np.array([width, height]) * head.shape[0] / max(width, height) / rng.uniform(1.0, 1.9)
+            free = own[0, :2] + own[0, 2:] * rng.uniform(0.2, 0.8, 2) - size * rng.uniform(0.25, 0.75, 2)
+            x, y = np.clip(free, 0, head.shape[0] - size).astype(int)
+            w, h = np.maximum(size.astype(int), 1)
+            method = cv2.INTER_AREA if w > width else cv2.INTER_LINEAR
+            part = head[y : y + h, x : x + w] * rng.uniform(0.85, 1.15, 3)
+            part = np.clip(part, 0, 255).astype(np.uint8)
+            here[:] = cv2.resize(part, (width, height), interpolation=method)
+            scale = np.tile([width / w, height / h], 2)
+            moved = (own - (x, y, 0, 0)) * scale + (left, top, 0, 0)
+            tile = np.array([left, top, width, height], np.float32)
+            for box in moved.astype(np.float32):
+                inside = _inside(box, tile)
+                share = float(inside[2:].prod() / box[2:].prod())
+                if share > 0.1:
+                    (faces if share > _SHOWN else cut).append(inside)
+        return canvas, faces, cut
 
     def _head(self, rng: np.random.Generator) -> tuple[Picture, Boxes]:
         """A picture of a head, perhaps mirrored, and the faces in it, the main one first."""
@@ -236,6 +277,29 @@ class Heads:
             if np.clip(end - corner, 0, None).prod(1).max() < 0.12 * faces[:, 2:].prod(1).min():
                 return cv2.resize(head[y : y + size, x : x + size], (side, side))
         return _drawn(side, rng)
+
+
+def _split(
+    left: int, top: int, width: int, height: int, rng: np.random.Generator
+) -> list[tuple[int, int, int, int]]:
+    """A rectangle cut into tiles: left, top, width, height."""
+    longer = max(width, height)
+    if longer < 2 * _LEAST_TILE or (longer < 3 * min(width, height) and rng.random() < _WHOLE):
+        return [(left, top, width, height)]
+    at = int(rng.integers(_LEAST_TILE, longer - _LEAST_TILE + 1))
+    if width >= height:
+        return [
+            *_split(left, top, at, height, rng),
+            *_split(left + at, top, width - at, height, rng),
+        ]
+    return [*_split(left, top, width, at, rng), *_split(left, top + at, width, height - at, rng)]
+
+
+def _inside(box: NDArray[np.float32], frame: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The part of a box (4,) that lies in another."""
+    corner = np.maximum(box[:2], frame[:2])
+    end = np.minimum(box[:2] + box[2:], frame[:2] + frame[2:])
+    return np.concatenate([corner, np.clip(end - corner, 0, None)]).astype(np.float32)
 
 
 def _covered(mask: NDArray[np.float32], box: NDArray[np.float32]) -> float:
@@ -346,18 +410,19 @@ def _caption(canvas: Picture, faces: Sequence[NDArray[np.float32]], rng: np.rand
     _words(canvas, (int(rng.integers(-20, side // 2)), y), (255, 255, 255), rng)
 
 
-def _sorted(picture: Picture, faces: Sequence[NDArray[np.float32]], side: int) -> Scene:
+def _sorted(
+    picture: Picture, faces: Sequence[NDArray[np.float32]], side: int,
+    cut: Sequence[NDArray[np.float32]] = (),
+) -> Scene:  # fmt: skip
     """A scene: faces as far as they are in the picture; those that hardly are, or are tiny, are ignored."""
     wanted: list[NDArray[np.float32]] = []
-    ignored: list[NDArray[np.float32]] = []
+    ignored = list(cut)
+    frame = np.array([0, 0, side, side], np.float32)
     for box in faces:
-        corner, end = np.maximum(box[:2], 0), np.minimum(box[:2] + box[2:], side)
-        inside = np.clip(end - corner, 0, None)
-        share = inside.prod() / box[2:].prod()
-        if share < 0.1:
-            continue
-        seen = np.concatenate([corner, inside]).astype(np.float32)
-        keep = share > 0.5 and np.sqrt(inside.prod()) >= SMALLEST
-        (wanted if keep else ignored).append(seen)
+        seen = _inside(box, frame)
+        share = seen[2:].prod() / box[2:].prod()
+        if share >= 0.1:
+            keep = share > _SHOWN and np.sqrt(seen[2:].prod()) >= SMALLEST
+            (wanted if keep else ignored).append(seen)
     empty = np.zeros((0, 4), np.float32)
     return Scene(picture, np.stack(wanted) if wanted else empty, np.stack(ignored) if ignored else empty)

@@ -14,6 +14,7 @@ from neurocodec.errors import InputError, UsageError
 from neurocodec.networks.swift import SwiftConfig
 from neurocodec.networks.talk import TalkConfig
 from neurocodec.training.config import (
+    HeadFinderConfig,
     MotionConfig,
     PerceptualConfig,
     RestorationConfig,
@@ -64,6 +65,9 @@ def test_shipped_configurations_are_those_of_the_shipped_models() -> None:
     distance = read(PerceptualConfig, ROOT / "configs" / "perceptual.toml")
     described = describe(ROOT / "checkpoints" / "perceptual.safetensors")
     assert (distance.name, distance.model) == (described.name, described.config)
+    heads = read(HeadFinderConfig, ROOT / "configs" / "heads.toml")
+    described = describe(ROOT / "checkpoints" / "heads320.safetensors")
+    assert (heads.name, heads.model) == (described.name, described.config)
     light = read(StudentConfig, ROOT / "configs" / "swift256.toml")
     assert SwiftConfig(**light.model).size == light.data.size
 

@@ -29,6 +29,7 @@ from neurocodec.files.opening import (
 from neurocodec.format.block import SoundPacket
 from neurocodec.format.reader import NfcReader
 from neurocodec.inspect.check import refuse_damaged, verify_written
+from neurocodec.media.outputs import opened_decoded, output_format
 from neurocodec.options import DecodeOptions, EncodeOptions
 from neurocodec.types import Picture, Progress
 
@@ -89,9 +90,10 @@ def decode(
     progress: Progress | None = None,
     **settings: Any,
 ) -> DecodeReport:
-    """Decode an ``.nfc`` file into an MP4 with picture and sound.
+    """Decode an ``.nfc`` file into an MP4 with picture and sound, or another format.
 
-    Arguments as for :func:`encode`, with :class:`DecodeOptions`.  A truncated or damaged file is decoded
+    Arguments as for :func:`encode`, with :class:`DecodeOptions`; for a format without sound, and for a folder
+    of PNG, see ``format`` there.  A truncated or damaged file is decoded
     as far as it goes, with pictures held where some are lost; the report's ``losses`` say what is missing and
     ``lost`` when.  With ``strict``, a damaged file is an error, found before anything is written to a
     destination that is no path.
@@ -104,7 +106,8 @@ def decode(
     with opened_input(source) as (file, name):
         if chosen.strict and not is_path(destination):
             file = refuse_damaged(file, name, chosen.limits)
-        with opened_output(destination, force) as target:
+        chosen = replace(chosen, format=output_format(destination, chosen.format))
+        with opened_decoded(destination, chosen.format, force) as target:
             return decode_stream(file, name, target, chosen, progress, output_name=name_of(destination))
 
 

@@ -23,6 +23,7 @@ FIRST_REFERENCES = ("first", "best")
 REFRESHES = ("lookahead", "schedule")
 DEVICES = ("auto", "cpu", "cuda")
 SIZES = ("source", "model")
+FORMATS = ("mp4", "mkv", "y4m", "png")
 
 DEFAULT_MOTION, ORIGINAL_MOTION = "talk256", "vox256"
 DEFAULT_FEEDBACK, ORIGINAL_FEEDBACK = "perceptual", "classic-feedback"
@@ -415,10 +416,11 @@ class EncodeOptions:
 class DecodeOptions:
     """Options of a decode.
 
-    ``start`` and ``duration`` (seconds) choose a part; ``size`` is ``source`` or ``model``; ``crf`` is
-    libx264's quality (16: visually lossless); ``model`` names a further model, or its file, to look at.
-    ``strict`` refuses a damaged file instead of decoding what is left of it.  ``size_limit`` (pixels of a
-    picture), ``frame_limit`` and ``chunk_limit`` (bytes) are those of
+    ``start`` and ``duration`` (seconds) choose a part; ``size`` is ``source`` or ``model``;
+    ``format`` is ``mp4``, ``mkv`` (lossless), ``y4m`` or ``png`` (a folder), None: by the output's name;
+    ``crf`` is libx264's quality (16: visually lossless); ``model`` names a further model, or its file, to
+    look at.  ``strict`` refuses a damaged file instead of decoding what is left of it.  ``size_limit``
+    (pixels of a picture), ``frame_limit`` and ``chunk_limit`` (bytes) are those of
     :class:`neurocodec.format.limits.Limits`.  ``threads`` as in :class:`EncodeOptions`.
     """
 
@@ -427,7 +429,13 @@ class DecodeOptions:
     )
     duration: float | None = _option(None, "Decode this much.", low=0.001, high=1e9, metavar="SECONDS")
     size: str = _option("source", "Give back the source's size, or the model's.", choices=SIZES)
-    crf: float = _option(16, "Quality of the H.264 output; 16 is visually lossless.", low=0, high=51)
+    format: str | None = _option(
+        None,
+        "Write an MP4, a lossless Matroska file, or, without sound, a Y4M stream or a folder of PNG.",
+        choices=FORMATS,
+        usual="by the name of OUT (.mkv, .y4m, a / at its end), else mp4",
+    )
+    crf: float = _option(16, "Quality of the H.264 in an MP4; 16 is visually lossless.", low=0, high=51)
     model: str | None = _option(
         None, "A further model to look at, when it is not installed.", metavar="NAME|FILE"
     )

@@ -14,13 +14,15 @@ import neurocodec
 from neurocodec.batch.workers import Failure, Workers
 from neurocodec.errors import InputError, NeurocodecError, UsageError
 from neurocodec.files.atomic import make_folder, remove_left_part, write_whole
+from neurocodec.files.folders import remove_left_folder
 from neurocodec.options import DecodeOptions, EncodeOptions
 from neurocodec.types import Progress
 
 Options = EncodeOptions | DecodeOptions
 MANIFEST = ".neurocodec-batch.json"
 """In the output folder: what every output was made of, so that a second run knows what is left."""
-NEW_SUFFIX = {"encode": ".nfc", "decode": ".mp4"}
+NEW_SUFFIX = {"encode": ".nfc", "mp4": ".mp4", "mkv": ".mkv", "y4m": ".y4m", "png": ""}
+"""Of an output, by what is made."""
 VIDEO_SUFFIXES = frozenset(
     (
         ".264", ".265", ".3g2", ".3gp", ".asf", ".avi", ".divx", ".dv", ".f4v", ".flv", ".gif", ".h264",
@@ -73,6 +75,7 @@ def run_job(job: Job) -> str | None:
         if isinstance(options, EncodeOptions):
             neurocodec.encode(job.source, job.target, options, force=True)
         else:
+            options = dataclasses.replace(options, format=options.format or "mp4")
             report = neurocodec.decode(job.source, job.target, options, force=True)
             if report.losses:
                 return f"decoded with losses: {'; '.join(report.losses)}"
@@ -103,12 +106,12 @@ def find_sources(folder: Path, action: str) -> list[Path]:
     return found
 
 
-def output_names(sources: list[Path], in_dir: Path, action: str) -> dict[Path, Path]:
-    """The output of each source, relative to the output folder.
+def output_names(sources: list[Path], in_dir: Path, made: str) -> dict[Path, Path]:
+    """The output of each source, relative to the output folder; ``made``: see :data:`NEW_SUFFIX`.
 
     Files that differ only in their ending (a.mp4, a.mkv) keep it: a.mp4.nfc, a.mkv.nfc.
     """
-    suffix = NEW_SUFFIX[action]
+    suffix = NEW_SUFFIX[made]
     plain = [p.relative_to(in_dir).with_suffix(suffix) for p in sources]
     out = {}
     for source, target in zip(sources, plain, strict=True):
@@ -163,7 +166,8 @@ def run_batch(
     make_folder(out_dir)
     report, manifest = BatchReport(), _Manifest(out_dir)
     todo: list[tuple[Path, Path, str, dict[str, Any]]] = []
-    for source, relative in output_names(sources, in_dir, action).items():
+    made = "encode" if isinstance(options, EncodeOptions) else options.format or "mp4"
+    for source, relative in output_names(sources, in_dir, made).items():
         target, name, made_of = out_dir / relative, relative.as_posix(), _made_of(source, options)
         state = manifest.state(name)
         if target.exists() and not force and state == made_of:
@@ -198,6 +202,7 @@ def run_batch(
     finally:  # interrupted, or a worker was killed
         for target in left:
             remove_left_part(target)
+            remove_left_folder(target)
     report.done.sort()
     report.failed.sort()
     return report

@@ -59,7 +59,7 @@ def encode(settings: tuple[str, ...], **arguments: Any) -> None:
 @batch.command()
 @common
 def decode(settings: tuple[str, ...], **arguments: Any) -> None:
-    """Decode every .nfc file of IN_DIR and its subfolders into an MP4 in OUT_DIR.
+    """Decode every .nfc file of IN_DIR and its subfolders into an MP4 (or --set format=...) in OUT_DIR.
 
     --set takes any option of 'neurocodec decode'.  Files that failed, or were decoded with losses, are
     listed at the end; the exit code is 1 then.

@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from neurocodec.decoding.report import DecodeReport
 
 GROUPS = {
-    "Basic options": "start duration size crf model strict",
+    "Basic options": "start duration size format crf model strict",
     "Limits": "size_limit frame_limit chunk_limit",
 }
 
 
 @click.command(cls=GroupedCommand, epilog=EXIT_CODES)
 @click.argument("source", metavar="IN.nfc")
-@click.argument("target", metavar="OUT.mp4")
+@click.argument("target", metavar="OUT")
 @options_of(DecodeOptions, GROUPS)
 @option_group("Running", device_option, threads_option, force_option, quiet_option, json_option)
 def decode(source: str, target: str, force: bool, quiet: bool, as_json: bool, **settings: Any) -> None:
-    """Decode IN.nfc (or - for a pipe) into the MP4 OUT.mp4 (or -), with picture and sound.
+    """Decode IN.nfc (or - for a pipe) into OUT (or -): an MP4 with picture and sound, or another format.
 
     \b
     Examples:
@@ -45,6 +45,9 @@ def decode(source: str, target: str, force: bool, quiet: bool, as_json: bool, **
       neurocodec decode lecture.nfc part.mp4 --start 60 --duration 10
       neurocodec decode archive.nfc whole.mp4 --strict
       cat call.nfc | neurocodec decode - - | ffplay -
+      neurocodec decode call.nfc lossless.mkv
+      neurocodec decode call.nfc - --format y4m | x265 --y4m - -o call.hevc
+      neurocodec decode call.nfc pictures/
     """
     options = DecodeOptions(**settings).resolved()
     from neurocodec.api import decode as run

@@ -15,7 +15,7 @@ COMMANDS = {
     "batch": ("neurocodec.commands.batch:batch", "Encode or decode whole folders."),
     "call": ("neurocodec.commands.call:call", "Send a video through a simulated link."),
     "compare": ("neurocodec.commands.compare:compare", "Is it really better?  Compare with other codecs."),
-    "decode": ("neurocodec.commands.decode:decode", "Decode an .nfc file into an MP4."),
+    "decode": ("neurocodec.commands.decode:decode", "Decode an .nfc file into a video."),
     "encode": ("neurocodec.commands.encode:encode", "Encode a video into an .nfc file."),
     "export": ("neurocodec.commands.export:export", "Write a model as ONNX graphs."),
     "info": ("neurocodec.commands.info:info", "Say what is in an .nfc file."),

@@ -16,10 +16,10 @@ from neurocodec.format.block import SoundPacket
 from neurocodec.format.header import Fit, Header
 from neurocodec.format.reader import NfcReader
 from neurocodec.media.color import ColorInfo
+from neurocodec.media.outputs import SILENT, Writer, open_writer
 from neurocodec.media.sound import as_kept
 from neurocodec.media.square import crop, resize
 from neurocodec.media.types import AudioInfo, AudioPacket
-from neurocodec.media.writer import MediaWriter
 from neurocodec.models.device import BATCH
 from neurocodec.options import DecodeOptions
 from neurocodec.prefetch import Ahead
@@ -71,8 +71,9 @@ def decode_stream(
     progress: Progress | None = None,
     output_name: str | None = None,
 ) -> DecodeReport:
-    """Decode an open ``.nfc`` file (or pipe) into an MP4 at ``destination`` (path or file object).
+    """Decode an open ``.nfc`` file (or pipe) into a video at ``destination``: a path or a file object.
 
+    A folder of PNG is there already.
     ``output_name`` is what messages call the destination.
 
     Raises:
@@ -84,6 +85,8 @@ def decode_stream(
     header, report = reader.header, DecodeReport()
     if reader.corrected:
         report.notes.append(reader.corrected)
+    if options.format in SILENT and header.audio:
+        report.notes.append(f"the sound is left out: {options.format} has none")
     if not SLOWEST <= header.fps <= FASTEST:
         raise DamagedFileError(f"{name} claims {float(header.fps):g} frames/s")
     report.width, report.height = output_size(header, options.size)
@@ -94,8 +97,10 @@ def decode_stream(
     first = next(items, None)
     shift = _origin(first, Span.of(options, header), header)
     with (
-        MediaWriter(
+        open_writer(
+            options.format,
             destination,
+            output_name,
             width=report.width,
             height=report.height,
             sar=_output_sar(header, options.size),
@@ -107,7 +112,6 @@ def decode_stream(
             audio=track,
             force=True,
             metadata={"comment": f"{COMMENT} Model: {header.model}."},
-            name=output_name,
         ) as writer,
         Ahead(items, depth_ahead(_AHEAD, options.threads)) as rest,
     ):
@@ -142,7 +146,7 @@ def _frames_in_all(reader: NfcReader, options: DecodeOptions) -> int | None:
 class _VideoOutput:
     """Writes pictures at the output's size, and sound, both moved to begin ``shift`` earlier."""
 
-    def __init__(self, writer: MediaWriter, header: Header, size: str, shift: int) -> None:
+    def __init__(self, writer: Writer, header: Header, size: str, shift: int) -> None:
         self._writer, self._shift = writer, shift
         self._width, self._height = output_size(header, size)
         whole = header.layered or (size == "model" and header.fit is not Fit.LETTERBOX)

@@ -19,6 +19,8 @@ from neurocodec.types import Picture
 
 _MOST_FRAMES = 600
 """Frames of a block, which are held in memory."""
+_LONG = Fraction(1, 10)
+"""Seconds from which on it matters that a last picture stays longer than others."""
 
 
 @dataclass
@@ -65,7 +67,8 @@ class Framing:
 
     def __iter__(self) -> Iterator[Frame | SoundPacket]:
         last: int | None = None
-        begun, count = 0, 0
+        frame: Frame | None = None
+        begun, count, step = 0, 0, 0
         length = math.ceil(BLOCK_SECONDS / self.time_base)
         region: Region | None = None
         for item in self._reader:
@@ -77,6 +80,7 @@ class Framing:
             starts = last is None or pts - begun >= length or count >= _MOST_FRAMES
             if starts:
                 begun, count = pts, 0
+            step = 0 if last is None else pts - last
             last, count = pts, count + 1
             before = region
             if self._face:
@@ -85,7 +89,22 @@ class Framing:
                 square = cut(picture, region, self._side)
             else:
                 square = item.to_rgb() if self._uncut else self._whole(item)
-            yield Frame(pts, square, region, starts, region != before)
+            frame = Frame(pts, square, region, starts, region != before)
+            yield frame
+        if frame is not None and (later := self._held(frame.pts, step)) is not None:
+            yield Frame(later, frame.square, region, later - begun >= length or count >= _MOST_FRAMES, False)
+
+    def _held(self, pts: int, step: int) -> int | None:
+        """When a last picture that stays for long is shown again, for the file to last as long as its source.
+
+        A file does not say how long its last picture stays: readers take a frame at its rate, or the ``step``
+        from the picture before (0: there is none) where that is shorter.
+        """
+        shortest = 1 / self._reader.video.fps
+        stays = self._reader.last_duration * self._reader.video.time_base
+        if stays - min(shortest, step * self.time_base if step else shortest) < _LONG:
+            return None
+        return pts + max(1, int((stays - min(shortest, stays / 2)) / self.time_base))
 
     def _pts(self, picture: VideoPicture, last: int | None) -> int:
         """The timestamp in units of the file's time base, later than the last one."""

@@ -76,4 +76,5 @@ class Deinterlacer:
                 return out
             if frame.pts is not None and frame.time_base:  # the filter counts in halves
                 frame.pts = round(frame.pts * frame.time_base / self._shape[-1])
+                frame.duration = round(frame.duration * frame.time_base / self._shape[-1])
             out.append(frame)

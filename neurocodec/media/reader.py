@@ -106,6 +106,8 @@ class MediaReader:
         self._shift = Fraction(0)
         self._deinterlacer = Deinterlacer()
         self._part = Part()
+        self._last: tuple[int, int] | None = None  # time and duration of the last picture handed out
+        self._newest = 0  # time of the last one read
         self.begin = Fraction(0)
         """Seconds on the source's clock at which its pictures, or sound well before them, begin."""
         self.name, file = self._open_source(source)
@@ -336,6 +338,17 @@ class MediaReader:
             float(b + self._shift - self.begin) for b in self._line.breaks if b + self._shift >= self.begin
         ]
 
+    @property
+    def last_duration(self) -> int:
+        """How long the last picture is on screen, in units of ``video.time_base``; known at the end."""
+        if self._last is None:
+            return 0
+        pts, duration = self._last
+        if self._part.end is not None:
+            end = round(self._part.end / self._tick)
+            duration = end - pts if self._newest >= end else min(duration, end - pts)
+        return duration
+
     def _demux(self) -> Iterator[Any]:
         """Packets with data; a broken end of the file ends them, an error of the source raises."""
         streams = [s for s in (self._video_stream, self._audio_stream) if s is not None]
@@ -379,11 +392,11 @@ class MediaReader:
     def _run(self) -> Iterator[VideoPicture | AudioPacket]:
         copied = self.audio.time_base if self.audio and isinstance(self._sound, CopiedSound) else None
         try:
-            shown = False
             for item in self._part.of_items(self._read(), self._tick, copied):
-                shown = shown or isinstance(item, VideoPicture)
+                if isinstance(item, VideoPicture):
+                    self._last = item.pts, item.duration
                 yield item
-            if self._part.start is not None and not shown and self._container is not None:
+            if self._part.start is not None and not self._last and self._container is not None:
                 raise InputError(f"{self.name} has no picture {self._wanted[0]:g} s after its first one")
             if self._sound and self._container is not None:
                 yield from self._sound.packets(None)
@@ -411,7 +424,7 @@ class MediaReader:
         shift = round(self._shift / self._tick)
         for frame in frames:
             pts = self._choose_pts(frame.pts, frame.dts)
-            pts = self._video_clock(None if pts is None else pts + shift)
+            pts = self._newest = self._video_clock(None if pts is None else pts + shift)
             duration = int(getattr(frame, "duration", 0) or 0)
             yield VideoPicture(frame, pts, duration if duration > 0 else self._step, self._converter)
 

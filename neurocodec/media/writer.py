@@ -181,13 +181,8 @@ class MediaWriter:
         if pts < 0 or (self._last_pts is not None and pts <= self._last_pts):
             raise ValueError(f"pts {pts} is negative or not after {self._last_pts}")
         self._last_pts = pts
-        height, width = self._size
-        if height % 2 or width % 2:
-            rgb = np.pad(rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         with self._translated():
-            frame = rgb_to_frame(rgb, self._color, self._reformatter)
-            frame.color_primaries = self._color.primaries
-            frame.color_trc = self._color.transfer
+            frame = self._frame_of(rgb)
             frame.time_base = self._encoder_time_base
             ticks = self._ticks(pts)
             if self._last_ticks is not None:  # units below 1 us may round to the same
@@ -195,6 +190,15 @@ class MediaWriter:
             frame.pts = self._last_ticks = ticks
             frame.duration = max(1, self._ticks(pts + (duration or self._step)) - ticks)
             self._mux(self._video_stream.encode(frame))
+
+    def _frame_of(self, rgb: npt.NDArray[np.uint8]) -> av.VideoFrame:
+        height, width = self._size
+        if height % 2 or width % 2:
+            rgb = np.pad(rgb, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+        frame = rgb_to_frame(rgb, self._color, self._reformatter)
+        frame.color_primaries = self._color.primaries
+        frame.color_trc = self._color.transfer
+        return frame
 
     def write_audio(self, packet: AudioPacket) -> None:
         """Add a packet of the stream described by ``audio``.

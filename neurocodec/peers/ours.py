@@ -116,10 +116,11 @@ class Ours(Codec):
         return [out.getvalue()]
 
     def decode(self, packets: list[bytes], shape: tuple[int, ...], fps: Fraction, point: Point) -> Frames:
-        place = NfcReader(io.BytesIO(packets[0]), "the coded clip").header.content()
+        header = NfcReader(io.BytesIO(packets[0]), "the coded clip").header
+        place = None if header.layered else header.content()
         out = [
-            resize(crop(square, place), shape[2], shape[1])
-            for _, square in pictures(io.BytesIO(packets[0]), model=self._options.model)
+            resize(picture if place is None else crop(picture, place), shape[2], shape[1])
+            for _, picture in pictures(io.BytesIO(packets[0]), model=self._options.model)
         ]
         self.check_count(len(out), shape[0])
         return np.stack(out)

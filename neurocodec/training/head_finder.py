@@ -17,12 +17,12 @@ from torch.nn import functional as F
 
 from neurocodec.errors import UsageError
 from neurocodec.faces.yunet import faces_by
-from neurocodec.models.head_engine import suppressed
+from neurocodec.models.head_engine import overlaps, suppressed
 from neurocodec.models.model_files import save
 from neurocodec.networks.head_finder import SIZES, STRIDES, HeadFinder, boxes
 from neurocodec.training import loop, machine
 from neurocodec.training.config import HeadFinderConfig
-from neurocodec.training.head_scenes import Heads, Scene, overlap, photographs, write_cache
+from neurocodec.training.head_scenes import Heads, Scene, photographs, write_cache
 from neurocodec.training.setup import Files, check, training_clips, written
 from neurocodec.training.state import to_ship
 
@@ -33,10 +33,11 @@ RANGES = ((8.0, 46.0), (32.0, 100.0), (72.0, 1e4))
 """Sides of the faces, in pixels, that each stride is to find; some are found at two."""
 _NEARLY = 1.35
 """A face out of a stride's range by less than this factor is neither right nor wrong there."""
-_SPREAD, _CELL = 0.12, 0.4
+_SPREAD, _CELL = 0.12, 0.5
 """Standard deviation of the map around a middle, in sides of the face, and at least in cells."""
-_BOXED, _LOOSE = 0.3, 0.15
-"""Of the map: from which on boxes are learned, and from which on a place near a middle is ignored."""
+_MIDDLE, _LOOSE = 0.35, 0.15
+"""Of the map: from which on a cell counts as a middle, so that it makes no difference where between cells a
+face is, and from which on a place near one is ignored."""
 _GIOU, _NUMBERS = 2.0, 1.0
 _WATCHED = 160
 _SURE = 0.5
@@ -46,8 +47,8 @@ SIZE_CLASSES = (12, 24, 48, 96, 400)
 def targets(scene: Scene, side: int) -> list[NDArray[np.float32]]:
     """What the network should say of a scene: for each stride (7,h,w).
 
-    Channels: the map of middles, 1 in one cell of a face; how much the box of the cell counts; the four
-    numbers of the box; whether the cell counts at all.
+    Channels: the map of middles, 1 in the cells around that of a face; how much the box of the cell counts;
+    the four numbers of the box; whether the cell counts at all.
     """
     out = []
     for stride, (least, most) in zip(STRIDES, RANGES, strict=True):
@@ -68,8 +69,8 @@ def targets(scene: Scene, side: int) -> list[NDArray[np.float32]]:
                 continue
             row, column = (min(cells - 1, max(0, int(v / stride))) for v in (cy, cx))
             near[row, column] = 1.0
-            better = (near > maps[1]) & (near > _BOXED)
-            maps[0] = np.maximum(maps[0], near)
+            better = (near > maps[1]) & (near > _MIDDLE)
+            maps[0] = np.where(better, 1.0, np.maximum(maps[0], near))
             maps[1] = np.where(better, near, maps[1])
             numbers = (
                 np.broadcast_to((cx - places) / stride, near.shape),
@@ -87,7 +88,7 @@ def _within(places: NDArray[np.float32], begin: float, length: float) -> NDArray
 
 
 def middles_loss(logits: Tensor, truth: Tensor, counts: Tensor) -> Tensor:
-    """Focal loss, summed, of logits (B,h,w) against a map of middles that is 1 in one cell of a face."""
+    """Focal loss, summed, of logits (B,h,w) against a map that is 1 at the middles of faces."""
     sure = torch.sigmoid(logits)
     right = (1 - sure).square() * F.logsigmoid(logits)
     wrong = (1 - truth).pow(4) * sure.square() * F.logsigmoid(-logits)
@@ -172,9 +173,9 @@ def figures(network: nn.Module, heads: Heads, side: int) -> list[str]:
             size = float(np.sqrt(face[2] * face[3]))
             tally = found_of[next(c for c in SIZE_CLASSES if size < c)]
             tally[0] += 1
-            tally[1] += int(len(sure) > 0 and overlap(face, sure).max() > 0.4)
+            tally[1] += int(len(sure) > 0 and overlaps(face, sure)[0].max() > 0.4)
         there = np.concatenate([scene.faces, scene.ignored])
-        alarms += sum(not len(there) or overlap(box, there).max() < 0.2 for box in sure)
+        alarms += sum(not len(there) or overlaps(box, there)[0].max() < 0.2 for box in sure)
     shares = ", ".join(f"below {most} px {hit}/{count}" for most, (count, hit) in found_of.items())
     return [f"faces found in scenes of people held out: {shares}; {alarms} false alarms in {_WATCHED} scenes"]
 

@@ -22,6 +22,7 @@ from neurocodec.datasets.labelled_faces import Landmarks, read_landmarks
 from neurocodec.errors import InputError
 from neurocodec.faces.detector import Finder
 from neurocodec.faces.tracker import FaceTracker
+from neurocodec.models.head_engine import overlaps
 from neurocodec.models.landmark_engine import open_landmark_engine
 from neurocodec.training.landmark_samples import jittered
 from neurocodec.types import Picture, Pictures
@@ -37,8 +38,10 @@ _SHOWN = 0.7
 _MOST_FACES = 4
 _HEADS = (0.12, 0.5, 0.2, 0.1, 0.08)
 """Chances of so many heads in a scene."""
-_TILED, _EMPTY, _WHOLE = 0.55, 0.25, 0.3
+_TILED, _EMPTY, _WHOLE = 0.5, 0.4, 0.3
 """Share of scenes of tiles, of tiles without a head, and of tiles that are not cut once more."""
+_FACELESS = 0.2
+"""Share of heads whose faces are painted over, so that a head's outline and a window's edge are no face."""
 _LEAST_TILE = 40
 _GROUND_SIDE = 640
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ abcdefghijklmnopqrstuvwxyz 0123456789 .,!?"
@@ -58,15 +61,6 @@ def box_of(landmarks: Landmarks) -> NDArray[np.float32]:
     low, high = landmarks.min(0), landmarks.max(0)
     width, height = high - low
     return np.array([low[0], low[1] - FOREHEAD * height, width, (1 + FOREHEAD) * height], np.float32)
-
-
-def overlap(box: NDArray[np.float32], others: Boxes) -> NDArray[np.float32]:
-    """Intersection over union of a box (4,) with others (n,4)."""
-    corner = np.maximum(box[:2], others[:, :2])
-    end = np.minimum(box[:2] + box[2:], others[:, :2] + others[:, 2:])
-    common = np.clip(end - corner, 0, None).prod(1)
-    union = box[2:].prod() + others[:, 2:].prod(1) - common
-    return np.asarray(common / np.maximum(union, 1e-6), np.float32)
 
 
 def write_cache(
@@ -96,7 +90,7 @@ def write_cache(
                 found = [box_of(marks[k] * side)]
             for other in finder(frames[k]) if finder and found else ():
                 box = np.array(other[:4], np.float32)
-                if overlap(box, np.stack(found)).max() < 0.3:
+                if overlaps(box, np.stack(found))[0].max() < 0.3:
                     found.append(box)
             if found:
                 pictures.append(frames[k])
@@ -221,6 +215,9 @@ class Heads:
             scale *= head.shape[0] / small
             head = cv2.resize(head, (small, small), interpolation=cv2.INTER_AREA)
         head = np.clip(head * rng.uniform(0.8, 1.2, 3), 0, 255).astype(np.uint8)
+        faceless = rng.random() < _FACELESS
+        if faceless:
+            head = _painted_over(head, own, rng)
         middle = own[0, :2] + own[0, 2:] / 2
         room = 0.5 * wanted if rng.random() < 0.85 else 0.05 * wanted
         at = rng.uniform(min(room, side / 2), max(side - room, side / 2), 2)
@@ -245,7 +242,7 @@ class Heads:
         else:
             canvas = (canvas + (pasted.astype(np.float32) - canvas) * mask[..., None]).astype(np.uint8)
         placed = []
-        for k, (x, y, w, h) in enumerate(own):
+        for k, (x, y, w, h) in enumerate(own if not faceless else ()):
             centre = turn @ (x + w / 2, y + h / 2) + matrix[:, 2]
             size = np.array([w, h]) * stretch
             box = np.concatenate([centre - size / 2, size]).astype(np.float32)
@@ -260,7 +257,7 @@ class Heads:
             return _piece(self._grounds[rng.integers(len(self._grounds))], side, rng)
         if choice < 0.55:
             return self._without_face(side, rng)
-        if choice < 0.75:
+        if choice < 0.8:
             head, faces = self._head(rng)
             return _piece(_painted_over(head, faces, rng), side, rng)
         return _drawn(side, rng)
@@ -317,7 +314,7 @@ def _mask(shape: str, side: int, face: NDArray[np.float32], rng: np.random.Gener
         left, top = rng.uniform(0, 0.12, 2) * side
         mask[int(top) :, int(left) : side - int(left)] = 1
     elif shape == "soft":
-        edge = max(1, int(rng.uniform(0.05, 0.14) * side))
+        edge = max(1, int(rng.uniform(0.05, 0.22) * side))
         mask[edge:, edge : side - edge] = 1
         mask = cv2.blur(mask, (2 * edge + 1, 2 * edge + 1), borderType=cv2.BORDER_REPLICATE)
     elif shape == "cut out":

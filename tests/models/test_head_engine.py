@@ -9,7 +9,7 @@ from places import SAMPLES
 
 from neurocodec.faces.detector import default_finder, find_faces
 from neurocodec.media.frames import read_frames
-from neurocodec.models.head_engine import HeadEngine, open_head_engine, suppressed
+from neurocodec.models.head_engine import HeadEngine, agreed, open_head_engine, overlaps, suppressed
 from neurocodec.types import Picture
 
 
@@ -69,6 +69,22 @@ def test_boxes_of_one_face_become_their_mean() -> None:
     np.testing.assert_allclose(found[:, 4], [0.9, 0.5])
     np.testing.assert_allclose(found[0, :4], [10 + 4 / 3, 10, 40, 50], rtol=1e-5)
     assert suppressed(np.zeros((0, 4), np.float32), np.zeros(0, np.float32)).shape == (0, 5)
+
+
+def test_overlaps() -> None:
+    boxes = np.array([[0, 0, 10, 10], [5, 0, 10, 10], [0, 0, 5, 5], [50, 50, 5, 5]], np.float32)
+    union, share = overlaps(boxes[0], boxes)
+    np.testing.assert_allclose(union, [1, 1 / 3, 1 / 4, 0], rtol=1e-5)
+    np.testing.assert_allclose(share, [1, 1 / 2, 1, 0], rtol=1e-5)
+
+
+def test_what_one_look_sees_counts_half() -> None:
+    first = np.array([[10, 10, 40, 50, 0.8], [200, 10, 40, 50, 0.9]], np.float32)
+    second = np.array([[12, 10, 40, 50, 0.6]], np.float32)
+    found = agreed([first, second])
+    np.testing.assert_allclose(found[:, 4], [0.7, 0.45], rtol=1e-5)
+    assert 10 < found[0, 0] < 12
+    assert agreed([first[:0], second[:0]]).shape == (0, 5)
 
 
 def test_faces_come_largest_first_and_in_pixels_of_the_picture() -> None:

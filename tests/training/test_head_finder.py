@@ -15,7 +15,7 @@ from neurocodec.errors import InputError
 from neurocodec.models.model_files import describe, load
 from neurocodec.networks.head_finder import STRIDES, HeadFinder, boxes
 from neurocodec.training.head_finder import giou, middles_loss, targets
-from neurocodec.training.head_scenes import Heads, Scene, box_of, overlap, photographs, write_cache
+from neurocodec.training.head_scenes import Heads, Scene, box_of, photographs, write_cache
 
 NOTHING = np.zeros((0, 4), np.float32)
 
@@ -45,11 +45,6 @@ def test_a_face_reaches_above_its_landmarks() -> None:
     np.testing.assert_allclose(box_of(points), [10, 20 - 0.33 * 40, 30, 1.33 * 40], rtol=1e-5)
 
 
-def test_overlap() -> None:
-    others = np.array([[0, 0, 10, 10], [5, 0, 10, 10], [50, 50, 5, 5]], np.float32)
-    np.testing.assert_allclose(overlap(others[0], others), [1, 1 / 3, 0], rtol=1e-5)
-
-
 def test_scenes_have_faces_inside_and_are_of_a_seed(cache: Path) -> None:
     heads = Heads(cache, [np.full((90, 120, 3), 100, np.uint8)], 1)
     made = [heads.scene(128, np.random.default_rng(k)) for k in range(60)]
@@ -77,14 +72,14 @@ def test_targets_are_the_boxes_that_they_came_from() -> None:
     maps = targets(scene(face), 256)
     found, _ = boxes([torch.from_numpy(np.concatenate([m[:1], m[2:6]]))[None] for m in maps])
     weights = np.concatenate([m[1].ravel() for m in maps])
-    assert [int((m[0] == 1).sum()) for m in maps] == [0, 1, 0]
+    assert [int((m[0] == 1).any()) for m in maps] == [0, 1, 0]
     for box in found[0].numpy()[weights > 0]:
         np.testing.assert_allclose(box, face, rtol=1e-4)
 
 
 def test_faces_between_two_strides_are_of_both_and_ignored_places_do_not_count() -> None:
     maps = targets(scene((100, 60, 36, 44)), 256)
-    assert [int((m[0] == 1).sum()) for m in maps] == [1, 1, 0]
+    assert [int((m[0] == 1).any()) for m in maps] == [1, 1, 0]
     ignored = targets(scene(ignored=np.array([[64, 64, 64, 64]], np.float32)), 256)
     for m, stride in zip(ignored, STRIDES, strict=True):
         assert (m[6] == 0).sum() == (64 // stride) ** 2

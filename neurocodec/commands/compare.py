@@ -30,10 +30,11 @@ from neurocodec.commands.output import emit, progress
 @click.option(
     "--at",
     "size",
-    type=click.Choice(["model", "source"]),
-    default="model",
+    type=click.Choice(["auto", "source", "model", "both"]),
+    default="auto",
     show_default=True,
-    help="'source' also compares at the source's size.",
+    help="At which size codecs meet: the source's, the model's (256 pixels on the longer side), both, or the "
+    "larger of the two.",
 )
 @click.option(
     "--seconds", type=float, default=10.0, show_default=True, help="Only the first so many seconds."

@@ -44,7 +44,7 @@ def compare_and_report(
 
     Args:
         against, metrics: names with commas between them (None: all metrics, or with ``quick`` some).
-        size: ``model``, or ``source`` for the source's size as well.
+        size: ``model``, ``source``, ``both``, or ``auto``: the source's, if it is larger than the model's.
         settings: encode options of ours, ``NAME=VALUE``.
         networks: files for :func:`neurocodec.measure.networks.metric_files`.
         quick: three points a codec.
@@ -65,7 +65,7 @@ def compare_and_report(
     chosen = workers(engine, jobs, scheduler)
     plan = Plan(
         peers, [kind(files) for kind in kinds], seconds, every,
-        ("model", "source") if size == "source" else ("model",), encode_settings(settings),
+        ("model", "source") if size == "both" else (size,), encode_settings(settings),
         chosen.threads_each(), force, quick,
     )  # fmt: skip
     result = compare(videos, plan, cache, chosen, progress)

@@ -53,11 +53,18 @@ def build(result: Result) -> dict[str, Any]:
             }
             for m in plan.metrics
         },
-        "summary": {size: _summary(result, size) for size in plan.sizes if result.videos},
+        "summary": {
+            size: _summary(result, size) for size in dict.fromkeys(v.size for v in result.all_at_sizes())
+        },
         "videos": [_video(result, video) for video in result.videos],
         "skipped": [{"path": path, "reason": reason} for path, reason in result.skipped],
         "failures": result.failures,
     }
+
+
+def _sizes(result: Result) -> list[str]:
+    """The sizes at which videos were compared."""
+    return [*dict.fromkeys(video.size for video in result.all_at_sizes())]
 
 
 def _summary(result: Result, size: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from neurocodec.compare.measured import MeasuredPoint, VideoAtSize
 from neurocodec.errors import InputError, NeurocodecError, UnsupportedError, UsageError
 from neurocodec.measure.clips import ClipSource, load_clip
 from neurocodec.measure.metric import Metric
+from neurocodec.media.frames import open_video
 from neurocodec.peers.codec import Codec, Point
 from neurocodec.peers.frozen import Frozen
 from neurocodec.peers.ours import Ours
@@ -24,7 +25,8 @@ from neurocodec.types import Told
 class Plan:
     """What is compared with what.
 
-    ``sizes`` are those at which the codecs meet: ``model`` (the longer side is the model's) and ``source``.
+    ``sizes`` are those at which the codecs meet: ``model`` (the longer side is the model's), ``source``, or
+    ``auto``: the source's, or the model's where that is larger.
     ``every``: single-picture metrics look at every n-th frame.  ``fixed``: encode options of
     ours.  ``force``: do points again that are in the cache.  ``quick``: three points a codec, chosen around
     our default.
@@ -133,9 +135,16 @@ def compare(
     return result
 
 
+def _size(path: str, side: int) -> str:
+    """``source`` for a video that is larger than the model's square."""
+    with open_video(path) as (video, _):
+        return "source" if max(video.width, video.height) > side else "model"
+
+
 def _open(path: str, plan: Plan, side: int) -> Video:
     at_sizes = []
-    for size in plan.sizes:
+    for wanted in plan.sizes:
+        size = _size(path, side) if wanted == "auto" else wanted
         source = ClipSource(path, plan.seconds, side if size == "model" else None)
         clip = load_clip(source)
         usable = [m for m in plan.metrics if m.missing(clip.width, clip.height) is None]

@@ -1,9 +1,9 @@
 """Finds the layer of a section: its size, rate factor, and how many of the frames it shows.
 
-The quality gives a rate factor at half size.  What a byte is worth there is measured: by how much the
-distance falls with a finer one.  At that price the search goes on to other spacings, sizes and rate factors,
-as long as distance and bytes together become less (Lagrangian coder control: Wiegand, Sullivan et al., IEEE
-TCSVT 2003).  An AV1 stream of all frames is one of the layers that can come of it.
+The quality says what a kilobit a second is worth, in distance.  From a likely layer the search goes on to
+other rate factors, spacings and sizes, as long as distance and bytes together become less (Lagrangian coder
+control: Wiegand, Sullivan et al., IEEE TCSVT 2003).  An AV1 stream of all frames is one of the layers that
+can come of it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from neurocodec.layers.sizes import SCALES
 
 _SPACING_SECONDS, _LONGEST_SECONDS = 0.2, 0.4
 """The spacing that the search begins with, and the longest: lips that are interpolated over more look it."""
-_STEP = 5.0
-"""Between the two rate factors by which a byte's worth is measured."""
+_STEP = 4.0
+"""Between rate factors that are tried."""
 _FINER, _COARSER = 6.0, 8.0
 """What a size twice as large, or half as large, adds to or takes from the rate factor at the same price."""
-_LEAST_WORTH = 1e-9
+_WORTH = 0.0034
+"""By how much the distance has to fall for a kilobit a second, at a quality of 50."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ def rate_factor_at(quality: float) -> float:
     return 63 - 9 * min(quality, 50) / 50 - 0.48 * max(quality - 50, 0)
 
 
+def worth_at(quality: float) -> float:
+    """By how much the distance has to fall for a kilobit a second, for a quality of 0 to 100."""
+    return _WORTH * 10 ** (-0.02 * (quality - 50))
+
+
 def find_layer(trials: LayerTrials, quality: float, rate: float, longer_side: int, most: int) -> LayerTrial:
     """The best layer that was found in ``most`` trials, for pictures at ``rate`` frames a second.
 
@@ -49,14 +55,12 @@ def find_layer(trials: LayerTrials, quality: float, rate: float, longer_side: in
     begin = LayerChoice(2 if longer_side > 480 else 1, rate_factor_at(quality), spacing)
     if begin.scale == 1:
         begin = replace(begin, crf=_within(begin.crf + _FINER))
-    first = trials.run(begin)
-    other = trials.run(replace(begin, crf=begin.crf + (_STEP if begin.crf + _STEP <= 63 else -_STEP)))
-    worth = _worth(first, other) * trials.frames
+    seconds = trials.frames / rate
 
     def cost(trial: LayerTrial) -> float:
-        return trial.distance * trials.frames + worth * trial.bytes
+        return trial.distance + worth_at(quality) * trial.bytes * 8 / 1000 / seconds
 
-    best = min(first, other, key=cost)
+    best = trials.run(begin)
     longest = max(1.0, _LONGEST_SECONDS * rate)
     moved = True
     while moved and len(trials) < most:
@@ -67,14 +71,8 @@ def find_layer(trials: LayerTrials, quality: float, rate: float, longer_side: in
             trial = trials.run(choice)
             if cost(trial) < cost(best):
                 best, moved = trial, True
+                break
     return best
-
-
-def _worth(a: LayerTrial, b: LayerTrial) -> float:
-    """By how much the distance falls with a byte, between two layers that differ in their rate factor."""
-    if a.bytes == b.bytes:
-        return _LEAST_WORTH
-    return max(_LEAST_WORTH, (a.distance - b.distance) / (b.bytes - a.bytes))
 
 
 def _within(crf: float) -> float:
@@ -83,15 +81,15 @@ def _within(crf: float) -> float:
 
 def _neighbours(choice: LayerChoice, longest: float) -> Iterator[LayerChoice]:
     """Other choices near this one, those that change most first."""
-    if choice.spacing * 2 <= longest:
-        yield replace(choice, spacing=choice.spacing * 2)
-    if choice.spacing > 1:
-        yield replace(choice, spacing=max(1.0, choice.spacing / 2))
+    if choice.spacing < longest:
+        yield replace(choice, spacing=min(longest, choice.spacing * 2))
     place = SCALES.index(choice.scale)
     if place:
         yield replace(choice, scale=SCALES[place - 1], crf=_within(choice.crf + _FINER))
+    for step in (_STEP, -_STEP):
+        if _within(choice.crf + step) != choice.crf:
+            yield replace(choice, crf=_within(choice.crf + step))
     if place + 1 < len(SCALES):
         yield replace(choice, scale=SCALES[place + 1], crf=_within(choice.crf - _COARSER))
-    for step in (-_STEP / 2, _STEP / 2):
-        if FINEST_CRF <= choice.crf + step <= COARSEST_CRF:
-            yield replace(choice, crf=choice.crf + step)
+    if choice.spacing > 1:
+        yield replace(choice, spacing=max(1.0, choice.spacing / 2))

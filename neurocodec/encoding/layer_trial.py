@@ -21,9 +21,9 @@ from neurocodec.layers.sizes import layer_size
 from neurocodec.types import Picture
 
 _FEWEST_LOOKS, _MOST_LOOKS, _FRAMES_A_LOOK = 12, 24, 16
-_TILES = 5
+_TILES = 4
 """Of a frame that is looked at; each has others."""
-REMEMBERED = 240
+REMEMBERED = 160
 """Tiles and heads of originals: most of those that are looked at."""
 UNIT_BYTES = 3
 """What the format adds to a picture of the layer, about."""

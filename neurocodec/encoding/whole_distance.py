@@ -25,7 +25,7 @@ _LARGEST, _LARGEST_HEAD = 1280, 512
 class Original:
     """A picture (H,W,3) that others are compared with, and the ``squares`` of the heads in it.
 
-    ``tiles`` are some of its tiles (None: all), other ones for every ``turn``.
+    ``tiles`` are some of its tiles (None: all), and one of each head's, other ones for every ``turn``.
     """
 
     def __init__(
@@ -33,13 +33,18 @@ class Original:
     ) -> None:
         self.squares = squares
         whole = _reduced(picture, _LARGEST)
-        places = _places(whole)
-        if tiles is not None and tiles < len(places):
-            order = np.random.default_rng(turn).permutation(len(places))
-            places = [places[k] for k in sorted(order[:tiles])]
-        self.places = places
-        self.tiles = [_tile(whole, p) for p in places]
-        self.heads = [_head_tiles(picture, s) for s in squares]
+        self._turn, few = turn, tiles is not None
+        self.places = self._some(_places(whole), tiles)
+        self.tiles = [_tile(whole, p) for p in self.places]
+        heads = [_head(picture, s) for s in squares]
+        self.head_places = [self._some(_places(head), 1 if few else None) for head in heads]
+        self.heads = [[_tile(h, p) for p in some] for h, some in zip(heads, self.head_places, strict=True)]
+
+    def _some(self, places: list[tuple[int, int]], count: int | None) -> list[tuple[int, int]]:
+        if count is None or count >= len(places):
+            return places
+        order = np.random.default_rng(self._turn).permutation(len(places))
+        return [places[k] for k in sorted(order[:count])]
 
 
 class WholeDistance:
@@ -54,15 +59,17 @@ class WholeDistance:
         distance = self._mean([_tile(whole, p) for p in original.places], original.tiles)
         if not original.squares:
             return distance
-        heads = [
-            self._mean(_head_tiles(picture, s), tiles)
-            for s, tiles in zip(original.squares, original.heads, strict=True)
-        ]
+        heads = []
+        for square, some, tiles in zip(original.squares, original.head_places, original.heads, strict=True):
+            head = _head(picture, square)
+            heads.append(self._mean([_tile(head, p) for p in some], tiles))
         return (1 - HEAD_WEIGHT) * distance + HEAD_WEIGHT * float(np.mean(heads))
 
     def head(self, picture: Picture, original: Picture, square: Region) -> float:
         """Distance of two pictures (H,W,3) in a head's square alone."""
-        return self._mean(_head_tiles(picture, square), _head_tiles(original, square))
+        a, b = _head(picture, square), _head(original, square)
+        places = _places(a)
+        return self._mean([_tile(a, p) for p in places], [_tile(b, p) for p in places])
 
     def _mean(self, tiles: list[Picture], originals: list[Picture]) -> float:
         return float(self._engine(np.stack(tiles), originals).mean())
@@ -92,6 +99,5 @@ def _tile(picture: Picture, place: tuple[int, int]) -> Picture:
     return np.ascontiguousarray(picture[y : y + TILE, x : x + TILE])
 
 
-def _head_tiles(picture: Picture, square: Region) -> list[Picture]:
-    head = _reduced(cut_square(picture, square), _LARGEST_HEAD)
-    return [_tile(head, p) for p in _places(head)]
+def _head(picture: Picture, square: Region) -> Picture:
+    return _reduced(cut_square(picture, square), _LARGEST_HEAD)

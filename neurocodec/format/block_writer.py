@@ -71,7 +71,7 @@ def _check_layered(block: Block) -> None:
         guarded=block.guarded, layer=block.layer, heads=block.heads, entry=block.entry,
     )  # fmt: skip
     if block != plain:
-        raise ValueError("a block of a layered file has references and landmarks in its heads alone")
+        raise ValueError("a block of a layered file has landmarks in its heads alone, and no references")
 
 
 def _layered_rest(block: Block, header: Header, head: bytes) -> bytes:

@@ -237,7 +237,7 @@ class EncodeOptions:
         f"jpeg: {JPEG_QUALITY:g}",
     )
     reference_period: float = _option(
-        30.0,
+        60.0,
         "A new reference at least this often; bounds how far back random access must read.",
         low=5,
         high=86400,

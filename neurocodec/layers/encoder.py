@@ -6,6 +6,7 @@ import os
 from fractions import Fraction
 from typing import Any
 
+from neurocodec.references.chain import SHARP
 from neurocodec.references.ycbcr import TEMPORAL_DELIMITER, same_priority
 
 os.environ.setdefault("SVT_LOG", "1")
@@ -34,7 +35,7 @@ class LayerEncoder:
         context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
         context.options = {
             "preset": str(preset),
-            "svtav1-params": f"crf={crf:g}:keyint=-1:lp={min(threads, 6)}:color-range=1:scd=0",
+            "svtav1-params": f"crf={crf:g}:keyint=-1:lp={min(threads, 6)}:color-range=1:scd=0:{SHARP}",
         }
         self._context = context
         self._count = 0

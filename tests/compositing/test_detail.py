@@ -18,7 +18,9 @@ def grey(side: int) -> np.ndarray:
 def still(mask: float) -> Warp:
     """A warp of one reference that moves nothing."""
     return Warp(
-        np.zeros((1, 8, 8, 2), np.float32), np.ones((1, 4, 4), np.float32), np.full((32, 32), mask, np.float32)
+        np.zeros((1, 8, 8, 2), np.float32),
+        np.ones((1, 4, 4), np.float32),
+        np.full((32, 32), mask, np.float32),
     )
 
 

@@ -87,7 +87,8 @@ def test_skipping_ends_where_decoding_does(units: list[bytes]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("whole", "scale", "layer"), [((1280, 720), 2, (640, 360)), ((361, 203), 1, (360, 202)), ((100, 90), 4, (64, 64))]
+    ("whole", "scale", "layer"),
+    [((1280, 720), 2, (640, 360)), ((361, 203), 1, (360, 202)), ((100, 90), 4, (64, 64))],
 )
 def test_layers_have_even_sides_that_are_not_too_small(
     whole: tuple[int, int], scale: int, layer: tuple[int, int]

@@ -24,9 +24,9 @@ from neurocodec.keypoints.smoothing import smooth
 from neurocodec.layers.track import LayerTrack, Shown
 from neurocodec.models.motion_engine import MotionEngine
 
-_MARGIN = 0.012
-"""A head stays what the model renders while it is no further from the source than interpolation, but for
-this: lips and eyes, of which a distance sees little, move with the landmarks only."""
+_MARGIN = 0.08
+"""A head stays what the model renders while it is no further from the source than interpolation, but for this
+part: lips and eyes, of which a distance sees little, move with the landmarks only."""
 _JUDGED = 2
 """Every so many-th stretch between two pictures is looked at."""
 
@@ -53,7 +53,7 @@ class HeadCoder:
         self._section = section
         self._references = LayerReferences(self._engine)
         self._rows: dict[int, dict[int, tuple[bool, Symbols]]] = defaultdict(dict)
-        self._gains: dict[tuple[int, int], list[float]] = defaultdict(list)
+        self._found: dict[tuple[int, int], list[tuple[float, float]]] = defaultdict(list)
         block_of = [b for b, block in enumerate(section.blocks) for _ in block]
         track = LayerTrack(*self._size)
         track.enter(LayerPart((), trial.size))
@@ -74,8 +74,11 @@ class HeadCoder:
         ]  # fmt: skip
 
     def _worth_it(self, block: int, head: int) -> bool:
-        gains = self._gains.get((block, head), [])
-        return not gains or float(np.mean(gains)) > -_MARGIN
+        found = self._found.get((block, head))
+        if not found:
+            return True
+        plain, rendered = np.mean(found, 0).tolist()
+        return bool(rendered <= (1 + _MARGIN) * plain)
 
     def _stretch(
         self, h: int, head: SectionHead, frames: range, before: Shown, after: Shown, block: int, judged: bool
@@ -107,13 +110,13 @@ class HeadCoder:
         after: Shown,
         block: int,
     ) -> None:
-        """Note by how much a head that is rendered is better than one that is interpolated."""
+        """Note how far a head is from its original where it is interpolated, and where it is rendered."""
         original = self._section.spool.picture(frame)
         share = (self._section.pts[frame] - before.pts) / (after.pts - before.pts)
         picture = Between(before.picture, after.picture).at(share)
         plain = self._distance.head(picture, original, square)
         blend(picture, rendering, square)
-        self._gains[block, h].append(plain - self._distance.head(picture, original, square))
+        self._found[block, h].append((plain, self._distance.head(picture, original, square)))
 
     def _part(self, h: int, head: SectionHead, block: range) -> HeadPart | None:
         """The head in a block, if it is in one of its frames that are between pictures."""

@@ -21,9 +21,10 @@ from neurocodec.datasets.labelled_faces import (
 )
 from neurocodec.errors import InputError
 from neurocodec.faces.face import Face, error_of
+from neurocodec.faces.look import Square
 from neurocodec.faces.pose import Pose
 from neurocodec.faces.region import LANDMARK_MARGIN, FaceRegion
-from neurocodec.faces.tracker import FaceTracker, Square
+from neurocodec.faces.tracker import FaceTracker
 from neurocodec.faces.views import drawn
 from neurocodec.models.landmark_engine import LandmarkEngine
 from neurocodec.types import Picture

@@ -7,7 +7,8 @@ on how the detector happened to place its box.
 from __future__ import annotations
 
 from neurocodec.errors import InputError
-from neurocodec.faces.detector import Detector, find_faces, middle
+from neurocodec.faces.detector import Detector, find_faces
+from neurocodec.faces.look import middle
 from neurocodec.faces.tracker import FaceTracker
 from neurocodec.format.block import Region
 from neurocodec.models.landmark_engine import open_landmark_engine

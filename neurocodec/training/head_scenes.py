@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from neurocodec.datasets.clips import PICTURES, Clip, frames_of, read_image
-from neurocodec.datasets.labelled_faces import Landmarks, read_landmarks
+from neurocodec.datasets.labelled_faces import read_landmarks
 from neurocodec.errors import InputError
 from neurocodec.faces.detector import Finder
+from neurocodec.faces.look import box_of
 from neurocodec.faces.tracker import FaceTracker
 from neurocodec.models.head_engine import overlaps
 from neurocodec.models.landmark_engine import open_landmark_engine
@@ -29,8 +30,6 @@ from neurocodec.types import Picture, Pictures
 
 Boxes = NDArray[np.float32]
 """Left, top, width, height, (n,4)."""
-FOREHEAD = 0.33
-"""How far a face reaches above its landmarks, in heights of those."""
 SMALLEST = 9.0
 """Pixels; smaller faces are neither wanted nor wrong."""
 _SHOWN = 0.7
@@ -54,13 +53,6 @@ class Scene:
     picture: Picture
     faces: Boxes
     ignored: Boxes
-
-
-def box_of(landmarks: Landmarks) -> NDArray[np.float32]:
-    """The box of a face, forehead to chin, by its landmarks (68,2), in their units."""
-    low, high = landmarks.min(0), landmarks.max(0)
-    width, height = high - low
-    return np.array([low[0], low[1] - FOREHEAD * height, width, (1 + FOREHEAD) * height], np.float32)
 
 
 def write_cache(

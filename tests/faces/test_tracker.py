@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from places import SAMPLES
 
+from neurocodec.faces.look import Square, box_of
 from neurocodec.faces.region import LANDMARK_MARGIN, FaceRegion
-from neurocodec.faces.tracker import FaceTracker, Square
+from neurocodec.faces.tracker import FaceTracker
 from neurocodec.media.frames import read_frames
 from neurocodec.models.landmark_engine import LandmarkEngine, open_landmark_engine
 
@@ -78,3 +79,8 @@ def test_the_region_is_around_the_landmarks(engine: LandmarkEngine) -> None:
     size = float(np.ptp(points, axis=0).max())
     assert region.side == pytest.approx(LANDMARK_MARGIN * size, rel=0.1)
     assert region.x < points[:, 0].min() and points[:, 0].max() < region.x + region.side
+
+
+def test_a_face_reaches_above_its_landmarks() -> None:
+    points = np.array([[10.0, 20.0], [40.0, 20.0], [25.0, 60.0]], np.float32)
+    np.testing.assert_allclose(box_of(points), [10, 20 - 0.33 * 40, 30, 1.33 * 40], rtol=1e-5)

@@ -15,7 +15,7 @@ from neurocodec.errors import InputError
 from neurocodec.models.model_files import describe, load
 from neurocodec.networks.head_finder import STRIDES, HeadFinder, boxes
 from neurocodec.training.head_finder import giou, middles_loss, targets
-from neurocodec.training.head_scenes import Heads, Scene, box_of, photographs, write_cache
+from neurocodec.training.head_scenes import Heads, Scene, photographs, write_cache
 
 NOTHING = np.zeros((0, 4), np.float32)
 
@@ -38,11 +38,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     write_cache(find_clips(folder / "data"), folder / "cache", 64, 3, folder / "marks.npz", None)
     return folder / "cache"
-
-
-def test_a_face_reaches_above_its_landmarks() -> None:
-    points = np.array([[10.0, 20.0], [40.0, 20.0], [25.0, 60.0]], np.float32)
-    np.testing.assert_allclose(box_of(points), [10, 20 - 0.33 * 40, 30, 1.33 * 40], rtol=1e-5)
 
 
 def test_scenes_have_faces_inside_and_are_of_a_seed(cache: Path) -> None:

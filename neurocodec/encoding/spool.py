@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 
 from neurocodec.errors import OutputError
 from neurocodec.layers.color import COLOR, LayerColor
+from neurocodec.media.square import resize
 from neurocodec.types import Picture
 
+_LARGEST = 2560
+"""Longer side of what is kept."""
 _AREA, _BICUBIC, _ACCURATE = 0x20, 0x4, 0x40000
 """libswscale's."""
 
@@ -24,12 +27,16 @@ class Spool:
     """Pictures (height,width,3), kept in 4:2:0, by number; a context manager.
 
     Args:
-        width, height: in pixels; odd sides are made even by repeating the last row or column.
+        width, height: in pixels; odd sides are made even by repeating the last row or column, and what is
+            larger than 2560 is kept reduced.
     """
 
     def __init__(self, width: int, height: int) -> None:
         self._width, self._height = width, height
-        self._even = width + width % 2, height + height % 2
+        scale = min(1.0, _LARGEST / max(width, height))
+        across, down = max(1, round(width * scale)), max(1, round(height * scale))
+        self._reduced = (across, down) if scale < 1 else None
+        self._even = across + across % 2, down + down % 2
         self._color = LayerColor()
         self._scaler = VideoReformatter()
         self._file: IO[bytes] = tempfile.TemporaryFile(prefix="neurocodec-")  # noqa: SIM115
@@ -53,6 +60,8 @@ class Spool:
         Raises:
             OutputError: the disk is full.
         """
+        if self._reduced:
+            picture = resize(picture, *self._reduced)
         height, width = picture.shape[:2]
         even = cv2.copyMakeBorder(picture, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
         planes = self._color.frame(even).to_ndarray()
@@ -76,6 +85,8 @@ class Spool:
 
     def picture(self, number: int) -> Picture:
         """Picture ``number`` (height,width,3)."""
+        if self._reduced:
+            return self._color.picture(self._frame(number), self._width, self._height)
         whole = self._color.picture(self._frame(number), *self._even)
         return np.ascontiguousarray(whole[: self._height, : self._width])
 

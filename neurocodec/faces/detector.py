@@ -19,8 +19,8 @@ from neurocodec.models.landmark_engine import LandmarkEngine, open_landmark_engi
 from neurocodec.types import Picture
 
 Detector = Callable[[Picture], list[Box]]
-LEAST_SCORE = 0.4
-_LEAST_PROPOSAL = 0.3
+LEAST_SCORE = 0.5
+_LEAST_PROPOSAL = 0.5
 _MOST_PROPOSALS = 8
 _AGREE = 0.55
 """Overlap of a proposed box and that of the landmarks from which on their mean is taken."""

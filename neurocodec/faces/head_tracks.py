@@ -1,8 +1,8 @@
 """Heads followed through a whole recording: which there are, and where in every frame.
 
 Faces are looked for in every few frames.  A face that lies where one was before goes on with its track.  A
-track bridges short gaps, and ends at a cut.  What was seen too briefly, is too small, or never changes (a
-poster, a picture on the wall) is no head.
+track bridges short gaps, and ends at a cut.  What was seen too briefly or was never sure, is too small, or
+never changes (a poster, a picture on the wall) is no head.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ LEAST_SIDE = 48.0
 """Pixels; smaller faces are passed over."""
 _LEAST_LOOKS = 3
 _LEAST_SECONDS = 0.5
+_DOUBT, _EVIDENCE = 0.5, 0.4
+"""A track needs so much of the scores of its looks beyond the doubtful, added up."""
 _GAP_SECONDS = 0.5
 """How long a head may not be found and still be the same."""
 _OVERLAP, _DISTANCE, _GROWTH = 0.25, 0.7, 1.7
@@ -166,6 +168,8 @@ class HeadTracker:
         """Whether a candidate is a head."""
         looks = len(candidate.frames)
         if looks < _LEAST_LOOKS or candidate.frames[-1] + 1 - candidate.frames[0] < self._least:
+            return False
+        if sum(b.score - _DOUBT for b in candidate.boxes) < _EVIDENCE:
             return False
         sides = [np.sqrt(b.width * b.height) for b in candidate.boxes]
         return float(np.median(sides)) >= LEAST_SIDE and candidate.still < _MOSTLY * looks

@@ -17,9 +17,9 @@ from neurocodec.networks.head_finder import STRIDES, boxes
 from neurocodec.options import DEFAULT_HEADS
 from neurocodec.types import Picture
 
-SIDES = (320, 224)
+SIDES = (320, 192)
 """Longer sides of the pictures that the network looks at, at most; a face must be seen in all of them."""
-LEAST_SCORE = 0.4
+LEAST_SCORE = 0.5
 _LEAST_LOOK = 0.1
 _SAME = 0.35
 """Boxes that overlap by so much are of one face."""

@@ -258,10 +258,10 @@ class HeadFinderConfig(Training):
     name: str = "myheads"
     model: dict[str, Any] = field(default_factory=dict)
     pictures: int = 12
-    sides: list[int] = field(default_factory=lambda: [256, 320])
+    sides: list[int] = field(default_factory=lambda: [128, 160, 192, 256, 320])
     data: Data = field(default_factory=lambda: Data(held_out=20))
     optimizer: Optimizer = field(default_factory=lambda: Optimizer(
-        steps=3000, batch=24, rate=2e-3, warmup=100, floor=0.01, weight_decay=1e-4, clip=10.0, average=0.995,
+        steps=6000, batch=24, rate=1.5e-3, warmup=100, floor=0.01, clip=10.0, average=0.995,
     ))  # fmt: skip
     machine: Machine = field(default_factory=lambda: Machine(precision="32-true"))
     watch: Watch = field(default_factory=lambda: Watch(sheet=0, save=250))

@@ -25,7 +25,7 @@ class Scene:
         self._textures = rng.integers(0, 256, (40, 16, 12, 3), np.uint8)
         self._noise = rng.integers(-6, 7, (7, HEIGHT, WIDTH, 3), np.int16)
         self._heads, self._still = heads, still
-        self.now, self.looks = 0, 0
+        self.now, self.looks, self.score = 0, 0, 0.9
 
     def picture(self, frame: int, wall: int = 0) -> Picture:
         self.now = frame
@@ -41,7 +41,7 @@ class Scene:
 
     def find(self, picture: Picture) -> list[Found]:
         self.looks += 1
-        return [Found(*box, 0.9) for box in self._heads(self.now)]
+        return [Found(*box, self.score) for box in self._heads(self.now)]
 
 
 def followed(scene: Scene, frames: int, wall: Callable[[int], int] = lambda k: 0) -> list[HeadTrack]:
@@ -95,6 +95,9 @@ def test_what_is_brief_small_or_never_changes_is_no_head() -> None:
     assert not followed(Scene(lambda k: [(100, 80, 90, 110)] if k < 9 else []), 60)
     assert not followed(Scene(lambda k: [(100, 80, 40, 46)]), 60)
     assert not followed(Scene(lambda k: [(100, 80, 90, 110)], still=True), 60)
+    unsure = Scene(lambda k: [(100, 80, 90, 110)])
+    unsure.score = 0.51
+    assert not followed(unsure, 60)
     moving = Scene(lambda k: [(100 + k, 80, 90, 110)], still=True)
     assert len(followed(moving, 60)) == 1
 

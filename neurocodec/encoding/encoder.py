@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any, BinaryIO
 
@@ -19,10 +18,12 @@ from neurocodec.encoding.framing import Frame, Framing
 from neurocodec.encoding.layered_encoder import LayeredEncoder
 from neurocodec.encoding.placement import MeasuredFrames, open_placement
 from neurocodec.encoding.reference_sender import ReferenceSender
-from neurocodec.encoding.region_choice import choose_region
+from neurocodec.encoding.region_choice import choose_region, region_by_size
+from neurocodec.encoding.region_trial import better_region
 from neurocodec.encoding.report import EncodeReport
-from neurocodec.encoding.rewinding import rewindable
+from neurocodec.encoding.rewinding import can_be_read_twice
 from neurocodec.errors import InputError
+from neurocodec.files.opening import is_path
 from neurocodec.format.block import SoundPacket
 from neurocodec.media.reader import MediaReader
 from neurocodec.models.device import BATCH
@@ -156,16 +157,19 @@ def encode_stream(
         NeurocodecError: for bad options, input, models or output; see :mod:`neurocodec.errors`.
     """
     settings = options.settings()
-    with ExitStack() as stack:
-        if settings.region == "auto":
-            again = rewindable(source, stack)
-            settings = replace(settings, region=choose_region(again(), settings))
-            source = again()
-        return _encoded(source, file, settings, progress)
+    if settings.region == "auto" and can_be_read_twice(source):
+        region = choose_region(source, settings)
+        if not is_path(source):
+            source.seek(0)
+        if region == "either":
+            fast = settings.effort == "fast"
+            region = "full" if fast else better_region(source, settings, _encoded)
+        settings = replace(settings, region=region)
+    return _encoded(source, file, settings, progress)
 
 
 def _encoded(
-    source: Any, file: BinaryIO, settings: EncodeSettings, progress: Progress | None
+    source: Any, file: BinaryIO, settings: EncodeSettings, progress: Progress | None = None
 ) -> EncodeReport:
     with MediaReader(
         source,
@@ -177,5 +181,8 @@ def _encoded(
         duration=settings.duration,
         threads=threads_beside(settings.threads),
     ) as reader:
+        if settings.region == "auto" and not can_be_read_twice(source):
+            video = reader.video
+            settings = replace(settings, region=region_by_size(video.width, video.height) or "full")
         encoder = LayeredEncoder if settings.region == "auto" else Encoder
         return encoder(reader, file, settings).run(progress)

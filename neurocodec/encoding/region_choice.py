@@ -16,7 +16,7 @@ from neurocodec.options import EncodeSettings
 from neurocodec.threads import threads_beside
 
 FILLED = 0.8
-"""Part of the picture that the square of the only head covers at least, for the full picture to be coded."""
+"""Part of the picture that the square of the only head covers at least, for the full picture to be tried."""
 _LOOKED_AT = 8.0
 """Seconds of the beginning that are looked at."""
 _MOSTLY = 0.7
@@ -27,8 +27,17 @@ _LEAST = 64
 """Pixels of the shorter side of whole frames."""
 
 
+def region_by_size(width: int, height: int) -> str | None:
+    """``full`` or ``auto`` for pictures of this size by itself; None where it depends on what they show."""
+    if min(width, height) < _LEAST:
+        return "full"
+    return None if max(width, height) <= _SMALL else "auto"
+
+
 def choose_region(source: Any, settings: EncodeSettings) -> str:
-    """``full`` or ``auto`` (whole frames) for a video, by its first seconds.
+    """``full``, ``auto`` (whole frames) or ``either`` for a video that can be read again.
+
+    By its first seconds; either, where one head fills the picture.
 
     Raises:
         NeurocodecError: as :class:`~neurocodec.media.reader.MediaReader` has it.
@@ -39,7 +48,7 @@ def choose_region(source: Any, settings: EncodeSettings) -> str:
         duration=settings.duration,
     ) as reader:  # fmt: skip
         width, height, rate = reader.video.width, reader.video.height, float(reader.video.fps)
-        if min(width, height) < _LEAST:
+        if region_by_size(width, height) == "full":
             return "full"
         tracker = HeadTracker(width, height, rate=rate)
         frames = 0
@@ -52,7 +61,7 @@ def choose_region(source: Any, settings: EncodeSettings) -> str:
         return "auto"
     if sum(len(t.boxes) for t in tracks) < _MOSTLY * frames:
         return "auto"
-    if max(width, height) <= _SMALL:
-        return "full"
+    if region_by_size(width, height) is None:
+        return "either"
     sides = [square.side for t in tracks for square in squares(t.boxes, width, height, (), rate)]
-    return "full" if float(np.median(sides)) ** 2 >= FILLED * width * height else "auto"
+    return "either" if float(np.median(sides)) ** 2 >= FILLED * width * height else "auto"

@@ -16,6 +16,16 @@ IN_MEMORY = 1 << 25
 """Bytes of a temporary file that are kept in memory."""
 
 
+def can_be_read_twice(source: Any) -> bool:
+    """Whether a source (path or file object) can be read again from its start: no pipe can."""
+    if isinstance(source, (str, os.PathLike)):
+        return not is_pipe(source)
+    try:
+        return bool(source.seekable()) and source.tell() == 0
+    except (OSError, AttributeError):
+        return False
+
+
 def rewindable(source: Any, stack: ExitStack) -> Callable[[], Any]:
     """A function that gives the source from its start; a pipe is copied to a temporary file first.
 

@@ -1,0 +1,94 @@
+"""Full picture or whole frames?  Both are tried where one head fills the picture, and measured.
+
+The model renders a head that fills the picture from few bytes; where it turns a lot, or the camera moves, a
+layer of AV1 is the better bargain.  So the first seconds are coded in both ways, and what is cheaper by
+distance and bytes together, as :mod:`neurocodec.encoding.layer_search` weighs them, codes the whole video.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
+from typing import IO, Any, BinaryIO, cast
+
+import numpy as np
+
+from neurocodec.decoding.report import DecodeReport
+from neurocodec.decoding.span_decoder import decode_pictures
+from neurocodec.encoding.framing import Framing
+from neurocodec.encoding.layer_search import worth_at
+from neurocodec.encoding.rewinding import IN_MEMORY
+from neurocodec.encoding.whole_distance import Original, WholeDistance
+from neurocodec.format.block import SoundPacket
+from neurocodec.format.reader import NfcReader
+from neurocodec.media.reader import MediaReader
+from neurocodec.media.square import crop, resize
+from neurocodec.models.distance import DistanceEngine
+from neurocodec.models.model_files import find
+from neurocodec.options import DEFAULT_FEEDBACK, DecodeOptions, EncodeSettings
+from neurocodec.threads import threads_beside
+from neurocodec.types import Picture
+
+_SECONDS, _LEAST_SECONDS = 10.0, 3.0
+"""How much is tried, and below which the full picture is not doubted."""
+_LOOKS_A_SECOND = 2.5
+Encode = Callable[[Any, BinaryIO, EncodeSettings], Any]
+
+
+def better_region(source: Any, settings: EncodeSettings, encode: Encode) -> str:
+    """``full`` or ``auto`` (whole frames): the better bargain for the first seconds of a source.
+
+    ``encode`` encodes a source, which can be read again, into a file with settings whose region is either.
+
+    Raises:
+        NeurocodecError: as encoding and decoding have it.
+    """
+    length = _SECONDS if settings.duration is None else min(_SECONDS, settings.duration)
+    part = replace(settings, duration=length, audio="none", audio_track=None)
+    costs: dict[str, float] = {}
+    distance = WholeDistance(DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"), settings.device))
+    for region in ("full", "auto"):
+        with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
+            report = encode(source, cast(BinaryIO, file), replace(part, region=region))
+            _rewind(source)
+            if report.duration < _LEAST_SECONDS:
+                return "full"
+            file.seek(0)
+            far = _mean_distance(source, file, part, distance)
+            _rewind(source)
+            costs[region] = far + worth_at(settings.quality) * report.kbps["video"]
+    return min(costs, key=lambda region: costs[region])
+
+
+def _rewind(source: Any) -> None:
+    if hasattr(source, "seek"):
+        source.seek(0)
+
+
+def _mean_distance(source: Any, coded: IO[bytes], settings: EncodeSettings, distance: WholeDistance) -> float:
+    """Mean distance of what a file decodes to from the source, at the source's size."""
+    with MediaReader(
+        source, audio=False, threads=threads_beside(settings.threads), start=settings.start,
+        duration=settings.duration,
+    ) as reader:  # fmt: skip
+        step = max(1, round(float(reader.video.fps) / _LOOKS_A_SECOND))
+        originals = Framing(
+            reader, find(settings.model, "motion").size, replace(settings, region="auto")
+        ).frames()
+        pairs = zip(originals, _whole_pictures(coded, settings), strict=False)
+        looked = [distance(b, Original(a.square)) for a, b in islice(pairs, step // 2, None, step)]
+    return float(np.mean(looked)) if looked else 0.0
+
+
+def _whole_pictures(coded: IO[bytes], settings: EncodeSettings) -> Iterator[Picture]:
+    """What a file decodes to, at the source's size."""
+    reader = NfcReader(cast(BinaryIO, coded))
+    header = reader.header
+    options = DecodeOptions(model=settings.model, device=settings.device, threads=settings.threads or None)
+    for item in decode_pictures(reader, options, DecodeReport()):
+        if isinstance(item, SoundPacket):
+            continue
+        picture = item[1] if header.layered else crop(item[1], header.content())
+        yield resize(picture, header.width, header.height)

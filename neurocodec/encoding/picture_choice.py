@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,10 +15,13 @@ from neurocodec.types import Picture
 _SIDE = 96
 """Longer side of the pictures that are compared."""
 _FACE_SIDE, _FACE_GRID = 48, 8
-FACE_WEIGHT = 0.5
-"""What changes most in a face counts so much as the mean change of the picture."""
-_SUDDEN = 3.0
-"""A change from one frame to the next of so many thresholds is sudden."""
+LOCAL_WEIGHT, FACE_WEIGHT = 0.2, 0.5
+"""What changes most in a picture, as a caption does, and in a face: parts of the mean change of a picture."""
+_BLOCK = 8
+_MOST_CHANGED = 3
+"""Places whose change is the largest."""
+_SUDDEN = 0.7
+"""A change from one frame to the next of such a part of the threshold is sudden."""
 _LONGEST = 2.5
 """Frames from one picture to the next at most, in wanted spacings."""
 _ROUNDS = 12
@@ -36,8 +40,9 @@ class Changes:
 
     def between(self, a: int, b: int) -> float:
         """How much two frames differ, in levels."""
-        whole = np.abs(self.small[a].astype(np.int16) - self.small[b]).mean()
-        return float(whole) + sum(FACE_WEIGHT * self._face(f, a, b) for f in self.faces)
+        change = np.abs(self.small[a].astype(np.int16) - self.small[b]).mean(2)
+        local = LOCAL_WEIGHT * _largest(change, _BLOCK)
+        return float(change.mean()) + local + sum(FACE_WEIGHT * self._face(f, a, b) for f in self.faces)
 
     @staticmethod
     def _face(face: tuple[int, int, NDArray[np.uint8]], a: int, b: int) -> float:
@@ -45,8 +50,15 @@ class Changes:
         if not (first <= a < end and first <= b < end):
             return 0.0
         change = np.abs(looks[a - first].astype(np.int16) - looks[b - first])
-        places = change.reshape(_FACE_GRID, _FACE_SIDE // _FACE_GRID, _FACE_GRID, -1).mean((1, 3))
-        return float(np.sort(places, axis=None)[-3:].mean())
+        return _largest(change, _FACE_SIDE // _FACE_GRID)
+
+
+def _largest(change: NDArray[Any], side: int) -> float:
+    """The mean of those blocks of a change (H,W) that changed most."""
+    height, width = (max(1, n // side) * min(n, side) for n in change.shape)
+    rows, columns = max(1, height // side), max(1, width // side)
+    blocks = change[:height, :width].reshape(rows, height // rows, columns, width // columns).mean((1, 3))
+    return float(np.sort(blocks, axis=None)[-_MOST_CHANGED:].mean())
 
 
 def small_picture(picture: Picture) -> Picture:

@@ -296,6 +296,7 @@ def test_rotated_and_odd_sources(tmp_path: Path, rotation: int) -> None:
     assert a[0][1].shape == b[0][1].shape == ((98, 150, 3) if rotation == 0 else (150, 98, 3))
     assert psnr(a[0][1], b[0][1]) > 20
     assert neurocodec.probe(out).rotation == rotation
+    neurocodec.encode(source, out, region="full", force=True)
     neurocodec.decode(out, back, size="model", force=True)
     assert sorted(frames_of(back)[0][1].shape[:2])[1] == 256
 

@@ -121,7 +121,7 @@ def code_clip(
     model = find(settings.get("model") or DEFAULT_MOTION, "motion")
     frames, fps = first_seconds(path, model.size, seconds)
     originals, out = np.stack(frames), io.BytesIO()
-    report = encode(lossless(originals, fps), out, **settings)
+    report = encode(lossless(originals, fps), out, **{"region": "full"} | settings)
     out.seek(0)
     return originals, fps, report, out
 

@@ -45,7 +45,7 @@ def folder(tmp_path: Path, tiny: Path) -> Path:
 @pytest.mark.slow
 def test_there_and_back_with_resume(folder: Path, tmp_path: Path) -> None:
     coded, back = tmp_path / "coded", tmp_path / "back"
-    first = run_batch("encode", folder, coded, EncodeOptions(), Here())
+    first = run_batch("encode", folder, coded, EncodeOptions(region="full"), Here())
     assert [Path(p).name for p in first.done] == ["a.mp4", "b.mp4"]
     assert [Path(p).name for p, _ in first.failed] == ["broken.mkv"]
     assert "not a media file" in first.failed[0][1]
@@ -55,7 +55,7 @@ def test_there_and_back_with_resume(folder: Path, tmp_path: Path) -> None:
 
     second_workers = Here()
     before = (coded / "a.nfc").stat().st_mtime_ns
-    second = run_batch("encode", folder, coded, EncodeOptions(), second_workers)
+    second = run_batch("encode", folder, coded, EncodeOptions(region="full"), second_workers)
     assert len(second_workers.tasks) == 1  # only the broken one is tried again
     assert len(second.skipped) == 2 and len(second.failed) == 1
     assert (coded / "a.nfc").stat().st_mtime_ns == before

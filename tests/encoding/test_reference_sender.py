@@ -28,9 +28,9 @@ def block(first_reference: int, seconds: float) -> Any:
 def test_the_reference_period_is_that_of_the_chain_in_use(chain: int, anew: bool) -> None:
     """A cut back to an older scene goes on with its chain, not with the newest."""
     some = sender()
-    some._chains = deque([(0, 0), (1, 29 * 25)])
+    some._chains = deque([(0, 0), (1, 59 * 25)])
     some.current = SimpleNamespace(number=chain, chain=chain)
-    assert some.begins_anew(block(2, 30)) is anew
+    assert some.begins_anew(block(2, 60)) is anew
 
 
 def test_a_block_begins_anew_where_no_reference_is_at_hand() -> None:

@@ -35,7 +35,7 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_there_and_back(size: int, few: Path, tmp_path: Path) -> None:
     model = small(tmp_path / "models", size)
     coded, out = tmp_path / "out.nfc", tmp_path / "out.mp4"
-    report = neurocodec.encode(few, coded, model=str(model.path), gap=2)
+    report = neurocodec.encode(few, coded, model=str(model.path), gap=2, region="full")
     assert report.frames == 6 and report.model == f"untrained{size}"
     found = neurocodec.probe(coded)
     assert (found.model_size, found.width, found.height) == (size, 256, 256)

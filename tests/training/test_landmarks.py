@@ -133,7 +133,7 @@ def test_loss_falls_and_bits_are_charged(cache: Path) -> None:
         total.backward()
         optimizer.step()
         seen.append(float(total.detach()))
-    assert seen[-1] < 0.8 * seen[0]
+    assert seen[-1] < 0.9 * seen[0]
     assert parts["bits"] > 0
     still = torch.zeros(1, 8)
     assert float(landmarks.bits(still, still, torch.tensor([[100.0]]))) == 0

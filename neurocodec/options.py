@@ -14,7 +14,7 @@ from neurocodec.threads import check_threads
 
 PROFILES = ("default", "original")
 AUDIO_MODES = ("opus", "copy", "none")
-REGIONS = ("auto", "full", "face")
+REGIONS = ("auto", "frames", "full", "face")
 EFFORTS = ("fast", "default", "slow")
 REFERENCE_CODECS = ("av1", "hevc", "jpeg")
 LANDMARK_CODES = ("range", "golomb", "original")
@@ -157,7 +157,7 @@ class EncodeOptions:
     ``learned`` keypoints, or ``68`` facial landmarks as a latent of ``landmark_model``.  Of the targets,
     ``target_kbps`` (kbit/s) and ``max_size`` (bytes) count the whole file, ``target_lpips`` is the mean
     distance of the renderings.  ``start`` and ``duration`` (seconds) choose a part of the source, counted
-    from its first picture.  ``region`` is ``auto``, ``full`` or ``face``; with references or networks that
+    from its first picture.  ``region`` is ``auto``, ``frames``, ``full`` or ``face``; with references or networks that
     only the full picture has, ``auto`` is ``full``.  ``effort`` is that of the search for a layer of whole
     frames.  ``threads`` (None: every core) is what networks may use; codecs beside them get half as many.
     """
@@ -303,8 +303,8 @@ class EncodeOptions:
     )
     region: str = _option(
         "auto",
-        "Render the full picture, or a square around the face.  auto: the full picture where one head fills "
-        "it, else whole frames: a layer of AV1, with heads rendered between its pictures.",
+        "Code whole frames (a layer of AV1, with heads rendered between its pictures), render the full "
+        "picture by the model, or a square around the face.  auto: the better of the first two.",
         choices=REGIONS,
     )
     effort: str = _option(
@@ -379,12 +379,20 @@ class EncodeOptions:
         return settings
 
     def _region(self, original: bool) -> str:
-        """The region: what only the model's own references have leaves auto the full picture."""
+        """The region: what only the model's own references have leaves auto the full picture.
+
+        Raises:
+            UsageError: whole frames are asked for with such options.
+        """
         own = (self.reference_codec, self.reference_quality, self.landmark_code, self.refresh, self.price)
         best, other = self.first_reference == "best", self.landmarks == "68" or self.feedback is not None
-        if self.region == "auto" and (original or best or other or any(v is not None for v in own)):
-            return "full"
-        return self.region
+        only_full = original or best or other or any(v is not None for v in own)
+        if only_full and self.region == "frames":
+            raise UsageError(
+                "whole frames go neither with other profiles, landmarks and verdicts nor with "
+                "options of references"
+            )
+        return "full" if only_full and self.region == "auto" else self.region
 
     def _check_quality_and_targets(self, original: bool) -> None:
         if sum(getattr(self, name) is not None for name in TARGETS) > 1:

@@ -157,15 +157,24 @@ def encode_stream(
         NeurocodecError: for bad options, input, models or output; see :mod:`neurocodec.errors`.
     """
     settings = options.settings()
-    if settings.region == "auto" and can_be_read_twice(source):
-        region = choose_region(source, settings)
-        if not is_path(source):
-            source.seek(0)
-        if region == "either":
-            fast = settings.effort == "fast"
-            region = "full" if fast else better_region(source, settings, _encoded)
-        settings = replace(settings, region=region)
+    settings = replace(settings, region=settled_region(source, settings))
     return _encoded(source, file, settings, progress)
+
+
+def settled_region(source: Any, settings: EncodeSettings) -> str:
+    """The region of settings; in place of ``auto``, the better one for a source that can be read twice.
+
+    Raises:
+        NeurocodecError: as :func:`encode_stream` has it.
+    """
+    if settings.region != "auto" or not can_be_read_twice(source):
+        return settings.region
+    region = choose_region(source, settings)
+    if not is_path(source):
+        source.seek(0)
+    if region == "either":
+        region = "full" if settings.effort == "fast" else better_region(source, settings, _encoded)
+    return region
 
 
 def _encoded(
@@ -181,8 +190,8 @@ def _encoded(
         duration=settings.duration,
         threads=threads_beside(settings.threads),
     ) as reader:
-        if settings.region == "auto" and not can_be_read_twice(source):
+        if settings.region == "auto":
             video = reader.video
             settings = replace(settings, region=region_by_size(video.width, video.height) or "full")
-        encoder = LayeredEncoder if settings.region == "auto" else Encoder
+        encoder = LayeredEncoder if settings.region == "frames" else Encoder
         return encoder(reader, file, settings).run(progress)

@@ -29,7 +29,7 @@ def file_header(
     width, height = (video.width, video.height) if first.region is None else (first.region.side,) * 2
     code = LandmarkCode[settings.landmark_code.upper()]
     latent = engine.latent_model if isinstance(engine, LatentEngine) else None
-    layered = settings.region == "auto"
+    layered = settings.region == "frames"
     # version 1 has all that the original's schedule with an old landmark code needs
     old = settings.refresh == "schedule" and code is not LandmarkCode.RANGE and not latent
     return Header(

@@ -51,7 +51,7 @@ class Framing:
         self._reader, self._side = reader, side
         self._chosen = settings.audio_track is not None
         self._face = FaceRegion() if settings.region == "face" else None
-        self._uncut = settings.region == "auto"
+        self._uncut = settings.region == "frames"
         whole = Fit.SQUASH if settings.profile == "original" else Fit.LETTERBOX
         self.fit = Fit.REGION if self._face or self._uncut else whole
         self.time_base = max(reader.video.time_base, Fraction(1, FINEST_TIME_BASE))

@@ -22,6 +22,7 @@ from neurocodec.faces.head_tracks import HeadTracker
 from neurocodec.format.block import SoundPacket
 from neurocodec.format.head import HeadPart
 from neurocodec.format.layer import LayerPart, LayerPicture
+from neurocodec.layers.sizes import SMALLEST
 from neurocodec.media.reader import MediaReader
 from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.engines import open_engine
@@ -47,6 +48,8 @@ class LayeredEncoder:
         self._distance = WholeDistance(DistanceEngine(feedback, settings.device, REMEMBERED))
         self._framing = Framing(reader, self._engine.size, settings)
         self._size = reader.video.width, reader.video.height
+        if min(self._size) < SMALLEST:
+            raise InputError(f"whole frames need {SMALLEST} pixels a side at least; {reader.name} has less")
         self._rate = float(reader.video.fps)
         self._sound: deque[SoundPacket] = deque()
         self._output: BlockOutput | None = None
@@ -107,7 +110,7 @@ class LayeredEncoder:
         trial = find_layer(trials, settings.quality, self._rate, max(self._size), effort.trials)
         coder = HeadCoder(self._engine, self._distance, self._size, output.header, settings.smoothing)
         parts = coder.code(section, heads, trial)
-        self.report.heads = max(self.report.heads, *(len(p) for p in parts))
+        self.report.heads = max(self.report.heads, *map(_most_at_once, parts))
         blocks = section.blocks
         for b, (block, found) in enumerate(zip(blocks, parts, strict=True)):
             made = self._block(output, section, block, trial, found)
@@ -132,3 +135,8 @@ class LayeredEncoder:
         layer = LayerPart(pictures, trial.size if entry else None)
         pts = section.pts[block[0] : block[-1] + 1]
         return LayeredBlock(output.header, output.frames, pts, layer, tuple(heads), entry)
+
+
+def _most_at_once(heads: list[HeadPart]) -> int:
+    """Of the heads of a block, the most in one frame."""
+    return max((sum(a.start <= h.start < a.start + a.frames for a in heads) for h in heads), default=0)

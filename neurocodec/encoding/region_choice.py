@@ -28,14 +28,14 @@ _LEAST = 64
 
 
 def region_by_size(width: int, height: int) -> str | None:
-    """``full`` or ``auto`` for pictures of this size by itself; None where it depends on what they show."""
+    """``full`` or ``frames`` for pictures of this size by itself; None where it depends on what they show."""
     if min(width, height) < _LEAST:
         return "full"
-    return None if max(width, height) <= _SMALL else "auto"
+    return None if max(width, height) <= _SMALL else "frames"
 
 
 def choose_region(source: Any, settings: EncodeSettings) -> str:
-    """``full``, ``auto`` (whole frames) or ``either`` for a video that can be read again.
+    """``full``, ``frames`` or ``either`` for a video that can be read again.
 
     By its first seconds; either, where one head fills the picture.
 
@@ -58,10 +58,10 @@ def choose_region(source: Any, settings: EncodeSettings) -> str:
             frames += 1
     tracks = [t for t in tracker.tracks(frames - 1) if len(t.boxes) > frames // 10] if frames else []
     if not tracks or sum(len(t.boxes) for t in tracks) > 1.1 * frames:
-        return "auto"
+        return "frames"
     if sum(len(t.boxes) for t in tracks) < _MOSTLY * frames:
-        return "auto"
+        return "frames"
     if region_by_size(width, height) is None:
         return "either"
     sides = [square.side for t in tracks for square in squares(t.boxes, width, height, (), rate)]
-    return "either" if float(np.median(sides)) ** 2 >= FILLED * width * height else "auto"
+    return "either" if float(np.median(sides)) ** 2 >= FILLED * width * height else "frames"

@@ -38,7 +38,7 @@ Encode = Callable[[Any, BinaryIO, EncodeSettings], Any]
 
 
 def better_region(source: Any, settings: EncodeSettings, encode: Encode) -> str:
-    """``full`` or ``auto`` (whole frames): the better bargain for the first seconds of a source.
+    """``full`` or ``frames``: the better bargain for the first seconds of a source.
 
     ``encode`` encodes a source, which can be read again, into a file with settings whose region is either.
 
@@ -49,7 +49,7 @@ def better_region(source: Any, settings: EncodeSettings, encode: Encode) -> str:
     part = replace(settings, duration=length, audio="none", audio_track=None)
     costs: dict[str, float] = {}
     distance = WholeDistance(DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"), settings.device))
-    for region in ("full", "auto"):
+    for region in ("full", "frames"):
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
             report = encode(source, cast(BinaryIO, file), replace(part, region=region))
             _rewind(source)
@@ -75,7 +75,7 @@ def _mean_distance(source: Any, coded: IO[bytes], settings: EncodeSettings, dist
     ) as reader:  # fmt: skip
         step = max(1, round(float(reader.video.fps) / _LOOKS_A_SECOND))
         originals = Framing(
-            reader, find(settings.model, "motion").size, replace(settings, region="auto")
+            reader, find(settings.model, "motion").size, replace(settings, region="frames")
         ).frames()
         pairs = zip(originals, _whole_pictures(coded, settings), strict=False)
         looked = [distance(b, Original(a.square)) for a, b in islice(pairs, step // 2, None, step)]

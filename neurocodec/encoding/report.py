@@ -12,7 +12,7 @@ class EncodeReport:
 
     ``verdicts`` were asked of the feedback network, which took ``judging`` seconds of all the ``seconds``.
     Of whole frames, ``layer_pictures`` are those that the layer shows, ``layer_scale``
-    is their size as a part of the source's, ``heads`` the most in a block.
+    is their size as a part of the source's, ``heads`` the most in a frame.
     Where several encodes were tried to meet a target, all three are those of the one that was kept.
     """
 

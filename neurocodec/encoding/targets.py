@@ -12,7 +12,7 @@ import numpy as np
 
 from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span_decoder import decode_pictures
-from neurocodec.encoding.encoder import encode_stream, fitted_pictures
+from neurocodec.encoding.encoder import encode_stream, fitted_pictures, settled_region
 from neurocodec.encoding.quality_search import TOLERANCE, search
 from neurocodec.encoding.report import EncodeReport
 from neurocodec.encoding.rewinding import IN_MEMORY, rewindable
@@ -53,6 +53,7 @@ def encode_to_target(
     plain = replace(options, target_kbps=None, target_lpips=None, max_size=None)
     with ExitStack() as stack:
         again = rewindable(source, stack)
+        plain = replace(plain, region=settled_region(again(), plain.settings()))
 
         def run(quality: float) -> tuple[float, tuple[IO[bytes], EncodeReport]]:
             out = stack.enter_context(tempfile.SpooledTemporaryFile(IN_MEMORY))
@@ -92,8 +93,6 @@ def mean_distance(source: Any, coded: IO[bytes], options: EncodeOptions) -> floa
     engine = DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"), options.device)
     reader = NfcReader(cast(BinaryIO, coded))
     whole = WholeDistance(engine) if reader.header.layered else None
-    if whole is None and options.region == "auto":
-        options = replace(options, region="full")
     originals = fitted_pictures(source, options)
     decoding = DecodeOptions(model=options.model, device=options.device)
     items = decode_pictures(reader, decoding, DecodeReport())

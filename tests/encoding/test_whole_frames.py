@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,12 +14,13 @@ from places import SAMPLES
 
 import neurocodec
 from neurocodec.encoding import head_coder
-from neurocodec.errors import UsageError
+from neurocodec.errors import InputError, UsageError
 from neurocodec.format.chunks import HEAD_CHUNK, LAYER_CHUNK
 from neurocodec.format.reader import NfcReader
 from neurocodec.inspect.repair import repair
 from neurocodec.media.frames import open_video
 from neurocodec.media.writer import MediaWriter
+from neurocodec.options import EncodeOptions
 from neurocodec.types import Picture
 
 WIDTH, HEIGHT, FRAMES = 482, 270, 160
@@ -156,3 +159,36 @@ def test_quality_buys_bytes(recording: Path) -> None:
         len(neurocodec.encode_bytes(recording, effort="fast", duration=1.5, quality=q)) for q in (10, 90)
     )
     assert many > 2 * few
+
+
+def test_whole_frames_of_tiny_pictures_are_refused(five_frames: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="64 pixels a side"):
+        neurocodec.encode(five_frames, tmp_path / "out.nfc", region="frames")
+    assert not (tmp_path / "out.nfc").exists()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"refresh": "schedule"}, {"landmarks": "68"}, {"reference_quality": 20}, {"first_reference": "best"}],
+)
+def test_what_needs_references_leaves_auto_the_full_picture(other: dict[str, Any]) -> None:
+    assert EncodeOptions(**other).settings().region == "full"
+    with pytest.raises(UsageError, match="whole frames"):
+        EncodeOptions(region="frames", **other).settings()
+    assert EncodeOptions().settings().region == "auto"
+
+
+def test_a_pipe_is_judged_by_its_size(recording: Path) -> None:
+    class Pipe(io.RawIOBase):
+        def __init__(self) -> None:
+            self._file = recording.open("rb")
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: Any) -> int:
+            return self._file.readinto(buffer)
+
+    out = io.BytesIO()
+    report = neurocodec.encode(io.BufferedReader(Pipe()), out, effort="fast", duration=0.5)
+    assert report.layer_pictures and not report.references

@@ -31,7 +31,7 @@ from neurocodec.options import DEFAULT_FEEDBACK, DecodeOptions, EncodeSettings
 from neurocodec.threads import threads_beside
 from neurocodec.types import Picture
 
-_SECONDS, _LEAST_SECONDS = 10.0, 3.0
+_SECONDS, _LEAST_SECONDS = 5.0, 3.0
 """How much is tried, and below which the full picture is not doubted."""
 _LOOKS_A_SECOND = 2.5
 Encode = Callable[[Any, BinaryIO, EncodeSettings], Any]
@@ -46,7 +46,7 @@ def better_region(source: Any, settings: EncodeSettings, encode: Encode) -> str:
         NeurocodecError: as encoding and decoding have it.
     """
     length = _SECONDS if settings.duration is None else min(_SECONDS, settings.duration)
-    part = replace(settings, duration=length, audio="none", audio_track=None)
+    part = replace(settings, duration=length, audio="none", audio_track=None, effort="fast")
     costs: dict[str, float] = {}
     distance = WholeDistance(DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"), settings.device))
     for region in ("full", "frames"):

@@ -2,7 +2,7 @@
 
 The model renders a head that fills the picture from few bytes; where it turns a lot, or the camera moves, a
 layer of AV1 is the better bargain.  So the first seconds are coded in both ways, and what is cheaper by
-distance and bytes together, as :mod:`neurocodec.encoding.layer_search` weighs them, codes the whole video.
+distance and bytes together codes the whole video.
 """
 
 from __future__ import annotations
@@ -34,6 +34,9 @@ from neurocodec.types import Picture
 _SECONDS, _LEAST_SECONDS = 5.0, 3.0
 """How much is tried, and below which the full picture is not doubted."""
 _LOOKS_A_SECOND = 2.5
+_PRICE = 3.0
+"""What a bit costs here, in prices of :mod:`neurocodec.encoding.layer_search`: as much as it costs where the
+model's own references are placed (:func:`neurocodec.options.price_at`)."""
 Encode = Callable[[Any, BinaryIO, EncodeSettings], Any]
 
 
@@ -58,7 +61,7 @@ def better_region(source: Any, settings: EncodeSettings, encode: Encode) -> str:
             file.seek(0)
             far = _mean_distance(source, file, part, distance)
             _rewind(source)
-            costs[region] = far + worth_at(settings.quality) * report.kbps["video"]
+            costs[region] = far + _PRICE * worth_at(settings.quality) * report.kbps["video"]
     return min(costs, key=lambda region: costs[region])
 
 

@@ -157,9 +157,10 @@ class EncodeOptions:
     ``learned`` keypoints, or ``68`` facial landmarks as a latent of ``landmark_model``.  Of the targets,
     ``target_kbps`` (kbit/s) and ``max_size`` (bytes) count the whole file, ``target_lpips`` is the mean
     distance of the renderings.  ``start`` and ``duration`` (seconds) choose a part of the source, counted
-    from its first picture.  ``region`` is ``auto``, ``frames``, ``full`` or ``face``; with references or networks that
-    only the full picture has, ``auto`` is ``full``.  ``effort`` is that of the search for a layer of whole
-    frames.  ``threads`` (None: every core) is what networks may use; codecs beside them get half as many.
+    from its first picture.  ``region`` is ``auto``, ``frames``, ``full`` or ``face``; with references or
+    networks that only the full picture has, ``auto`` is ``full``.  ``effort`` is that of the search for a
+    layer of whole frames.  ``threads`` (None: every core) is what networks may use; codecs beside them get
+    half as many.
     """
 
     profile: str = _option(

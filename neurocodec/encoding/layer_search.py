@@ -8,6 +8,7 @@ can come of it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -21,8 +22,12 @@ _STEP = 4.0
 """Between rate factors that are tried."""
 _FINER, _COARSER = 6.0, 8.0
 """What a size twice as large, or half as large, adds to or takes from the rate factor at the same price."""
-_WORTH = 0.0034
-"""By how much the distance has to fall for a kilobit a second, at a quality of 50."""
+_WORTH, _USUAL = 0.0034, 16.0
+"""By how much the distance has to fall for a kilobit a second, at a quality of 50; and where it usually stops
+doing so, in kbit/s."""
+_PULL = 0.012
+"""What the squared logarithm of the rate over the usual one costs: next to nothing, but where layers of quite
+different rates are equally good bargains, it picks one near the quality's usual rate."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ def find_layer(trials: LayerTrials, quality: float, rate: float, longer_side: in
     seconds = trials.frames / rate
 
     def cost(trial: LayerTrial) -> float:
-        return trial.distance + worth_at(quality) * trial.bytes * 8 / 1000 / seconds
+        kbps, worth = trial.bytes * 8 / 1000 / seconds, worth_at(quality)
+        return trial.distance + worth * kbps + _PULL * math.log(kbps * worth / (_USUAL * _WORTH)) ** 2
 
     best = trials.run(begin)
     longest = max(1.0, _LONGEST_SECONDS * rate)

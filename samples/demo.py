@@ -59,11 +59,15 @@ def demonstrate(clip: Path, out: Path) -> None:
     b = i.bytes
     print(f"{clip.name}: {i.frames} frames of {i.width}x{i.height}, {i.duration:.2f} s")
     print(f"  {b['total']} bytes = {i.kbps['total']:.2f} kbit/s, {i.kbps['video']:.2f} without sound")
+    pictures = f"layer {b['layer']}" if i.layer else f"references {b['references']}"
     print(
-        f"  references {b['references']}, landmarks {b['landmarks']}, audio {b['audio']}, "
+        f"  {pictures}, landmarks {b['landmarks']}, audio {b['audio']}, "
         f"overhead {b['overhead']} bytes; {i.landmark_bits_per_frame:.0f} bits a landmark packet"
     )
-    print(f"  refreshes at {', '.join(str(r['time']) for r in i.refreshes)} s")
+    if i.layer:
+        print(f"  whole frames: {e.layer_pictures} pictures in the layer ({e.layer_scale}), heads: {e.heads}")
+    else:
+        print(f"  refreshes at {', '.join(str(r['time']) for r in i.refreshes)} s")
     print(f"  PSNR {p:.2f} dB, SSIM {s:.3f} (against the decoded MP4, every fifth frame)")
     print(
         f"  encoded in {e.seconds:.1f} s ({e.frames / e.seconds:.0f} frames/s), "

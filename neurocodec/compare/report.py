@@ -53,9 +53,7 @@ def build(result: Result) -> dict[str, Any]:
             }
             for m in plan.metrics
         },
-        "summary": {
-            size: _summary(result, size) for size in dict.fromkeys(v.size for v in result.all_at_sizes())
-        },
+        "summary": {size: _summary(result, size) for size in _sizes(result)},
         "videos": [_video(result, video) for video in result.videos],
         "skipped": [{"path": path, "reason": reason} for path, reason in result.skipped],
         "failures": result.failures,

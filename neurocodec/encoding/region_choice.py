@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from neurocodec.encoding.framing import Framing
 from neurocodec.faces.head_tracks import HeadTracker
 from neurocodec.faces.squares import squares
+from neurocodec.layers.sizes import SMALLEST
 from neurocodec.media.reader import MediaReader
 from neurocodec.models.model_files import find
 from neurocodec.options import EncodeSettings
@@ -23,13 +25,11 @@ _MOSTLY = 0.7
 """Part of these in which the head is there."""
 _SMALL = 384
 """A picture whose longer side is no larger has little that the model's own size would lose."""
-_LEAST = 64
-"""Pixels of the shorter side of whole frames."""
 
 
 def region_by_size(width: int, height: int) -> str | None:
     """``full`` or ``frames`` for pictures of this size by itself; None where it depends on what they show."""
-    if min(width, height) < _LEAST:
+    if min(width, height) < SMALLEST:
         return "full"
     return None if max(width, height) <= _SMALL else "frames"
 
@@ -52,7 +52,7 @@ def choose_region(source: Any, settings: EncodeSettings) -> str:
             return "full"
         tracker = HeadTracker(width, height, rate=rate)
         frames = 0
-        pictures = Framing(reader, side, settings).frames()
+        pictures = Framing(reader, side, replace(settings, region="frames")).frames()
         for frame in islice(pictures, max(1, min(round(_LOOKED_AT * rate), 1000))):
             tracker.look(frames, frame.square)
             frames += 1

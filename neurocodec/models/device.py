@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -39,6 +41,12 @@ def fold_batch_norms(network: nn.Module) -> None:
             if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
                 module[i] = fuse_conv_bn_eval(first, second)
                 module[i + 1] = nn.Identity()
+
+
+def made_ready(network: nn.Module, device: torch.device) -> Any:
+    """A network that is not trained any more, on a device, with batch norms folded and channels last."""
+    fold_batch_norms(network)
+    return network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def has_fast_bfloat16() -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neurocodec.models.device import choose_device, fold_batch_norms
+from neurocodec.models.device import choose_device, made_ready
 from neurocodec.models.model_files import ModelDescription, find, load
 from neurocodec.models.tensors import picture_tensor
 from neurocodec.networks.head_finder import STRIDES, boxes
@@ -37,10 +36,7 @@ class HeadEngine:
     def __init__(self, description: ModelDescription, device: str = "auto") -> None:
         self.description = description
         self.device = choose_device(device)
-        network = load(description)
-        fold_batch_norms(network)
-        self._network = cast(Any, network)
-        self._network.to(self.device, memory_format=torch.channels_last)
+        self._network = made_ready(load(description), self.device)
 
     def find(self, picture: Picture, least: float = LEAST_SCORE) -> NDArray[np.float32]:
         """Faces in a picture (H,W,3): left, top, width, height, score, (n,5), the surest first."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
-
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neurocodec.models.device import choose_device, fold_batch_norms
+from neurocodec.models.device import choose_device, made_ready
 from neurocodec.models.model_files import ModelDescription, find, load
 from neurocodec.models.tensors import picture_tensor
 from neurocodec.networks.face68 import SIDE
@@ -34,10 +32,7 @@ class LandmarkEngine:
     def __init__(self, description: ModelDescription, device: str = "auto") -> None:
         self.description = description
         self.device = choose_device(device)
-        network = load(description)
-        fold_batch_norms(network)
-        self._network = cast(Any, network)
-        self._network.to(self.device, memory_format=torch.channels_last)
+        self._network = made_ready(load(description), self.device)
         self.latent_size: int = self._network.latent_size
         self.num_keypoints: int = self._network.num_keypoints
 

@@ -213,7 +213,7 @@ class EncodeOptions:
     audio: str = _option(
         "opus", "Code the sound with Opus, copy it as it is, or leave it out.", choices=AUDIO_MODES
     )
-    audio_bitrate: int = _option(12000, "Bit rate of Opus, in bit/s.", low=6000, high=510000)
+    audio_bitrate: int = _option(10000, "Bit rate of Opus, in bit/s.", low=6000, high=510000)
     audio_track: int | None = _option(
         None,
         "Sound track of the source, counted from 1.",

@@ -13,48 +13,37 @@ from typing import Any
 from neurocodec.format.block import SoundPacket
 from neurocodec.format.header import AudioTrack, Header
 from neurocodec.format.times import Gap
+from neurocodec.media.silence import opus_silence
 from neurocodec.types import Picture
 
 MOST_HELD = 18_000
 """Frames put in place of lost ones in one file; behind that, a picture just stays until the next."""
-_MOST_SILENT = 100_000
-_SAMPLES = (960, 480, 240, 120)
-"""Durations of a CELT frame in 1/48000 s; Opus's configurations 31 down to 28 (RFC 6716, section 3.1)."""
+_MOST_SILENT = 1_000_000
+"""Packets of silence put into one file; behind that, the sound pauses."""
 
 
 def silence(track: AudioTrack) -> bytes | None:
-    """An Opus packet of silence as long as the track's usual one; None for other codecs and lengths.
-
-    RFC 6716: CELT frames whose first symbol is the silence flag, in a packet of code 0 (one frame) or 3.
-    """
+    """An Opus packet of silence as long as the track's usual one; None for other codecs and lengths."""
     length = track.packet_duration * track.time_base * 48000
-    if track.codec != "opus" or length.denominator != 1 or not 120 <= length <= 5760:
-        return None
-    base = next((n for n in _SAMPLES if length % n == 0), None)
-    if base is None:
-        return None
-    count, config = int(length) // base, 31 - _SAMPLES.index(base)
-    if count == 1:
-        return bytes([config << 3, 0xFF, 0xFE])
-    return bytes([config << 3 | 3, count]) + b"\xff\xfe" * count
+    return opus_silence(int(length)) if track.codec == "opus" and length.denominator == 1 else None
 
 
 class _Sound:
-    """Puts silence where packets of sound were lost."""
+    """Puts silence where there are no packets of sound: it was left out, or they were lost."""
 
     def __init__(self, header: Header) -> None:
         self._usual = header.audio.packet_duration if header.audio else 0
         self._silence = silence(header.audio) if header.audio else None
         self._expected: int | None = None
-        self.broken = False
+        self._left = _MOST_SILENT
 
     def fill(self, packet: SoundPacket) -> Iterator[SoundPacket]:
-        """Silence before ``packet`` if something was lost since the one before; then the packet."""
-        if self.broken and self._expected is not None and self._silence is not None:
-            count = min((packet.pts - self._expected) // self._usual, _MOST_SILENT)
+        """Silence between the packet before and ``packet``; then the packet."""
+        if self._expected is not None and self._silence is not None:
+            count = max(0, min((packet.pts - self._expected) // self._usual, self._left))
+            self._left -= count
             for k in range(count):
                 yield SoundPacket(self._silence, self._expected + k * self._usual, self._usual)
-        self.broken = False
         self._expected = packet.pts + packet.duration
         yield packet
 
@@ -72,7 +61,6 @@ def fill(
             yield from sound.fill(item)
             continue
         if isinstance(item, Gap):
-            sound.broken = True
             waiting.append(item)
             if held is None:
                 continue

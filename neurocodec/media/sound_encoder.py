@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from neurocodec.media.downmix import Downmix
+from neurocodec.media.silence import SilenceGate
 from neurocodec.media.sound import LAYOUTS, layout_name, opus_pre_skip
 from neurocodec.media.types import AudioInfo, AudioPacket
 
@@ -18,6 +19,7 @@ _TOLERANCE = Fraction(15, 1000)
 """Seconds that a source may be off its own time line before samples are dropped or inserted."""
 _LONGEST_GAP = 3600
 """Seconds from which on a gap is taken for a broken timestamp, and closed instead of filled."""
+_OPUS_RATE = 48000
 _AAC_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 
 
@@ -27,7 +29,8 @@ class SoundEncoder:
     Frames are resampled, mixed down at their loudness, and laid on a time line of ``1/rate`` seconds by
     their own timestamps: the first frame sets the start, gaps become silence, overlaps are cut, and
     deviations below 15 ms (coarse container clocks) are ignored until they add up. ``info`` describes the
-    encoder's output; the pts of the first packet lies ``initial_padding`` samples before the start.
+    encoder's output; the pts of the first packet lies ``initial_padding`` samples before the start.  A
+    ``gate`` hears all samples and decides which packets come out.
     """
 
     def __init__(
@@ -39,8 +42,10 @@ class SoundEncoder:
         bit_rate: int,
         sample_format: str,
         options: dict[str, str] | None = None,
+        gate: SilenceGate | None = None,
     ) -> None:
         """Open encoder ``codec`` (``libopus``, ``aac``); raises av errors and ValueError."""
+        self._gate = gate
         self._span: tuple[int | None, int | None] = None, None
         self._after = 0  # where the samples end that have come so far, in the span or not
         context: Any = av.CodecContext.create(codec, "w")
@@ -113,6 +118,8 @@ class SoundEncoder:
             yield from self._encode(rest)
         if self._position is not None:
             yield from self._packets(self._context.encode(None))
+        if self._gate is not None:
+            yield from self._gate.finish()
 
     def _flush_resampler(self) -> Iterator[AudioPacket]:
         if self._resampler is not None:
@@ -170,35 +177,47 @@ class SoundEncoder:
 
     def _encode(self, frame: av.AudioFrame) -> Iterator[AudioPacket]:
         assert self._position is not None
+        if self._gate is not None:
+            samples = frame.to_ndarray()
+            self._gate.hear(
+                samples.reshape(-1, self._channels).T if frame.format.is_packed else samples, self._position
+            )
         frame.time_base, frame.pts = Fraction(1, self._rate), self._position
         self._position += frame.samples
         yield from self._packets(self._context.encode(frame))
 
     def _packets(self, packets: list[Any]) -> Iterator[AudioPacket]:
         for packet in packets:
-            yield AudioPacket(bytes(packet), int(packet.pts), int(packet.duration or self._chunk), True)
+            out = AudioPacket(bytes(packet), int(packet.pts), int(packet.duration or self._chunk), True)
+            yield from (out,) if self._gate is None else self._gate.sift(out)
 
 
-def opus_encoder(channels: int, bit_rate: int) -> SoundEncoder:
-    """An Opus encoder at 48 kHz for a source with ``channels`` channels.
+def opus_encoder(
+    channels: int, bit_rate: int, *, options: Mapping[str, str] | None = None, gated: bool = True
+) -> SoundEncoder:
+    """An Opus encoder at 48 kHz for a source with ``channels`` channels, as measured in ``docs/sound.md``.
 
     ``bit_rate`` (bit/s) is held to what Opus can do (6000 up to 256000 per channel). Below 32 kbit/s the
-    sound is mono and comes in packets of 60 ms, which saves two of three packet headers; otherwise it keeps
-    at most two channels and uses 20 ms. Below 24 kbit/s the encoder is set up for speech.
+    sound is mono and comes in packets of 60 ms; otherwise it keeps at most two channels and uses 20 ms. Below
+    24 kbit/s the encoder is set up for speech, and keeps to 8 kHz. ``options`` (FFmpeg's) come before these.
+    If ``gated``, packets of silence are left out (:class:`neurocodec.media.silence.SilenceGate`).
     """
-    low = bit_rate < 32000
+    low, speech = bit_rate < 32000, bit_rate < 24000
     count = 1 if low or channels == 1 else 2
+    usual = {
+        "application": "voip" if speech else "audio",
+        "frame_duration": "60" if low else "20",
+        "vbr": "on",
+        "cutoff": "8000" if speech else "0",
+    }
     return SoundEncoder(
         "libopus",
-        rate=48000,
+        rate=_OPUS_RATE,
         channels=count,
         bit_rate=max(6000, min(bit_rate, 256000 * count)),
         sample_format="flt",
-        options={
-            "application": "voip" if bit_rate < 24000 else "audio",
-            "frame_duration": "60" if low else "20",
-            "vbr": "on",
-        },
+        options={**usual, **(options or {})},
+        gate=SilenceGate(_OPUS_RATE) if gated else None,
     )
 
 

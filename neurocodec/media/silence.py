@@ -17,13 +17,13 @@ from neurocodec.media.types import AudioPacket
 _CELT_SAMPLES = (960, 480, 240, 120)
 """Durations of a CELT frame in 1/48000 s; Opus's configurations 31 down to 28 (RFC 6716, section 3.1)."""
 _SILENT = 1e-4
-"""Largest sample (full scale: 1) that is always silence, -80 dB: dither and what other codecs make of zeros."""
+"""Largest sample (full scale: 1) that is always silence, -80 dB: dither, or what codecs make of zeros."""
 _QUIET = 10 ** (-50 / 20)
 """Largest sample that may count as silence: noise of about -61 dB."""
 _BELOW_LOUDEST = 10 ** (-45 / 20)
 """How far below the loudest sample so far silence must be, for recordings that are quiet throughout."""
 _BEFORE, _AFTER = 0.12, 0.06
-"""Seconds coded before sound, in which encoder and decoder come together again, and of what fades after it."""
+"""Seconds coded before sound, for encoder and decoder to come together again, and after it, as it fades."""
 
 
 def opus_silence(samples: int) -> bytes | None:
@@ -57,13 +57,13 @@ class SilenceGate:
         self._begun = False
 
     def hear(self, samples: npt.NDArray[np.float32], start: int) -> None:
-        """Samples of any shape whose last axis is time; what they begin with lies at ``start``."""
-        peaks = np.abs(samples).reshape(-1, samples.shape[-1]).max(axis=0)
+        """Samples (N, channels) of which the first lies at ``start``."""
+        peaks = np.abs(samples).max(axis=1)
         self._loudest = max(self._loudest, float(peaks.max()))
         limit = max(_SILENT, min(_QUIET, _BELOW_LOUDEST * self._loudest))
         if len(loud := np.flatnonzero(peaks > limit)):
             self._loud.append((start + int(loud[0]), start + int(loud[-1]) + 1))
-        self._known = start + samples.shape[-1]
+        self._known = start + len(samples)
 
     def sift(self, packet: AudioPacket) -> Iterator[AudioPacket]:
         """Take the next packet; give those that are due and not silent."""

@@ -44,7 +44,10 @@ class SoundEncoder:
         options: dict[str, str] | None = None,
         gate: SilenceGate | None = None,
     ) -> None:
-        """Open encoder ``codec`` (``libopus``, ``aac``); raises av errors and ValueError."""
+        """Open encoder ``codec`` (``libopus``, ``aac``); raises av errors and ValueError.
+
+        ``sample_format`` is ``flt`` or ``fltp``; with a ``gate``, ``flt``.
+        """
         self._gate = gate
         self._span: tuple[int | None, int | None] = None, None
         self._after = 0  # where the samples end that have come so far, in the span or not
@@ -178,10 +181,8 @@ class SoundEncoder:
     def _encode(self, frame: av.AudioFrame) -> Iterator[AudioPacket]:
         assert self._position is not None
         if self._gate is not None:
-            samples = frame.to_ndarray()
-            self._gate.hear(
-                samples.reshape(-1, self._channels).T if frame.format.is_packed else samples, self._position
-            )
+            samples = frame.to_ndarray().astype(np.float32, copy=False)
+            self._gate.hear(samples.reshape(-1, self._channels), self._position)
         frame.time_base, frame.pts = Fraction(1, self._rate), self._position
         self._position += frame.samples
         yield from self._packets(self._context.encode(frame))

@@ -23,7 +23,7 @@ from neurocodec.decoding.report import DecodeReport
 from neurocodec.errors import DamagedFileError, NeurocodecError, UnsupportedError
 from neurocodec.format.block import SoundPacket
 from neurocodec.format.reader import NfcReader
-from neurocodec.format.times import Gap, LostSeconds, Timeline
+from neurocodec.format.times import LostSeconds, Timeline
 
 damage_table = script(ROOT / "tools" / "damage_table.py")
 WHOLE = tiny_files.long_file()
@@ -256,12 +256,22 @@ def test_silence_is_known_for_opus_only() -> None:
     assert silence(tiny_files.replace(tiny_files.SOUND, time_base=Fraction(1, 44100))) is None
 
 
-def test_sound_is_left_alone_where_nothing_was_lost() -> None:
+def test_gaps_in_sound_are_silence() -> None:
+    """Whole packets; what is shorter than one stays a gap. Other codecs' gaps stay what they are."""
     h = tiny_files.header()
-    packets = [SoundPacket(b"a", 0, 960), SoundPacket(b"b", 9600, 960)]
-    assert list(fill(packets, h)) == packets
-    gap = Gap((), 0, 1)
-    assert len(list(fill([packets[0], gap, packets[1]], h))) == 2 + 9
+    packets = [SoundPacket(b"a", 0, 960), SoundPacket(b"b", 3000, 960), SoundPacket(b"c", 3900, 960)]
+    quiet = silence(tiny_files.SOUND)
+    assert quiet is not None
+    filled = [SoundPacket(quiet, 960, 960), SoundPacket(quiet, 1920, 960)]
+    assert list(fill(packets, h)) == [packets[0], *filled, *packets[1:]]
+    other = tiny_files.replace(h, audio=tiny_files.replace(tiny_files.SOUND, codec="aac"))
+    assert list(fill(packets, other)) == packets
+
+
+def test_a_file_cannot_ask_for_endless_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("neurocodec.decoding.filling._MOST_SILENT", 100)
+    packets = [SoundPacket(b"a", k << 40, 960) for k in range(5)]
+    assert len(list(fill(packets, tiny_files.header()))) == 5 + 100
 
 
 def test_very_many_losses_are_counted_not_listed() -> None:

@@ -262,7 +262,7 @@ def decode_sound(source: Any) -> tuple[npt.NDArray[np.float64], int]:
     rate = 48000
     with av.open(str(source) if isinstance(source, Path) else source) as file:
         resampler = av.AudioResampler("flt", "mono", rate)
-        out = np.zeros(rate * 60)
+        out = np.zeros(rate * 100)
         end = 0
         for frame in file.decode(audio=0):
             for piece in resampler.resample(frame):

@@ -22,7 +22,7 @@ from neurocodec.options import EncodeOptions
 @click.option("--plot", type=click.Path(path_type=Path), metavar="OUT.png", help="Draw the curves there.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="OUT.json", help="Write all figures there.")
 def sound(clips: tuple[Path, ...], plot: Path | None, out: Path | None) -> None:
-    """Code the speech of CLIPS in many ways; print rates, STOI and extended STOI. Silent clips are left out."""
+    """Code the speech of CLIPS in many ways; print rates and STOI. Silent clips are left out."""
     stoi_function()
     heard = {path.name: samples for path in clips if (samples := mono(path)).any()}
     if not heard:

@@ -67,7 +67,7 @@ def coded(samples: Samples, setting: Setting) -> tuple[AudioInfo, list[AudioPack
 
 
 def file_bytes(info: AudioInfo, packets: list[AudioPacket]) -> int:
-    """By how many bytes an ``.nfc`` file is larger with this sound: header, blocks of five seconds, packets."""
+    """By how many bytes an ``.nfc`` file grows by this sound: header, blocks of five seconds, packets."""
     header = _with(info, packets)
     total = len(write_header(header)) - len(write_header(_HEADER))
     blocks: dict[int, list[SoundPacket]] = {}

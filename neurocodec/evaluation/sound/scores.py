@@ -19,7 +19,7 @@ _LARGEST_LAG = RATE // 20
 
 
 class Scores(NamedTuple):
-    """STOI and extended STOI (1: as intelligible as the source), and how much later the sound comes, in ms."""
+    """STOI and extended STOI (1: as intelligible as the source), and the sound's delay in ms."""
 
     stoi: float
     extended: float
@@ -40,7 +40,7 @@ def stoi_function() -> Any:
 
 
 def lag(source: NDArray[np.float32], other: NDArray[np.float32]) -> int:
-    """Samples by which ``other`` (N,) comes later than ``source`` (N,), at most 50 ms, by cross-correlation."""
+    """Samples by which ``other`` (N,) comes after ``source`` (N,), at most 50 ms, by cross-correlation."""
     from scipy.signal import correlate, correlation_lags
 
     lags = correlation_lags(len(other), len(source))

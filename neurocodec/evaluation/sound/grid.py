@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from neurocodec.evaluation.sound.coding import RATE, Samples, Setting, coded, decoded, file_bytes
 from neurocodec.evaluation.sound.scores import Scores, scores
+from neurocodec.media.types import AudioPacket
 
-RATES = (6000, 7000, 8000, 9000, 10000, 12000, 16000, 20000)
+RATES = (6000, 8000, 9000, 10000, 12000, 16000)
 USUAL = "60 ms, up to 8 kHz"
 VARIANTS: dict[str, dict[str, Any]] = {
     USUAL: {},
@@ -27,12 +29,14 @@ VARIANTS: dict[str, dict[str, Any]] = {
 class Figure(NamedTuple):
     """What one clip needs with one setting: kbit/s of all bytes, of Opus's alone, and its scores.
 
+    ``silence`` is the part of its time that is left out, 0 to 1.
     ``hertz`` is the bandwidth that most of its packets have.
     """
 
     kbps: float
     payload: float
     hertz: int
+    silence: float
     scores: Scores
 
 
@@ -50,8 +54,14 @@ def measure(samples: Samples, setting: Setting) -> Figure:
         file_bytes(info, packets) * scale,
         sum(len(p.data) for p in packets) * scale,
         bands.most_common(1)[0][0],
+        _left_out(packets) / len(samples),
         scores(samples, decoded(info, packets, len(samples)), RATE),
     )
+
+
+def _left_out(packets: list[AudioPacket]) -> int:
+    """Samples between packets."""
+    return sum(b.pts - a.pts - a.duration for a, b in pairwise(packets))
 
 
 Table = dict[str, dict[int, dict[str, Figure]]]

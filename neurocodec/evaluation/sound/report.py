@@ -22,18 +22,19 @@ def _kbps(figures: Mapping[str, Figure]) -> float:
 
 
 def _cells(figures: Mapping[str, Figure]) -> str:
-    """Mean rates, scores, and the worst score of a clip."""
+    """Mean rates, scores, and the worst STOI of a clip."""
     every = list(figures.values())
     payload = _mean(f.payload for f in every)
     stoi, extended = _mean(f.scores.stoi for f in every), _mean(f.scores.extended for f in every)
-    worst = min(f.scores.stoi for f in every)
-    return f"{_kbps(figures):.2f} | {payload:.2f} | {stoi:.3f} | {extended:.3f} | {worst:.3f} |"
+    worst, treble = min(f.scores.stoi for f in every), _mean(f.scores.treble for f in every)
+    scores = f"{stoi:.3f} | {extended:.3f} | {worst:.3f} | {treble:.1f}"
+    return f"{_kbps(figures):.2f} | {payload:.2f} | {scores} |"
 
 
 def lines(table: Table, default: int) -> Iterator[str]:
     """Three tables: the usual way at all rates, all ways at the ``default`` rate (bit/s), and every clip."""
-    rest = "all bytes, kbit/s | Opus alone | STOI | extended STOI | worst STOI |"
-    rule = "|---:" * 5 + "|"
+    rest = "all bytes, kbit/s | Opus alone | STOI | extended STOI | worst STOI | 4.3-8 kHz, dB |"
+    rule = "|---:" * 6 + "|"
     yield from (f"| asked for, kbit/s | bandwidth, kHz | {rest}", "|---:|---:" + rule)
     for rate, figures in table[USUAL].items():
         bands = sorted({f.hertz // 1000 for f in figures.values()})
@@ -41,14 +42,12 @@ def lines(table: Table, default: int) -> Iterator[str]:
     yield from ("", f"| at {default / 1000:g} kbit/s | {rest}", "|---" + rule)
     for name, rates in table.items():
         yield f"| {name} | {_cells(rates[default])}"
-    yield from (
-        "",
-        "| clip | all bytes, kbit/s | STOI | extended STOI | lag, ms |",
-        "|---" + "|---:" * 4 + "|",
-    )
+    head = "| clip | all bytes, kbit/s | left out, % | STOI | extended STOI | 4.3-8 kHz, dB | lag, ms |"
+    yield from ("", head, "|---" + "|---:" * 6 + "|")
     for clip, f in table[USUAL][default].items():
         s = f.scores
-        yield f"| `{clip}` | {f.kbps:.2f} | {s.stoi:.3f} | {s.extended:.3f} | {s.lag:+.1f} |"
+        cells = f"{s.stoi:.3f} | {s.extended:.3f} | {s.treble:.1f} | {s.lag:+.1f}"
+        yield f"| `{clip}` | {f.kbps:.2f} | {100 * f.silence:.1f} | {cells} |"
 
 
 def plot(table: Table, default: int) -> Any:

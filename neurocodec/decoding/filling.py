@@ -1,8 +1,9 @@
-"""What stands in for what a damaged file lacks: held pictures, and silence.
+"""What stands in for what a file lacks: held pictures where it is damaged, and silence.
 
 A lost frame shows the last picture before it (at the start of a file, the first one after), at its own
-time, so that the number of frames, the duration and the sound's place stay what they were.  Lost Opus packets
-become packets of silence; other sound keeps its timestamps, and players pause it by themselves.
+time, so that the number of frames, the duration and the sound's place stay what they were.  Gaps between Opus
+packets become packets of silence, whether these were lost or the encoder left them out; other sound keeps its
+timestamps, and players pause it by themselves.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class _Sound:
 def fill(
     items: Iterable[Any], header: Header, report: Any = None
 ) -> Iterator[tuple[int, Picture] | SoundPacket]:
-    """Pictures with timestamps and sound packets, with every :class:`Gap` filled; ``report.held`` counts."""
+    """Pictures with timestamps and sound packets, with every gap filled; ``report.held`` counts pictures."""
     waiting: list[Gap] = []
     held: Picture | None = None
     left = MOST_HELD

@@ -56,8 +56,11 @@ def lag(source: NDArray[np.float32], other: NDArray[np.float32]) -> int:
 
 def treble(source: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """Level of ``other`` (N,) beside ``source`` (N,), at 16 kHz, from 4.3 to 8 kHz in dB, at least -60."""
-    above = round(_STOI_HEARS / RATE * len(source))
-    powers = [float((np.abs(np.fft.rfft(x)[above:]) ** 2).sum()) for x in (source, other)]
+    from scipy.fft import next_fast_len, rfft
+
+    size = next_fast_len(len(source), real=True)
+    above = round(_STOI_HEARS / RATE * size)
+    powers = [float((np.abs(rfft(x, size)[above:]) ** 2).sum()) for x in (source, other)]
     return float(10 * np.log10(max(powers[1] / max(powers[0], 1e-20), 1e-6)))
 
 

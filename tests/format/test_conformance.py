@@ -23,6 +23,7 @@ from neurocodec.errors import DamagedFileError, NeurocodecError
 from neurocodec.format.block import Block
 from neurocodec.format.damage import Loss
 from neurocodec.format.head import HeadPart
+from neurocodec.format.description import Description
 from neurocodec.format.header import Header
 from neurocodec.format.reader import NfcReader
 from neurocodec.keypoints.packets import parse_frames, parse_head
@@ -136,8 +137,13 @@ def told(data: bytes) -> dict[str, Any]:
     index = [[e.offset, e.first_frame, e.frames, e.first_reference, e.references, e.pts] for e in entries]
     return {
         "header": told_header(reader.header), "blocks": blocks, "index": index, "losses": losses,
-        "whole": whole,
+        "whole": whole, **({"description": told_words(reader.description)} if reader.description else {}),
     }  # fmt: skip
+
+
+def told_words(d: Description) -> dict[str, Any]:
+    words = {k: v for k, v in vars(d).items() if v not in ("", None, ())}
+    return words | ({"chapters": [[c.start, c.end, c.title] for c in d.chapters]} if d.chapters else {})
 
 
 def test_every_file_is_expected_and_all_versions_are_there() -> None:

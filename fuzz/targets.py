@@ -1,7 +1,7 @@
 """What is fuzzed: each target takes any bytes, and may raise nothing but errors of the package.
 
-``parser``: header, block and description payloads under checksums that fit (those of parts are not looked at).
-``entropy``: landmark packets in all three codes.  ``container``: a whole file, by index and in order,
+``parser``: header, block and description payloads under checksums that fit (those of parts are not looked
+at).  ``entropy``: landmark packets in all three codes.  ``container``: a whole file, by index and in order,
 repaired, and read by ``info``.  ``frames``: a whole file up to what is rendered: references as pictures,
 symbols, gaps, what is concealed.  ``references``: the bytes of stills and chains, through the real decoders.
 ``models``: files given to ``models import``.

@@ -162,8 +162,8 @@ class EncodeOptions:
     from its first picture.  ``region`` is ``auto``, ``frames``, ``full`` or ``face``; with references or
     networks that only the full picture has, ``auto`` is ``full``.  ``effort`` is that of the search for a
     layer of whole frames.  ``metadata`` says whether what the source says of itself is kept
-    (:class:`neurocodec.format.description.Description`).  ``threads`` (None: every core) is what networks may use; codecs beside them get
-    half as many.
+    (:class:`neurocodec.format.description.Description`).  ``threads`` (None: every core) is what networks may
+    use; codecs beside them get half as many.
     """
 
     profile: str = _option(

@@ -188,7 +188,7 @@ def _place_of_ours(description: Description) -> str:
 
 
 def _shown_description(description: Description, shift: int, span: Span, header: Header) -> Description:
-    """What the file says of itself, for an output that begins at ``shift``; of sound only where it has some."""
+    """What the file says of itself, for an output that begins at ``shift``; of sound only if it has some."""
     begin, end = (None if t is None else round(t * header.time_base * 1000) for t in (shift, span.end))
     told = description.within(begin or 0, end)
     return told if header.audio else replace(told, language="", sound_title="")

@@ -137,7 +137,9 @@ class Framing:
                 "pictures and sound alike"
             )
             if self._described and self._reader.description.chapters:
-                notes.append("chapters stay at the times that the source gives them, also behind such a break")
+                notes.append(
+                    "chapters stay at the times that the source gives them, also behind such a break"
+                )
         if self._described:
             notes += (f"of the source's description, {text}" for text in self._reader.shortened)
         if self._reader.skipped:

@@ -86,7 +86,9 @@ class Description:
         Chapters are cut to the part; those outside are dropped.
         """
         cut = (
-            replace(c, start=max(c.start, start) - start, end=(c.end if end is None else min(c.end, end)) - start)
+            replace(
+                c, start=max(c.start, start) - start, end=(c.end if end is None else min(c.end, end)) - start
+            )
             for c in self.chapters
         )
         return replace(self, chapters=tuple(c for c in cut if c.start < c.end))

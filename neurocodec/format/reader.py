@@ -279,15 +279,13 @@ class NfcReader:
                     yield Loss(self._window.offset, "the file ends inside its trailer", truncated=True)
                 return
             if kind in OPTIONAL_CHUNKS:
-                if kind != DESCRIPTION_CHUNK:
-                    self._waiting.append((kind, payload))
-                elif offset == self.header_bytes:
+                if kind == DESCRIPTION_CHUNK and offset == self.header_bytes:
                     try:
                         read_description(payload)
                     except DamagedFileError as error:
                         yield Loss(offset, str(error), harmless=True)
                         continue
-                    self._waiting.append((kind, payload))
+                self._waiting.append((kind, payload))
                 self._tell_optional()
                 continue
             try:
@@ -346,7 +344,9 @@ class NfcReader:
             if kind in OPTIONAL_CHUNKS:
                 self._window.skip(length)
                 held += length + _HELD_COST
-                if self.optional and kind != DESCRIPTION_CHUNK and held <= self.limits.chunk:  # until the block has been given out
+                if (
+                    self.optional and kind != DESCRIPTION_CHUNK and held <= self.limits.chunk
+                ):  # until the block has been given out
                     self._waiting.append((kind, payload))
                 continue
             if kind not in PART_CHUNKS or frame_of_part(payload) != block.first_frame:

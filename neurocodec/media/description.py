@@ -59,12 +59,18 @@ class SourceDescription:
         self._cut: list[str] = []
         self.notes: list[str] = []
         tags = {str(key).lower(): str(value) for key, value in container.metadata.items()}
-        texts = {name: self._text(name, next(_first(tags, keys), "")) for name, keys in _KEYS.items()}
+        texts: dict[str, Any] = {
+            name: self._text(name, next(_first(tags, keys), "")) for name, keys in _KEYS.items()
+        }
         created = _seconds(tags.get("creation_time", ""))
         told = Description(**texts, created=created)
         if sound is not None:
             language = str(sound.metadata.get("language", ""))
-            known = _LANGUAGE.fullmatch(language) and language != _UNDEFINED and len(language) <= TEXTS["language"][1]
+            known = (
+                _LANGUAGE.fullmatch(language)
+                and language != _UNDEFINED
+                and len(language) <= TEXTS["language"][1]
+            )
             told = replace(
                 told,
                 language=language if known else "",

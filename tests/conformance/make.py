@@ -302,7 +302,14 @@ def described() -> dict[str, bytes]:
     ]
     title, comment = "Talk \u2014 \U0001f600".encode(), b"two\nlines"
     chapters = b"\x00\xe8\x07\x05First" + b"\x00\x64\x00" + b"\x63\x01\x04Over"
-    fields = ((1, title), (3, comment), (6, b"de-CH"), (8, b"\x80\xe0\xb2\xf0\x05"), (9, chapters), (77, b"later"))
+    fields = (
+        (1, title),
+        (3, comment),
+        (6, b"de-CH"),
+        (8, b"\x80\xe0\xb2\xf0\x05"),
+        (9, chapters),
+        (77, b"later"),
+    )
     plain = b"\0" + b"".join(bytes([number, len(data)]) + data for number, data in fields)
     deflated = b"\1" + bytes.fromhex(DEFLATED)
     whole = file(h, blocks, words=plain)
@@ -318,8 +325,8 @@ def described() -> dict[str, bytes]:
     writer.close()
     return {
         "v4-description": whole,
-        "v4-description-damaged": bytes(bad),
-        "v4-description-nonsense": file(h, blocks, words=plain[:-9]),
+        "v4-damaged-description": bytes(bad),
+        "v4-damaged-description-fields": file(h, blocks, words=plain[:-9]),
         "v4-description-elsewhere": elsewhere.getvalue(),
         "v5-description-deflated": file(layers, silent, words=deflated),
     }

@@ -22,8 +22,8 @@ from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.errors import DamagedFileError, NeurocodecError
 from neurocodec.format.block import Block
 from neurocodec.format.damage import Loss
-from neurocodec.format.head import HeadPart
 from neurocodec.format.description import Description
+from neurocodec.format.head import HeadPart
 from neurocodec.format.header import Header
 from neurocodec.format.reader import NfcReader
 from neurocodec.keypoints.packets import parse_frames, parse_head

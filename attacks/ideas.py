@@ -361,7 +361,7 @@ def nothing_but_beginnings_of_heads() -> bytes:
 def optional_chunks_without_end() -> bytes:
     """Between a block and its layer; they are held for ``repair``, but not all."""
     _, data = layered_start(5)
-    return data + chunk(0xE0, b"") * 200_000 + end(b"")
+    return data + chunk(0xE1, b"") * 200_000 + end(b"")
 
 
 # Descriptions

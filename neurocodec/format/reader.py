@@ -279,7 +279,9 @@ class NfcReader:
                     yield Loss(self._window.offset, "the file ends inside its trailer", truncated=True)
                 return
             if kind in OPTIONAL_CHUNKS:
-                if kind == DESCRIPTION_CHUNK and offset == self.header_bytes:
+                if kind == DESCRIPTION_CHUNK:
+                    if offset != self.header_bytes:
+                        continue
                     try:
                         read_description(payload)
                     except DamagedFileError as error:

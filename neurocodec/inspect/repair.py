@@ -24,7 +24,6 @@ from neurocodec.files.opening import (
 )
 from neurocodec.format.block import Block, Run
 from neurocodec.format.checksums import Part
-from neurocodec.format.chunks import DESCRIPTION_CHUNK
 from neurocodec.format.damage import Loss
 from neurocodec.format.header import Header
 from neurocodec.format.limits import Limits
@@ -154,14 +153,7 @@ def repair_stream(
     if reader.corrected:
         report.losses.append(reader.corrected)
     writer = NfcWriter(destination, reader.header)
-    begun = writer.total
-
-    def keep(kind: int, payload: bytes) -> None:
-        """One that means nothing where it is must not come to stand where it does."""
-        if kind != DESCRIPTION_CHUNK or reader.description or writer.total > begun:
-            writer.write_optional(kind, payload)
-
-    reader.optional = keep
+    reader.optional = writer.write_optional
     salvage = (LayeredSalvage if reader.header.layered else _Salvage)(reader.header, writer, report)
     expected, told = 0, False
     for item in reader:

@@ -361,7 +361,46 @@ def nothing_but_beginnings_of_heads() -> bytes:
 def optional_chunks_without_end() -> bytes:
     """Between a block and its layer; they are held for ``repair``, but not all."""
     _, data = layered_start(5)
-    return data + chunk(0xE0, b"") * 200_000 + end(b"")
+    return data + chunk(0xE1, b"") * 200_000 + end(b"")
+
+
+# Descriptions
+
+
+def described(payload: bytes) -> bytes:
+    """A good file with this description."""
+    return make.file(make.header(), [plain()], words=payload)
+
+
+def deflated(fields: bytes) -> bytes:
+    squeezer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    return b"\1" + squeezer.compress(fields) + squeezer.flush()
+
+
+@attack("decode", 0, "")
+def description_of_terminal_escapes() -> bytes:
+    """A title that would clear the screen: the description is left out, the video is not."""
+    title = b"\x1b[2J\x07"
+    return described(b"\0\1" + varint(len(title)) + title)
+
+
+@attack("info", 7, "control characters")
+def description_that_turns_the_writing_about() -> bytes:
+    """Overrides of direction, so that a title reads as another one."""
+    title = "safe\u202egnp.exe".encode()
+    return described(b"\0\1" + varint(len(title)) + title)
+
+
+@attack("info", 7, "too long")
+def description_that_unpacks_a_thousandfold() -> bytes:
+    return described(deflated(b"\x7f" + varint(15_000_000) + bytes(15_000_000)))
+
+
+@attack("info", 7, "out of order, or too many")
+def chapters_without_end() -> bytes:
+    """5000 chapters of a millisecond, a few bytes once they are packed."""
+    chapters = b"\0\1\0" * 5000
+    return described(deflated(b"\x09" + varint(len(chapters)) + chapters))
 
 
 # Little that becomes much

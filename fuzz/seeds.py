@@ -9,7 +9,7 @@ from mutate import chunks_of
 ROOT = Path(__file__).resolve().parents[1]
 CORPUS = Path(__file__).parent / "corpus"
 
-_CHOICES = {0xF1: (255,), 0xF4: (241, 244), 0xF5: (242, 245)}
+_CHOICES = {0xE0: (254,), 0xF1: (255,), 0xF4: (241, 244), 0xF5: (242, 245)}
 """First bytes of the target ``parser``, by types of chunks."""
 
 

@@ -1,7 +1,7 @@
 """What is fuzzed: each target takes any bytes, and may raise nothing but errors of the package.
 
-``parser``: header and block payloads under checksums that fit (those of parts are not looked at).
-``entropy``: landmark packets in all three codes.  ``container``: a whole file, by index and in order,
+``parser``: header, block and description payloads under checksums that fit (those of parts are not looked
+at).  ``entropy``: landmark packets in all three codes.  ``container``: a whole file, by index and in order,
 repaired, and read by ``info``.  ``frames``: a whole file up to what is rendered: references as pictures,
 symbols, gaps, what is concealed.  ``references``: the bytes of stills and chains, through the real decoders.
 ``models``: files given to ``models import``.
@@ -32,6 +32,7 @@ from neurocodec.format.block import Block, ReferenceFrame, StillCodec
 from neurocodec.format.block_reader import read_block, salvage_block
 from neurocodec.format.checksums import CHECK_BYTES, Part
 from neurocodec.format.damage import Loss
+from neurocodec.format.description import FORBIDDEN, read_description, write_description
 from neurocodec.format.head import read_head
 from neurocodec.format.header import AudioTrack, Colour, Fit, Header, LandmarkCode, read_header
 from neurocodec.format.layer import LayerPart, LayerPicture, read_layer
@@ -69,11 +70,14 @@ def _header(choice: int) -> Header:
 
 
 def parser(data: bytes) -> None:
-    """First byte: a header for a block, a layer or a head, or (255) a header payload."""
+    """First byte: a header for a block, a layer or a head, or a header (255) or description (254) payload."""
     choice, payload = data[:1], data[1:]
     with suppress(NeurocodecError), patch.object(block_reader, "check", _any_checksum):
         if choice == b"\xff":
             read_header(payload, 5).content()
+        elif choice == b"\xfe":
+            found = read_description(payload)
+            assert not FORBIDDEN.search(found.title) and read_description(write_description(found)) == found
         elif choice:
             header = _header(choice[0])
             if header.layered and choice[0] % 3:

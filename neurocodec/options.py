@@ -21,6 +21,7 @@ LANDMARK_CODES = ("range", "golomb", "original")
 LANDMARKS = ("learned", "68")
 FIRST_REFERENCES = ("first", "best")
 REFRESHES = ("lookahead", "schedule")
+METADATA = ("keep", "none")
 DEVICES = ("auto", "cpu", "cuda")
 SIZES = ("source", "model")
 FORMATS = ("mp4", "mkv", "y4m", "png")
@@ -134,6 +135,7 @@ class EncodeSettings:
     effort: str
     start: float | None
     duration: float | None
+    metadata: str
     device: str
     threads: int
 
@@ -159,8 +161,9 @@ class EncodeOptions:
     distance of the renderings.  ``start`` and ``duration`` (seconds) choose a part of the source, counted
     from its first picture.  ``region`` is ``auto``, ``frames``, ``full`` or ``face``; with references or
     networks that only the full picture has, ``auto`` is ``full``.  ``effort`` is that of the search for a
-    layer of whole frames.  ``threads`` (None: every core) is what networks may use; codecs beside them get
-    half as many.
+    layer of whole frames.  ``metadata`` says whether what the source says of itself is kept
+    (:class:`neurocodec.format.description.Description`).  ``threads`` (None: every core) is what networks may
+    use; codecs beside them get half as many.
     """
 
     profile: str = _option(
@@ -315,6 +318,12 @@ class EncodeOptions:
         None, "Begin here (seconds after the first picture).", low=0, high=1e9, metavar="SECONDS"
     )
     duration: float | None = _option(None, "Encode this much.", low=0.001, high=1e9, metavar="SECONDS")
+    metadata: str = _option(
+        "keep",
+        "Keep the source's title, artist, comment, copyright, date and chapters, and the language and title "
+        "of its sound, or none of them.  Anything else, as places and devices, is never kept.",
+        choices=METADATA,
+    )
     device: str = _option("auto", choices=DEVICES)
     threads: int | None = _option(None)
 
@@ -373,6 +382,7 @@ class EncodeOptions:
             effort=self.effort,
             start=self.start,
             duration=self.duration,
+            metadata=self.metadata,
             device=self.device,
             threads=self.threads or 0,
         )

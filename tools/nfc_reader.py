@@ -21,7 +21,7 @@ import sys
 import zlib
 from fractions import Fraction
 
-HEADER, BLOCK, INDEX, LAYER, HEAD = 0xF1, 0xF2, 0xF3, 0xF4, 0xF5
+HEADER, BLOCK, INDEX, LAYER, HEAD, DESCRIPTION = 0xF1, 0xF2, 0xF3, 0xF4, 0xF5, 0xE0
 CODES = ("original", "golomb", "range")
 CODECS = ("jpeg", "hevc", "av1")
 
@@ -147,6 +147,74 @@ def header_of(payload: bytes, version: int) -> dict:
             raise Damage("too many extensions")
         h["extensions"].append([s.varint(), s.take(s.varint()).hex()])
     return h
+
+
+WORDS = {  # number of a text: name and most bytes (2.2)
+    1: ("title", 512), 2: ("artist", 512), 3: ("comment", 4096), 4: ("copyright", 512), 5: ("date", 32),
+    6: ("language", 16), 7: ("sound_title", 255),
+}  # fmt: skip
+UNWANTED = {*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)}
+UNWANTED.add(0xFEFF)
+
+
+def description_of(payload: bytes) -> dict:
+    """Section 2.2."""
+    if payload[:1] not in (b"\0", b"\1") or len(payload) > 2**14:
+        raise Damage("an unknown or too long description")
+    body = payload[1:]
+    if payload[0]:
+        inflater = zlib.decompressobj(-15)
+        try:
+            body = inflater.decompress(body, 2**14 + 1)
+        except zlib.error:
+            raise Damage("it cannot be unpacked") from None
+        if len(body) > 2**14 or not inflater.eof or inflater.unused_data:
+            raise Damage("it is too long, or goes on")
+    s, last, out = Bytes(body), 0, {}
+    while s.at < len(body):
+        number, data = s.varint(), s.take(s.varint())
+        if number <= last:
+            raise Damage("fields out of order")
+        last = number
+        if number in WORDS:
+            name, most = WORDS[number]
+            out[name] = word(data, most, name == "comment")
+            if not data:
+                raise Damage("an empty text")
+        elif number == 8:
+            field = Bytes(data)
+            out["created"] = field.varint(253402300799)
+            if field.at < len(data):
+                raise Damage("more than a date")
+        elif number == 9:
+            out["chapters"] = chapters_of(data)
+    return out
+
+
+def word(data: bytes, most: int, lines: bool = False) -> str:
+    """A text of a description."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Damage("no UTF-8") from None
+    if len(data) > most or any(ord(c) in UNWANTED and not (lines and c == "\n") for c in text):
+        raise Damage("a text that is too long or not clean")
+    return text
+
+
+def chapters_of(data: bytes) -> list:
+    """The chapters of a description: start, end, title."""
+    s, out, before = Bytes(data), [], [0, 0]
+    while s.at < len(data):
+        start = before[1] + s.svarint()
+        end = start + s.varint()
+        if not before[0] <= start < end <= 2**40 or len(out) == 256:
+            raise Damage("chapters out of order, or too many")
+        before = [start, end]
+        out.append([start, end, word(s.take(s.varint()), 255)])
+    if not out:
+        raise Damage("no chapters")
+    return out
 
 
 def regular(h: dict, i: int) -> int:
@@ -810,7 +878,7 @@ def read(data: bytes) -> dict:
     if kind != HEADER:
         raise Damage("no header")
     h = header_of(payload, data[4])
-    begin, blocks, losses, order, whole = at, [], [], Order(), False
+    begin, blocks, losses, order, whole, words = at, [], [], Order(), False, {}
     layered = bool(h.get("layered"))
     while at < len(data):
         try:
@@ -836,6 +904,11 @@ def read(data: bytes) -> dict:
         if kind != BLOCK:
             if kind in (HEADER, LAYER, HEAD):
                 losses.append(place)
+            if kind == DESCRIPTION and place == begin:
+                try:
+                    words = description_of(payload)
+                except Damage:
+                    losses.append(place)
             continue
         try:
             b = block_of(payload, h)
@@ -854,7 +927,8 @@ def read(data: bytes) -> dict:
     if h["audio"]:
         h["audio"]["time_base"] = str(h["audio"]["time_base"])
     index = index_of(data, begin, {**h, **{k: Fraction(h[k]) for k in ("time_base", "fps")}})
-    return {"header": h, "blocks": blocks, "index": index, "losses": losses, "whole": whole}
+    out = {"header": h, "blocks": blocks, "index": index, "losses": losses, "whole": whole}
+    return {**out, "description": words} if words else out
 
 
 class Order:

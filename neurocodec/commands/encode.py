@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 GROUPS = {
     "Basic options": "quality target_kbps target_lpips max_size region effort start duration "
-    "audio audio_bitrate audio_track",
+    "audio audio_bitrate audio_track metadata",
     "References": "refresh gap alpha feedback "
     "reference_codec reference_quality reference_period first_reference",
     "Keypoints": "quantization smoothing landmark_code landmarks landmark_model model",

@@ -47,6 +47,19 @@ def _latent_line(i: FileInfo) -> str:
     return f", {m['values']} values of {m['name']} ({m['hash']})" if m else ""
 
 
+def _described_lines(i: FileInfo) -> list[str]:
+    """What the file says of its source; further lines of a text are indented."""
+    told = dict(i.description or {})
+    chapters = told.pop("chapters", [])
+    names = {"sound_title": "sound title", "sound_language": "language"}
+    lines = [
+        f"{names.get(name, name):<12} " + text.replace("\n", "\n" + 13 * " ") for name, text in told.items()
+    ]
+    if chapters:
+        lines.append(f"chapters     {len(chapters)}")
+    return lines + [f"  {c['start']:9.3f} s to {c['end']:9.3f} s  {c['title']}".rstrip() for c in chapters]
+
+
 def _of_head(entry: dict[str, Any]) -> str:
     return f"  head {entry['head']}" if "head" in entry else ""
 
@@ -83,6 +96,7 @@ def _info_lines(i: FileInfo) -> list[str]:
         f"model        {i.model} ({i.model_hash}), {i.model_size}x{i.model_size}, {i.keypoints} keypoints",
         f"coding       quantization {i.quantization}, landmark code {i.landmark_code}{_latent_line(i)}",
         f"sound        {sound}",
+        *_described_lines(i),
         f"total        {b['total']} bytes, {i.kbps['total']:.3f} kbit/s "
         f"({i.kbps['video']:.3f} without sound)",
         *(f"{kind:<12} {text}" for kind, text in share.items()),

@@ -64,7 +64,8 @@ class _SpanDecoder:
         for item, following in self._blocks:
             block = item.salvaged if isinstance(item, Loss) else item[0]
             if block is None:
-                self._account.of_item(item, matters=not self._over)
+                harmless = isinstance(item, Loss) and item.harmless
+                self._account.of_item(item, matters=not self._over and not harmless)
                 continue
             inside = self._span.shows(block, self._header, following)
             self._over = self._is_over(block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from fractions import Fraction
 from itertools import chain
 from typing import Any, BinaryIO
@@ -13,6 +14,7 @@ from neurocodec.decoding.span import Span
 from neurocodec.decoding.span_decoder import decode_items
 from neurocodec.errors import DamagedFileError, UsageError
 from neurocodec.format.block import SoundPacket
+from neurocodec.format.description import Description
 from neurocodec.format.header import Fit, Header
 from neurocodec.format.reader import NfcReader
 from neurocodec.media.color import ColorInfo
@@ -95,7 +97,8 @@ def decode_stream(
     total = _frames_in_all(reader, options)
     items = fill(decode_items(reader, options, report), header, report)
     first = next(items, None)
-    shift = _origin(first, Span.of(options, header), header)
+    span = Span.of(options, header)
+    shift = _origin(first, span, header)
     with (
         open_writer(
             options.format,
@@ -111,7 +114,8 @@ def decode_stream(
             threads=threads_beside(options.threads),
             audio=track,
             force=True,
-            metadata={"comment": f"{COMMENT} Model: {header.model}."},
+            metadata={_place_of_ours(reader.description): f"{COMMENT} Model: {header.model}."},
+            description=_shown_description(reader.description, shift, span, header),
         ) as writer,
         Ahead(items, depth_ahead(_AHEAD, options.threads)) as rest,
     ):
@@ -176,6 +180,18 @@ def _origin(first: tuple[int, Picture] | SoundPacket | None, span: Span, header:
     if span.start is not None:
         return span.start
     return min(0, first[0] if isinstance(first, tuple) else header.start)
+
+
+def _place_of_ours(description: Description) -> str:
+    """The tag in which we say what the pictures are; the source's comment stays its own."""
+    return "description" if description.comment else "comment"
+
+
+def _shown_description(description: Description, shift: int, span: Span, header: Header) -> Description:
+    """What the file says of itself, for an output that begins at ``shift``; of sound only if it has some."""
+    begin, end = (None if t is None else round(t * header.time_base * 1000) for t in (shift, span.end))
+    told = description.within(begin or 0, end)
+    return told if header.audio else replace(told, language="", sound_title="")
 
 
 def _output_sar(header: Header, size: str) -> Fraction:

@@ -11,6 +11,7 @@ from neurocodec.encoding.layered_block import LayeredBlock
 from neurocodec.encoding.report import EncodeReport
 from neurocodec.errors import UnsupportedError
 from neurocodec.format.block import BLOCK_SECONDS, Block, Region, SoundPacket
+from neurocodec.format.description import Description
 from neurocodec.format.header import Header
 from neurocodec.format.times import playing_time, rates
 from neurocodec.format.writer import NfcWriter
@@ -43,18 +44,21 @@ class BlockOutput:
         file: open for writing.
         header: of the file.
         name: of the source, for messages.
+        description: what the file says of itself.
 
     Raises:
         UnsupportedError: the header goes beyond what the format can hold.
     """
 
-    def __init__(self, file: BinaryIO, header: Header, name: str) -> None:
+    def __init__(
+        self, file: BinaryIO, header: Header, name: str, description: Description | None = None
+    ) -> None:
         self.header, self._name = header, name
         self._digest = SymbolDigest()
         self.frames = self.references = 0
         self._first, self._last, self._step = header.start, 0, 0
         try:
-            self._writer = NfcWriter(file, header)
+            self._writer = NfcWriter(file, header, description)
         except ValueError as error:
             raise self._beyond_the_format(error) from error
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from neurocodec.encoding.block_output import BlockOutput
 from neurocodec.encoding.cuts import CutDetector
-from neurocodec.encoding.file_header import file_header
+from neurocodec.encoding.file_header import file_description, file_header
 from neurocodec.encoding.framing import Frame, Framing
 from neurocodec.encoding.layered_encoder import LayeredEncoder
 from neurocodec.encoding.placement import MeasuredFrames, open_placement
@@ -124,7 +124,8 @@ class Encoder:
     def _begin_file(self, first: Frame) -> BlockOutput:
         usual = self._sound[0].duration if self._sound else 0
         header = file_header(self._reader, self._engine, self.settings, self._framing, first, usual)
-        return BlockOutput(self._file, header, self._reader.name)
+        words = file_description(self._reader, self.settings, header)
+        return BlockOutput(self._file, header, self._reader.name, words)
 
     def _measured(self, frames: list[Frame]) -> NDArray[np.float32]:
         """What is coded of frames, (frames, M/2, 2)."""

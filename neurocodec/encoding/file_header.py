@@ -1,8 +1,11 @@
-"""What a file says of its video: the header, made when the first frame is known."""
+"""What a file says of its video: the header, made when the first frame is known, and a description."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from neurocodec.encoding.framing import Frame, Framing
+from neurocodec.format.description import Description
 from neurocodec.format.header import HASH_BYTES, AudioTrack, Colour, Header, LandmarkCode
 from neurocodec.media.reader import MediaReader
 from neurocodec.models.latent_engine import LatentEngine
@@ -54,6 +57,12 @@ def file_header(
         latent=latent,
         layered=layered,
     )
+
+
+def file_description(reader: MediaReader, settings: EncodeSettings, header: Header) -> Description:
+    """What the file says of its source in words; of sound only where it has some."""
+    told = reader.description if settings.metadata == "keep" else Description()
+    return told if header.audio else replace(told, language="", sound_title="")
 
 
 def _track(reader: MediaReader, framing: Framing, packet_duration: int) -> AudioTrack | None:

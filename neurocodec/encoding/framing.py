@@ -50,6 +50,7 @@ class Framing:
     def __init__(self, reader: MediaReader, side: int, settings: EncodeSettings) -> None:
         self._reader, self._side = reader, side
         self._chosen = settings.audio_track is not None
+        self._described = settings.metadata == "keep"
         self._face = FaceRegion() if settings.region == "face" else None
         self._uncut = settings.region == "frames"
         whole = Fit.SQUASH if settings.profile == "original" else Fit.LETTERBOX
@@ -135,6 +136,12 @@ class Framing:
                 f"the source's clock breaks at {breaks[0]:.2f} s{more}; what follows was moved there, "
                 "pictures and sound alike"
             )
+            if self._described and self._reader.description.chapters:
+                notes.append(
+                    "chapters stay at the times that the source gives them, also behind such a break"
+                )
+        if self._described:
+            notes += (f"of the source's description, {text}" for text in self._reader.shortened)
         if self._reader.skipped:
             notes.append(f"{self._reader.skipped} damaged pictures of the source were left out")
         if self._face and self._face.most_faces > 1:

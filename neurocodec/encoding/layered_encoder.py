@@ -7,7 +7,7 @@ from collections import deque
 from typing import BinaryIO
 
 from neurocodec.encoding.block_output import BlockOutput
-from neurocodec.encoding.file_header import file_header
+from neurocodec.encoding.file_header import file_description, file_header
 from neurocodec.encoding.framing import Frame, Framing
 from neurocodec.encoding.head_coder import HeadCoder
 from neurocodec.encoding.layer_search import EFFORTS, find_layer
@@ -96,7 +96,8 @@ class LayeredEncoder:
     def _begin_file(self, first: Frame) -> BlockOutput:
         usual = self._sound[0].duration if self._sound else 0
         header = file_header(self._reader, self._engine, self._settings, self._framing, first, usual)
-        return BlockOutput(self._file, header, self._reader.name)
+        words = file_description(self._reader, self._settings, header)
+        return BlockOutput(self._file, header, self._reader.name, words)
 
     def _encode(self, section: Section, progress: Progress | None, last: bool = False) -> None:
         output, settings = self._output, self._settings

@@ -16,6 +16,8 @@ HEADER_CHUNK, BLOCK_CHUNK, INDEX_CHUNK = 0xF1, 0xF2, 0xF3
 LAYER_CHUNK, HEAD_CHUNK = 0xF4, 0xF5
 """Parts of the block before them; only in layered files."""
 OPTIONAL_CHUNKS = range(0xE0, 0xF0)
+DESCRIPTION_CHUNK = 0xE0
+"""The optional chunk that may stand right behind the header; elsewhere it means nothing."""
 MAX_CHUNK = 1 << 26
 MAX_HEADER = 1 << 21
 MAX_INDEX = 1 << 20

@@ -12,13 +12,15 @@ class Loss:
     """A stretch of the file that could not be read; ``truncated`` when the file simply ends there.
 
     ``salvaged`` is the block that was there without the parts that are damaged, if its head is whole; in a
-    layered file, its own chunk or the head of that.
+    layered file, its own chunk or the head of that.  ``harmless`` says that no frame and no sound is lost: it
+    was what stands between the header and the first block.
     """
 
     offset: int
     reason: str
     truncated: bool = False
     salvaged: Block | None = None
+    harmless: bool = False
 
 
 def loss_of_parts(offset: int, block: Block) -> Loss:

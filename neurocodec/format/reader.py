@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import BinaryIO
 
 from neurocodec.entropy.bits import ByteReader
@@ -17,6 +18,7 @@ from neurocodec.format.chunks import (
     BLOCK_CHUNK,
     CORRECTABLE,
     CUT_OFF,
+    DESCRIPTION_CHUNK,
     HEADER_CHUNK,
     INDEX_CHUNK,
     LARGEST_HEAD,
@@ -31,6 +33,7 @@ from neurocodec.format.chunks import (
     with_bit_put_right,
 )
 from neurocodec.format.damage import Loss, loss_of_parts
+from neurocodec.format.description import MAX_DESCRIPTION, Description, read_description
 from neurocodec.format.header import Header, read_header
 from neurocodec.format.limits import Limits
 from neurocodec.format.window import Window
@@ -57,7 +60,8 @@ class NfcReader:
     """Reads a file or a pipe front to back; with a seekable file, blocks can also be had by index.
 
     ``corrected`` says what was put right in the header, if anything; ``promised`` is the number of frames by
-    the index, known when it has been read in passing.
+    the index, known when it has been read in passing.  ``description`` is what the file says of itself; a
+    damaged one says nothing.
 
     Reading may raise:
         InputError: the file is empty or no ``.nfc`` file.
@@ -82,6 +86,7 @@ class NfcReader:
         self._budget, self._heads = _SEARCH_BUDGET, _MOST_HEADS
         self.header_bytes = 0
         self._read_header()
+        self.description: Description = self._read_description()
 
     def _read_header(self) -> None:
         start = self._window.peek(len(SIGNATURE) + 1)
@@ -108,6 +113,16 @@ class NfcReader:
         self._layered = self.header.layered
         kinds = (BLOCK_CHUNK, INDEX_CHUNK, *(PART_CHUNKS if self._layered else ()))
         self._starts = re.compile(b"[" + bytes(kinds) + b"]")
+
+    def _read_description(self) -> Description:
+        """What may stand here, behind the header; it is not passed."""
+        outline = self._outline()
+        if isinstance(outline, str) or outline[0] != DESCRIPTION_CHUNK or outline[2] > 2 * MAX_DESCRIPTION:
+            return Description()
+        found = self._chunk_here()
+        with suppress(DamagedFileError):
+            return Description() if isinstance(found, str) else read_description(found[1])
+        return Description()
 
     def _corrected_header(self, reason: str) -> tuple[int, bytes, int]:
         """The header chunk here with one flipped bit put right."""
@@ -206,6 +221,19 @@ class NfcReader:
         found = read_block_start(rest, self.header)
         return found is not None and found[0] >= block.first_frame + len(block.pts)
 
+    def _is_beginning(self) -> bool:
+        """Whether the block of the first frame begins here."""
+        outline = self._outline()
+        if isinstance(outline, str) or outline[0] != BLOCK_CHUNK:
+            return False
+        found = read_block_start(self._window.peek(24, outline[1]), self.header)
+        return found is not None and found[0] == 0
+
+    def _pass_damaged_beginning(self) -> bool:
+        """Move on from damage right behind the header to the block of the first frame, if that is whole."""
+        here = self._window.offset == self.header_bytes
+        return here and self._resynchronize() and self._is_beginning()
+
     def _plausible(self, kind: int, start: int) -> bool:
         """Whether what may be a chunk is an index, or begins like a block that is still to come."""
         if kind == INDEX_CHUNK:
@@ -235,8 +263,11 @@ class NfcReader:
                     yield loss_of_parts(offset, self._rest_of_damaged(left))
                     self._tell_optional()
                     continue
+                first = offset == self.header_bytes and self._window.peek(1)[0]
                 if self._resynchronize():
-                    yield Loss(offset, found)
+                    harmless = first not in (False, BLOCK_CHUNK) and self._is_beginning()
+                    told = "the description" if harmless and first == DESCRIPTION_CHUNK else found
+                    yield Loss(offset, told, harmless=harmless)
                     continue
                 yield Loss(offset, found, truncated=found is CUT_OFF)
                 return
@@ -248,6 +279,14 @@ class NfcReader:
                     yield Loss(self._window.offset, "the file ends inside its trailer", truncated=True)
                 return
             if kind in OPTIONAL_CHUNKS:
+                if kind == DESCRIPTION_CHUNK:
+                    if offset != self.header_bytes:
+                        continue
+                    try:
+                        read_description(payload)
+                    except DamagedFileError as error:
+                        yield Loss(offset, str(error), harmless=True)
+                        continue
                 self._waiting.append((kind, payload))
                 self._tell_optional()
                 continue
@@ -307,7 +346,9 @@ class NfcReader:
             if kind in OPTIONAL_CHUNKS:
                 self._window.skip(length)
                 held += length + _HELD_COST
-                if self.optional and held <= self.limits.chunk:  # until the block has been given out
+                if (
+                    self.optional and kind != DESCRIPTION_CHUNK and held <= self.limits.chunk
+                ):  # until the block has been given out
                     self._waiting.append((kind, payload))
                 continue
             if kind not in PART_CHUNKS or frame_of_part(payload) != block.first_frame:
@@ -432,6 +473,8 @@ class NfcReader:
             if isinstance(found, str):
                 left = self._salvage_here()
                 if left is None:
+                    if self._pass_damaged_beginning():
+                        continue
                     break
                 block = self._rest_of_damaged(left)
             else:

@@ -13,6 +13,7 @@ from neurocodec.format.block_reader import read_block
 from neurocodec.format.block_writer import write_block
 from neurocodec.format.chunks import (
     BLOCK_CHUNK,
+    DESCRIPTION_CHUNK,
     HEADER_CHUNK,
     INDEX_CHUNK,
     MAX_CHUNK,
@@ -22,19 +23,21 @@ from neurocodec.format.chunks import (
     TRAILER_BYTES,
     chunk,
 )
+from neurocodec.format.description import Description, write_description
 from neurocodec.format.header import Header, read_header, write_header
 
 
 class NfcWriter:
     """Writes a file front to back; nothing is ever seeked, so a pipe will do.
 
-    What is written is read back first, so that no file breaks the format's limits.
+    What is written is read back first, so that no file breaks the format's limits.  A ``description`` that
+    says something stands right behind the header.
 
     Raises:
-        ValueError: the header cannot be written.
+        ValueError: the header or the description cannot be written.
     """
 
-    def __init__(self, file: BinaryIO, header: Header) -> None:
+    def __init__(self, file: BinaryIO, header: Header, description: Description | None = None) -> None:
         self._file = file
         self.header = header
         self.total = 0
@@ -52,7 +55,10 @@ class NfcWriter:
             raise ValueError(f"the header breaks a rule of the format: {error}") from error
         if not same:
             raise ValueError("the header holds values the format does not carry")
+        words = write_description(description) if description else None
         self._put(SIGNATURE + bytes([header.version]) + chunk(HEADER_CHUNK, payload))
+        if words is not None:
+            self.write_optional(DESCRIPTION_CHUNK, words)
 
     def _put(self, data: bytes) -> None:
         self._file.write(data)

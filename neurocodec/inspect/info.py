@@ -30,7 +30,8 @@ class FileInfo:
     not be read; the stretches of time (from and to, in seconds) of which something is missing are ``lost``
     for frames, ``lost_landmarks``, ``lost_sound``, ``lost_layer`` and ``lost_heads``.  Layered files alone
     have ``layer`` and ``heads``, and a ``layer`` in ``bytes``; their landmarks are those of heads, and they
-    have no references.
+    have no references.  ``description`` is what the file says of its source, if anything
+    (:meth:`neurocodec.format.description.Description.as_dict`).
     """
 
     format_version: int
@@ -67,10 +68,11 @@ class FileInfo:
     lost_heads: list[list[float]] = field(default_factory=list)
     layer: dict[str, Any] | None = None
     heads: dict[str, Any] | None = None
+    description: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """For ``--json``; ``packets`` only when they were asked for, a layer and heads if there are any."""
-        left_out = ("packets", "layer", "heads")
+        """For ``--json``; ``packets`` only when asked for, layer, heads and description if there are any."""
+        left_out = ("packets", "layer", "heads", "description")
         return {k: v for k, v in self.__dict__.items() if k not in left_out or v is not None}
 
 
@@ -292,6 +294,7 @@ def read_info(
         lost_heads=account.lost_parts[Part.HEADS].rounded(),
         layer=account.layered.layer if account.layered else None,
         heads=account.layered.heads if account.layered else None,
+        description=reader.description.as_dict() or None,
     )
 
 

@@ -16,7 +16,9 @@ from av.format import Flags
 
 from neurocodec.errors import InputError, NeurocodecError, UsageError
 from neurocodec.files.opening import is_path
+from neurocodec.format.description import Description
 from neurocodec.media.deinterlace import Deinterlacer
+from neurocodec.media.description import SourceDescription
 from neurocodec.media.guard import GuardedReader
 from neurocodec.media.part import RUN_IN, Part, has_exact_index, is_whole_until, seconds_in
 from neurocodec.media.picture import PictureConverter, VideoPicture
@@ -79,6 +81,10 @@ class MediaReader:
 
     video: VideoInfo
     audio: AudioInfo | None
+    description: Description
+    """What the file says of itself; times of chapters from :attr:`begin` on."""
+    shortened: list[str]
+    """What of that was too long, in words."""
 
     def __init__(
         self,
@@ -126,6 +132,9 @@ class MediaReader:
                 raise self._input_error(error) from error
             raise
         self.audio = self._sound.info if self._sound else None
+        end = self._part.end and self._part.end - self.begin
+        said = SourceDescription(self._container, self._audio_stream, self._shift - self.begin, end)
+        self.description, self.shortened = said.description, said.notes
         self._items = self._run()
 
     def __enter__(self) -> MediaReader:

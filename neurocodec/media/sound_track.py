@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -16,14 +16,15 @@ from neurocodec.media.types import AudioInfo, AudioPacket
 
 
 class SoundTrack:
-    """A track of an output container for packets of the stream ``info``."""
+    """A track of an output container for packets of the stream ``info``, with tags of its own."""
 
-    def __init__(self, container: Any, info: AudioInfo) -> None:
+    def __init__(self, container: Any, info: AudioInfo, tags: Mapping[str, str] | None = None) -> None:
         """Raises UnsupportedError for sound that cannot be decoded, av errors and ValueError for AAC's."""
         self.info = info
         self._decoder = sound_decoder(info)
         self._encoder: SoundEncoder | None = None if _can_remux(info) else aac_encoder(info)
         self._stream = add_audio_stream(container, info if self._encoder is None else self._encoder.info)
+        self._stream.metadata.update(tags or {})
 
     def packets(self, packet: AudioPacket | None) -> Iterator[Any]:
         """What to put into the container for the next packet; None: at the end."""

@@ -19,7 +19,9 @@ from av.video.reformatter import VideoReformatter
 from neurocodec.errors import OutputError, UnsupportedError, UsageError
 from neurocodec.files.atomic import AtomicFile, output_error
 from neurocodec.files.opening import is_path
+from neurocodec.format.description import Description
 from neurocodec.media.color import ColorInfo, normalize_color, rgb_to_frame
+from neurocodec.media.description import container_chapters, container_tags, sound_tags
 from neurocodec.media.faststart import move_index_to_front
 from neurocodec.media.guard import GuardedWriter
 from neurocodec.media.sound_track import SoundTrack
@@ -36,9 +38,9 @@ _LARGEST_MOVIE_TIMESCALE = 100_000_000
 _FRAGMENTED = "frag_keyframe+empty_moov+delay_moov+default_base_moof"
 _STANDARD_KEYS = {
     "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre", "copyright",
-    "grouping", "lyrics", "description", "synopsis",
+    "grouping", "lyrics", "description", "synopsis", "creation_time",
 }  # fmt: skip
-"""What MP4's ordinary (iTunes style) metadata can hold."""
+"""What MP4's ordinary (iTunes style) metadata and its header can hold."""
 
 
 class MediaWriter:
@@ -59,8 +61,9 @@ class MediaWriter:
     stored as they are, anything else is decoded and encoded to AAC with 128 kbit/s. Both tracks are on the
     same clock; neither is moved to zero.
 
-    ``metadata``: ``title``, ``comment`` and so on; any other key makes all of them QuickTime keys. ``name``:
-    what messages call the output.
+    ``metadata``: ``title``, ``comment`` and so on; any other key makes all of them QuickTime keys.
+    ``description``: texts and chapters beside these, and what they say of the sound. ``name``: what messages
+    call the output.
 
     As a context manager the file is completed by ``close`` at the end and removed by ``abort`` after an
     exception. Nothing is held in memory but what the encoder looks ahead and, when fragmented, one group
@@ -85,6 +88,7 @@ class MediaWriter:
         threads: int = 0,
         audio: AudioInfo | None = None,
         metadata: dict[str, str] | None = None,
+        description: Description | None = None,
         force: bool = False,
         name: str | None = None,
     ) -> None:
@@ -111,11 +115,15 @@ class MediaWriter:
             self.name = os.fspath(destination)
         self._guard = GuardedWriter(self._file)
         with self._translated():
-            self._container = self._opened_container(metadata or {}, audio)
-            self._container.metadata.update(metadata or {})
+            told = description or Description()
+            tags = {**container_tags(told), **(metadata or {})}
+            self._container = self._opened_container(tags, audio)
+            self._container.metadata.update(tags)
+            if told.chapters:
+                self._container.set_chapters(container_chapters(told))
             self._add_video(Fraction(fps), Fraction(sar), crf, preset, threads)
             if audio is not None:
-                self._sound = SoundTrack(self._container, audio)
+                self._sound = SoundTrack(self._container, audio, sound_tags(told))
             self._container.start_encoding()
             self._guard.check()
 

@@ -88,7 +88,7 @@ class Ours(Codec):
         )
 
     def settings(self) -> dict[str, str]:
-        unused = ("device", "threads", "audio_bitrate")
+        unused = ("device", "threads", "audio_bitrate", "metadata")
         chosen = {k: v for k, v in dataclasses.asdict(self._resolved).items() if k not in unused}
         text = ", ".join(f"{k}={v}" for k, v in chosen.items())
         return {"options": text, "counted": "every byte of the file; coded without sound"}

@@ -26,6 +26,7 @@ import nfc_reader
 import tiny_model
 
 from neurocodec.format.block import Block, ReferenceFrame, Region, Run, SoundPacket, StillCodec
+from neurocodec.format.chunks import DESCRIPTION_CHUNK
 from neurocodec.format.head import HeadPart
 from neurocodec.format.header import AudioTrack, Colour, Fit, Header, LandmarkCode, LatentModel
 from neurocodec.format.layer import LayerPart, LayerPicture
@@ -106,9 +107,11 @@ def pts(h: Header, first: int, count: int) -> tuple[int, ...]:
     return tuple(h.regular_pts(first + k) for k in range(count))
 
 
-def file(h: Header, blocks: list[Block], optional: bool = False) -> bytes:
+def file(h: Header, blocks: list[Block], optional: bool = False, words: bytes | None = None) -> bytes:
     out = io.BytesIO()
     writer = NfcWriter(out, h)
+    if words is not None:
+        writer.write_optional(DESCRIPTION_CHUNK, words)
     for block in blocks:
         if optional:
             writer.write_optional(0xE3, b"a chunk of the future")
@@ -287,6 +290,48 @@ def layered(h: Header) -> list[Block]:
     return [start, middle, end, without, Block(22, (), 0, (), (), b"", sound[35:], guarded=True)]
 
 
+DEFLATED = "63e477542849ccc956c8cf03d3c5cc8e68023a0a8928029979e9c842e5102185c4bc14983400"
+"""Fields of a description under raw DEFLATE; how they are compressed is the writer's choice."""
+
+
+def described() -> dict[str, bytes]:
+    """Files that say something of themselves: as it stands, deflated, damaged, nonsense, in another place."""
+    h = header(version=4)
+    blocks = [
+        Block(0, pts(h, 0, 5), 0, (), (still(0, 2),), coded([walk(4, 27)], LandmarkCode.RANGE), guarded=True)
+    ]
+    title, comment = "Talk \u2014 \U0001f600".encode(), b"two\nlines"
+    chapters = b"\x00\xe8\x07\x05First" + b"\x00\x64\x00" + b"\x63\x01\x04Over"
+    fields = (
+        (1, title),
+        (3, comment),
+        (6, b"de-CH"),
+        (8, b"\x80\xe0\xb2\xf0\x05"),
+        (9, chapters),
+        (77, b"later"),
+    )
+    plain = b"\0" + b"".join(bytes([number, len(data)]) + data for number, data in fields)
+    deflated = b"\1" + bytes.fromhex(DEFLATED)
+    whole = file(h, blocks, words=plain)
+    bad = bytearray(whole)
+    bad[bad.index(comment)] ^= 0x10
+    layers = header(version=5, layered=True, fit=Fit.REGION, width=96, height=72)
+    silent = [replace(b, audio=()) for b in layered(layers)[:2]]
+    elsewhere = io.BytesIO()
+    writer = NfcWriter(elsewhere, h)
+    writer.write_optional(0xE3, b"a chunk of the future")
+    writer.write_optional(DESCRIPTION_CHUNK, plain)
+    writer.write_block(blocks[0])
+    writer.close()
+    return {
+        "v4-description": whole,
+        "v4-damaged-description": bytes(bad),
+        "v4-damaged-description-fields": file(h, blocks, words=plain[:-9]),
+        "v4-description-elsewhere": elsewhere.getvalue(),
+        "v5-description-deflated": file(layers, silent, words=deflated),
+    }
+
+
 def version_5() -> dict[str, bytes]:
     """Layered files, whole and damaged, and one that is not layered."""
     audio = AudioTrack("opus", 48000, 1, Fraction(1, 48000), 312, 960, HEAD)
@@ -345,7 +390,8 @@ def main(accept: bool) -> int:
     differ = 0
     with tempfile.TemporaryDirectory() as folder:
         model = tiny_model.write(Path(folder))
-        for name, data in {**version_1(), **version_2(), **version_3(), **version_4(), **version_5()}.items():
+        parts = (version_1, version_2, version_3, version_4, version_5, described)
+        for name, data in {name: data for part in parts for name, data in part().items()}.items():
             path = FOLDER / f"{name}.nfc"
             if path.exists():
                 same = path.read_bytes() == data

@@ -22,6 +22,7 @@ from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.errors import DamagedFileError, NeurocodecError
 from neurocodec.format.block import Block
 from neurocodec.format.damage import Loss
+from neurocodec.format.description import Description
 from neurocodec.format.head import HeadPart
 from neurocodec.format.header import Header
 from neurocodec.format.reader import NfcReader
@@ -136,8 +137,13 @@ def told(data: bytes) -> dict[str, Any]:
     index = [[e.offset, e.first_frame, e.frames, e.first_reference, e.references, e.pts] for e in entries]
     return {
         "header": told_header(reader.header), "blocks": blocks, "index": index, "losses": losses,
-        "whole": whole,
+        "whole": whole, **({"description": told_words(reader.description)} if reader.description else {}),
     }  # fmt: skip
+
+
+def told_words(d: Description) -> dict[str, Any]:
+    words = {k: v for k, v in vars(d).items() if v not in ("", None, ())}
+    return words | ({"chapters": [[c.start, c.end, c.title] for c in d.chapters]} if d.chapters else {})
 
 
 def test_every_file_is_expected_and_all_versions_are_there() -> None:

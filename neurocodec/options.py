@@ -21,7 +21,7 @@ LANDMARK_CODES = ("range", "golomb", "original")
 LANDMARKS = ("learned", "68")
 FIRST_REFERENCES = ("first", "best")
 REFRESHES = ("lookahead", "schedule")
-METADATA = ("keep", "none")
+METADATA = ("keep", "all", "none")
 DEVICES = ("auto", "cpu", "cuda")
 SIZES = ("source", "model")
 FORMATS = ("mp4", "mkv", "y4m", "png")
@@ -320,8 +320,8 @@ class EncodeOptions:
     duration: float | None = _option(None, "Encode this much.", low=0.001, high=1e9, metavar="SECONDS")
     metadata: str = _option(
         "keep",
-        "Keep the source's title, artist, comment, copyright, date and chapters, and the language and title "
-        "of its sound, or none of them.  Anything else, as places and devices, is never kept.",
+        "Keep the source's title, artist, copyright, date and chapters, and the language and title of its "
+        "sound; all: its comment too.  Anything else, as places and devices, is never kept.",
         choices=METADATA,
     )
     device: str = _option("auto", choices=DEVICES)

@@ -61,7 +61,9 @@ def file_header(
 
 def file_description(reader: MediaReader, settings: EncodeSettings, header: Header) -> Description:
     """What the file says of its source in words; of sound only where it has some."""
-    told = reader.description if settings.metadata == "keep" else Description()
+    told = Description() if settings.metadata == "none" else reader.description
+    if settings.metadata == "keep":
+        told = replace(told, comment="")
     return told if header.audio else replace(told, language="", sound_title="")
 
 

@@ -50,7 +50,7 @@ class Framing:
     def __init__(self, reader: MediaReader, side: int, settings: EncodeSettings) -> None:
         self._reader, self._side = reader, side
         self._chosen = settings.audio_track is not None
-        self._described = settings.metadata == "keep"
+        self._described = settings.metadata != "none"
         self._face = FaceRegion() if settings.region == "face" else None
         self._uncut = settings.region == "frames"
         whole = Fit.SQUASH if settings.profile == "original" else Fit.LETTERBOX

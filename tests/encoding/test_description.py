@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def coded(source: Path, settings: dict[str, Any]) -> bytes:
-    return neurocodec.encode_bytes(source, region="full", **settings)
+    return neurocodec.encode_bytes(source, region="full", metadata="all", **settings)
 
 
 def description(data: bytes) -> Description:
@@ -86,7 +87,13 @@ def test_none_is_kept_where_none_is_wanted(source: Path, coded: bytes, settings:
     writer.close()
     assert out.getvalue() == bare
     with pytest.raises(UsageError, match="metadata"):
-        neurocodec.encode_bytes(source, metadata="all", **settings)
+        neurocodec.encode_bytes(source, metadata="some", **settings)
+
+
+def test_a_comment_is_kept_only_with_all(source: Path, coded: bytes, settings: dict[str, Any]) -> None:
+    usual = description(neurocodec.encode_bytes(source, region="full", **settings))
+    assert description(coded).comment == TAGS["comment"]
+    assert usual == replace(description(coded), comment="")
 
 
 def test_what_the_sound_says_goes_with_it(source: Path, settings: dict[str, Any]) -> None:

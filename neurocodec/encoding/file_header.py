@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from neurocodec.encoding.framing import Frame, Framing
 from neurocodec.format.header import HASH_BYTES, AudioTrack, Colour, Header, LandmarkCode
-from neurocodec.media.reader import MediaReader
+from neurocodec.media.source import MediaSource
 from neurocodec.models.latent_engine import LatentEngine
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import EncodeSettings
@@ -14,7 +14,7 @@ _NEWEST, _LAYERED, _OLDEST = 4, 5, 1
 
 
 def file_header(
-    reader: MediaReader,
+    reader: MediaSource,
     engine: MotionEngine,
     settings: EncodeSettings,
     framing: Framing,
@@ -56,7 +56,7 @@ def file_header(
     )
 
 
-def _track(reader: MediaReader, framing: Framing, packet_duration: int) -> AudioTrack | None:
+def _track(reader: MediaSource, framing: Framing, packet_duration: int) -> AudioTrack | None:
     info = reader.audio
     if info is None or not framing.has_sound:
         return None

@@ -7,41 +7,52 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeVar
+
+import numpy as np
 
 from neurocodec.encoding.goal import Goal, Outcome
 from neurocodec.encoding.quality_search import LOWEST, Trial, search
 
 _MOST_WHOLE = 3
 """Encodes of the whole."""
-_MARGIN = 0.02
-"""By how much a largest size is undercut, for the whole not to be over it."""
+_MARGIN = 0.025
+"""How far below a largest size is aimed, for the whole to be neither over it nor far below."""
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
 class _Correction:
-    """What makes a forecast that of a whole that is known: factors, and the sound and duration themselves."""
+    """Makes a forecast that of the whole: by what forecasts of encodes that are known were off.
 
-    video: float = 1.0
-    distance: float = 1.0
-    whole: Outcome | None = None
+    Between the qualities of two of these, by what lies between; the sound is that of the last one.
+    """
 
-    @staticmethod
-    def of(forecast: Outcome, whole: Outcome) -> _Correction:
-        video = whole.video / max(forecast.video, 1e-9)
-        return _Correction(video, whole.distance / max(forecast.distance, 1e-9), whole)
+    def __init__(self) -> None:
+        self._known: list[tuple[float, float, float]] = []
+        self._whole: Outcome | None = None
 
-    def __call__(self, forecast: Outcome) -> Outcome:
-        better = replace(
-            forecast, video=forecast.video * self.video, distance=forecast.distance * self.distance
+    def learn(self, quality: float, forecast: Outcome, whole: Outcome) -> None:
+        """What the whole came to at a quality."""
+        video, distance = _log(whole.video, forecast.video), _log(whole.distance, forecast.distance)
+        self._known = sorted([*self._known, (quality, video, distance)])
+        self._whole = whole
+
+    def __call__(self, quality: float, forecast: Outcome) -> Outcome:
+        if self._whole is None:
+            return forecast
+        qualities, videos, distances = zip(*self._known, strict=True)
+        return Outcome(
+            self._whole.seconds,
+            forecast.video * math.exp(np.interp(quality, qualities, videos)),
+            self._whole.sound,
+            forecast.distance * math.exp(np.interp(quality, qualities, distances)),
         )
-        if self.whole is None:
-            return better
-        return replace(better, seconds=self.whole.seconds, sound=self.whole.sound)
+
+
+def _log(a: float, b: float) -> float:
+    return math.log(max(a, 1e-9) / max(b, 1e-9))
 
 
 def search_by_samples(
@@ -61,8 +72,7 @@ def search_by_samples(
     def run(quality: float) -> Trial[T]:
         outcome, result = encode(quality)
         tried.append(Trial(quality, goal.figure(outcome), result))
-        nonlocal correction
-        correction = _Correction.of(asked(quality), outcome)
+        correction.learn(quality, asked(quality), outcome)
         return tried[-1]
 
     while len(tried) < _MOST_WHOLE:
@@ -77,14 +87,14 @@ def search_by_samples(
             return max(fitting, key=lambda t: t.figure)
         lowest = [t for t in tried if t.quality == LOWEST]
         return lowest[0] if lowest else run(LOWEST)
-    return min(tried, key=lambda t: abs(math.log(max(t.figure, 1e-9) / goal.value)))
+    return min(tried, key=lambda t: abs(_log(t.figure, goal.value)))
 
 
 def _quality(goal: Goal, asked: Callable[[float], Outcome], correction: _Correction) -> float:
     """The quality at which the whole meets the goal, by samples."""
 
     def figure(quality: float) -> tuple[float, None]:
-        return goal.figure(correction(asked(quality))), None
+        return goal.figure(correction(quality, asked(quality))), None
 
-    value = goal.value * (1 - _MARGIN) if goal.is_ceiling else goal.value
-    return search(figure, value, rising=not goal.is_distance, ceiling=goal.is_ceiling).quality
+    aim = goal.value * (1 - _MARGIN) if goal.is_ceiling else goal.value
+    return search(figure, aim, rising=not goal.is_distance).quality

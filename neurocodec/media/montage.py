@@ -8,6 +8,7 @@ from dataclasses import replace
 from fractions import Fraction
 from types import TracebackType
 
+from neurocodec.media.part import fraction_of
 from neurocodec.media.picture import VideoPicture
 from neurocodec.media.reader import MediaReader
 from neurocodec.media.types import AudioPacket
@@ -32,8 +33,8 @@ class Montage:
     """
 
     def __init__(self, open_part: OpenPart, starts: Sequence[float], length: Fraction) -> None:
-        self._open, self._starts, self._length = open_part, starts, length
-        self._reader = open_part(starts[0], float(length))
+        self._open, self._starts, self._length = open_part, [fraction_of(s) for s in starts], length
+        self._reader = open_part(float(self._starts[0]), float(length))
         self._seeks = self._reader.seeks_exactly
         if not self._seeks:
             self._reader.close()
@@ -72,16 +73,16 @@ class Montage:
             return
         for k, start in enumerate(self._starts):
             if k:
-                self._reader = self._open(start, float(self._length))
+                self._reader = self._open(float(start), float(self._length))
             with closing(self._reader):
-                yield from self._of(self._reader, (0.0,), k)
+                yield from self._of(self._reader, [Fraction(0)], k)
 
     def _of(
-        self, reader: MediaReader, starts: Sequence[float], place: int
+        self, reader: MediaReader, starts: Sequence[Fraction], place: int
     ) -> Iterator[VideoPicture | AudioPacket]:
         """What a reader has of the stretches that begin at ``starts`` in it; number ``place`` and more."""
         tick, sound_tick = reader.video.time_base, reader.audio.time_base if reader.audio else Fraction(1)
-        ends = [Fraction(start) + self._length for start in starts]
+        ends = [start + self._length for start in starts]
         for item in reader:
             heard = isinstance(item, AudioPacket)
             at = item.pts * (sound_tick if heard else tick) - reader.begin
@@ -91,9 +92,9 @@ class Montage:
                 if heard:
                     continue
                 return
-            if middle < Fraction(starts[k]):
+            if middle < starts[k]:
                 continue
-            moved = at - Fraction(starts[k]) + (place + k) * self._length
+            moved = at - starts[k] + (place + k) * self._length
             if isinstance(item, AudioPacket):
                 yield replace(item, pts=round(moved / sound_tick))
             else:

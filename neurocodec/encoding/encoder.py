@@ -16,6 +16,7 @@ from neurocodec.encoding.cuts import CutDetector
 from neurocodec.encoding.file_header import file_header
 from neurocodec.encoding.framing import Frame, Framing
 from neurocodec.encoding.layered_encoder import LayeredEncoder
+from neurocodec.encoding.opening import open_source
 from neurocodec.encoding.placement import MeasuredFrames, open_placement
 from neurocodec.encoding.reference_sender import ReferenceSender
 from neurocodec.encoding.region_choice import choose_region, region_by_size
@@ -25,7 +26,6 @@ from neurocodec.encoding.rewinding import can_be_read_twice
 from neurocodec.errors import InputError
 from neurocodec.files.opening import is_path
 from neurocodec.format.block import SoundPacket
-from neurocodec.media.reader import MediaReader
 from neurocodec.media.source import MediaSource
 from neurocodec.models.device import BATCH
 from neurocodec.models.engines import open_engine
@@ -35,7 +35,7 @@ from neurocodec.models.model_files import find
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import EncodeOptions, EncodeSettings
 from neurocodec.prefetch import Ahead
-from neurocodec.threads import depth_ahead, threads_beside
+from neurocodec.threads import depth_ahead
 from neurocodec.types import Picture, Progress
 
 _AHEAD = 64
@@ -174,24 +174,6 @@ def _encoded(
 ) -> EncodeReport:
     with open_source(source, settings) as reader:
         return encode_opened(reader, file, settings, progress)
-
-
-def open_source(source: Any, settings: EncodeSettings, *, sound: bool = True) -> MediaReader:
-    """What is encoded with these settings; ``sound``: False leaves sound out, whatever they say.
-
-    Raises:
-        NeurocodecError: as :class:`~neurocodec.media.reader.MediaReader` has it.
-    """
-    return MediaReader(
-        source,
-        audio=sound and settings.audio != "none",
-        audio_mode=settings.audio,  # type: ignore[arg-type]
-        audio_bitrate=settings.audio_bitrate,
-        audio_track=settings.audio_track,
-        start=settings.start,
-        duration=settings.duration,
-        threads=threads_beside(settings.threads),
-    )
 
 
 def encode_opened(

@@ -15,10 +15,11 @@ import numpy as np
 from neurocodec.encoding.goal import Goal, Outcome
 from neurocodec.encoding.quality_search import LOWEST, Trial, search
 
-_MOST_WHOLE = 3
-"""Encodes of the whole."""
+_MOST_WHOLE, _MOST_TO_FIT = 3, 5
+"""Encodes of the whole; and where none was small enough, before the lowest quality is taken."""
 _MARGIN = 0.025
-"""How far below a largest size is aimed, for the whole to be neither over it nor far below."""
+"""How far below a largest size is aimed, for the whole to be neither over it nor far below; twice as far
+after two that were over it, and so on."""
 
 T = TypeVar("T")
 
@@ -75,8 +76,8 @@ def search_by_samples(
         correction.learn(quality, asked(quality), outcome)
         return tried[-1]
 
-    while len(tried) < _MOST_WHOLE:
-        quality = _quality(goal, asked, correction)
+    while len(tried) < (_MOST_TO_FIT if _too_large(goal, tried) == len(tried) else _MOST_WHOLE):
+        quality = _quality(goal, asked, correction, _MARGIN * max(1, _too_large(goal, tried)))
         if any(t.quality == quality for t in tried):
             break
         if goal.is_met(run(quality).figure):
@@ -90,11 +91,16 @@ def search_by_samples(
     return min(tried, key=lambda t: abs(_log(t.figure, goal.value)))
 
 
-def _quality(goal: Goal, asked: Callable[[float], Outcome], correction: _Correction) -> float:
-    """The quality at which the whole meets the goal, by samples."""
+def _too_large(goal: Goal, tried: list[Trial[T]]) -> int:
+    """How many are over a largest size."""
+    return sum(goal.is_ceiling and t.figure > goal.value for t in tried)
+
+
+def _quality(goal: Goal, asked: Callable[[float], Outcome], correction: _Correction, margin: float) -> float:
+    """The quality at which the whole meets the goal, by samples; a ceiling, with a margin."""
 
     def figure(quality: float) -> tuple[float, None]:
         return goal.figure(correction(quality, asked(quality))), None
 
-    aim = goal.value * (1 - _MARGIN) if goal.is_ceiling else goal.value
+    aim = goal.value * (1 - margin) if goal.is_ceiling else goal.value
     return search(figure, aim, rising=not goal.is_distance).quality

@@ -14,8 +14,9 @@ from fractions import Fraction
 from typing import IO, Any, BinaryIO, cast
 
 from neurocodec.encoding.coded_distance import mean_distance
-from neurocodec.encoding.encoder import encode_opened, open_source
+from neurocodec.encoding.encoder import encode_opened
 from neurocodec.encoding.goal import Outcome
+from neurocodec.encoding.opening import open_source
 from neurocodec.encoding.rewinding import IN_MEMORY
 from neurocodec.format.block import BLOCK_SECONDS
 from neurocodec.format.damage import Loss

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import IO, Any, BinaryIO, cast
 
 from neurocodec.encoding.coded_distance import mean_distance
-from neurocodec.encoding.encoder import encode_stream, open_source, settled_region
+from neurocodec.encoding.encoder import encode_stream, settled_region
 from neurocodec.encoding.goal import Goal, Outcome
-from neurocodec.encoding.quality_search import Trial, search
+from neurocodec.encoding.opening import open_source
+from neurocodec.encoding.quality_search import HIGHEST, LOWEST, Trial, search
 from neurocodec.encoding.report import EncodeReport
 from neurocodec.encoding.rewinding import IN_MEMORY, rewindable
 from neurocodec.encoding.sampled_search import search_by_samples
@@ -72,7 +73,8 @@ def encode_to_target(
             )
         report.notes.append(f"quality {best.quality:g}: {goal.words(best.figure)}")
         if not goal.is_ceiling and not goal.is_met(best.figure):
-            report.notes.append(f"the target of {goal.value:g} cannot be met; this is the nearest")
+            missed = "cannot be" if best.quality in (LOWEST, HIGHEST) else "was not"
+            report.notes.append(f"the target of {goal.value:g} {missed} met; this is the nearest")
         out.seek(0)
         shutil.copyfileobj(out, file)
     return report

@@ -34,7 +34,7 @@ class Codec:
         return self._made(quality), quality
 
 
-GOALS = [Goal("target_kbps", 25), Goal("target_lpips", 0.12), Goal("max_size", 2_000_000)]
+GOALS = [Goal("target_kbps", 25), Goal("target_lpips", 0.12), Goal("max_size", 2_050_000)]
 
 
 @pytest.mark.parametrize("goal", GOALS)
@@ -71,7 +71,7 @@ def test_a_largest_size_is_never_exceeded() -> None:
         found = search_by_samples(Goal("max_size", size), codec.forecast, codec.encode)
         assert found.figure <= size
         assert found.quality == max(q for q in codec.wholes if sum(_bytes(q)) <= size)
-        assert len(codec.wholes) <= 4
+        assert len(codec.wholes) <= 5
 
 
 def _bytes(quality: float) -> tuple[float, float]:

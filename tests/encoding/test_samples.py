@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from long_clips import QUICK, SECONDS, long_clip
 
-from neurocodec.encoding.encoder import encode_stream, open_source
+from neurocodec.encoding.encoder import encode_stream
 from neurocodec.encoding.goal import Outcome
+from neurocodec.encoding.opening import open_source
 from neurocodec.encoding.samples import LONG, Samples, sample_starts, seconds_of
 from neurocodec.format.block import BLOCK_SECONDS
 from neurocodec.options import EncodeOptions, EncodeSettings

@@ -2,7 +2,7 @@
 
 They are coded one behind the other as a recording of their own (:mod:`neurocodec.media.montage`), so that
 what a section of a file begins with, an independent reference or a key picture, is paid for once and not by
-every stretch.  Even so it weighs more in a sample than in the file; the first block is counted by itself.
+every stretch.  Even so it weighs more in samples than in the file; the first block is counted by itself.
 """
 
 from __future__ import annotations
@@ -114,11 +114,13 @@ def _video_by_block(coded: IO[bytes]) -> list[int]:
 def _whole_video(blocks: list[int], seconds: float, period: float) -> float:
     """Bytes of a whole that plays so many seconds, from those of the blocks of its samples.
 
-    A whole begins anew each ``period`` (seconds); so do the samples where there are as many.
+    A whole begins anew each ``period`` (seconds), samples that are shorter more often for their length.  Not
+    all that a beginning costs is in its first block; beginnings are counted half-way between the two.
     """
-    count, anew = seconds / BLOCK_SECONDS, seconds / period
+    count = seconds / BLOCK_SECONDS
+    often = count / max(1, len(blocks))
     if len(blocks) < 2 or len(blocks) * BLOCK_SECONDS >= period:
-        return sum(blocks) * count / max(1, len(blocks))
+        return sum(blocks) * often
     first, *others = blocks
-    anew = min(max(1.0, anew), count)
-    return anew * first + (count - anew) * sum(others) / len(others)
+    begins = (often + min(max(1.0, seconds / period), count)) / 2
+    return begins * first + (count - begins) * sum(others) / len(others)

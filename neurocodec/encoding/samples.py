@@ -26,8 +26,8 @@ from neurocodec.media.reader import MediaReader
 from neurocodec.options import EncodeSettings
 from neurocodec.types import Progress
 
-LONG = 80.0
-"""Seconds from which on a file is long: samples are a quarter of it at most."""
+LONG = 120.0
+"""Seconds from which on a file is long: samples are a sixth of it at most, and pay."""
 _FEWEST, _MOST = 4, 12
 """Stretches of a block; as many as there are make a section of a minute, the usual one."""
 _PART = 10

@@ -19,11 +19,11 @@ from neurocodec.format.block import BLOCK_SECONDS
 from neurocodec.options import EncodeOptions, EncodeSettings
 
 
-@pytest.mark.parametrize("seconds", [LONG, 100.0, 333.3, 600.0, 7200.0])
+@pytest.mark.parametrize("seconds", [LONG, 150.0, 333.3, 600.0, 7200.0])
 def test_samples_are_spread_and_few(seconds: float) -> None:
     starts = sample_starts(seconds)
     assert len(starts) >= 4
-    assert len(starts) * BLOCK_SECONDS <= min(seconds / 4, 60)
+    assert len(starts) * BLOCK_SECONDS <= min(seconds / 6, 60)
     gaps = [b - a for a, b in pairwise(starts)]
     assert min(gaps) > 2 * BLOCK_SECONDS and max(gaps) - min(gaps) < 1e-6
     assert starts[0] == pytest.approx(seconds - starts[-1] - BLOCK_SECONDS) and starts[0] > 0

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from media_factory import make_clip
 
-SECONDS, RATE = 90, 1
+SECONDS, RATE = 130, 1
 QUICK = {"region": "full", "refresh": "schedule", "gap": 4, "threads": 1}
 """Options of a quick encode; a small model makes 0.22 to 0.69 kbit/s of the clip's pictures."""
 
 
 def long_clip(path: Path, **more: Any) -> Path:
-    """A minute and a half of a pattern that goes round, one picture a second."""
+    """Two minutes and more of a pattern that goes round, one picture a second."""
     noise = np.random.default_rng(5).integers(0, 256, (6, 6, 3)).astype(np.uint8)
     still = cv2.resize(noise, (96, 96), interpolation=cv2.INTER_CUBIC)
 

@@ -7,7 +7,7 @@ What needs no networks is elsewhere: :func:`neurocodec.inspect.info.probe` and
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO, cast
 
@@ -42,6 +42,7 @@ def encode(
     force: bool = False,
     verify: bool = False,
     progress: Progress | None = None,
+    stage: Callable[[str], None] | None = None,
     **settings: Any,
 ) -> EncodeReport:
     """Encode a video into an ``.nfc`` file.
@@ -53,6 +54,8 @@ def encode(
         force: replace an existing output.
         verify: decode the written file and compare symbols and references with what was encoded.
         progress: called with frames done and an estimate of all frames, or None.
+        stage: called with what is done next, in words, where a target takes several encodes; each has its
+            own progress.
 
     Raises:
         NeurocodecError: see :mod:`neurocodec.errors`; nothing is left at ``destination`` then.
@@ -66,7 +69,9 @@ def encode(
         if verify and not file.readable():
             raise UsageError("verify needs an output that can be read again, not a pipe or a device")
         name = name_of(destination)
-        report = encode_once_or_to_target(source, cast(BinaryIO, OutputGuard(file, name)), chosen, progress)
+        report = encode_once_or_to_target(
+            source, cast(BinaryIO, OutputGuard(file, name)), chosen, progress, stage
+        )
         if verify:
             file.flush()
             verify_written(file, report.symbols_sha256, name)

@@ -68,7 +68,13 @@ def encode(
 
     with progress("encoding", quiet) as update:
         report = run(
-            input_of(source), output_of(target), options, force=force, verify=verify, progress=update
+            input_of(source),
+            output_of(target),
+            options,
+            force=force,
+            verify=verify,
+            progress=update,
+            stage=lambda what: update(0, None, what),
         )
     for text in report.notes:
         note(text)

@@ -16,6 +16,7 @@ from neurocodec.encoding.cuts import CutDetector
 from neurocodec.encoding.file_header import file_description, file_header
 from neurocodec.encoding.framing import Frame, Framing
 from neurocodec.encoding.layered_encoder import LayeredEncoder
+from neurocodec.encoding.opening import open_source
 from neurocodec.encoding.placement import MeasuredFrames, open_placement
 from neurocodec.encoding.reference_sender import ReferenceSender
 from neurocodec.encoding.region_choice import choose_region, region_by_size
@@ -25,7 +26,7 @@ from neurocodec.encoding.rewinding import can_be_read_twice
 from neurocodec.errors import InputError
 from neurocodec.files.opening import is_path
 from neurocodec.format.block import SoundPacket
-from neurocodec.media.reader import MediaReader
+from neurocodec.media.source import MediaSource
 from neurocodec.models.device import BATCH
 from neurocodec.models.engines import open_engine
 from neurocodec.models.feedback import CountedFeedback, find_feedback, open_feedback
@@ -34,7 +35,7 @@ from neurocodec.models.model_files import find
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import EncodeOptions, EncodeSettings
 from neurocodec.prefetch import Ahead
-from neurocodec.threads import depth_ahead, threads_beside
+from neurocodec.threads import depth_ahead
 from neurocodec.types import Picture, Progress
 
 _AHEAD = 64
@@ -44,7 +45,7 @@ _AHEAD = 64
 class Encoder:
     """Encodes one video; use :func:`encode_stream`."""
 
-    def __init__(self, reader: MediaReader, file: BinaryIO, settings: EncodeSettings) -> None:
+    def __init__(self, reader: MediaSource, file: BinaryIO, settings: EncodeSettings) -> None:
         self.settings, self.report = settings, EncodeReport()
         self._reader, self._file = reader, file
         self._engine = self._open_engine()
@@ -134,19 +135,10 @@ class Encoder:
         return np.concatenate([self._engine.coded_values(np.stack(group)) for group in groups])
 
 
-def fitted_pictures(source: Any, options: EncodeOptions) -> Iterator[Picture]:
-    """The source's pictures (S,S,3) as an encoder with these options hands them to its networks."""
-    settings = options.settings()
+def fitted_pictures(reader: MediaSource, settings: EncodeSettings) -> Iterator[Picture]:
+    """The pictures (S,S,3) as an encoder with these settings hands them to its networks."""
     side = find(settings.model, "motion").size
-    with MediaReader(
-        source,
-        audio=False,
-        threads=threads_beside(settings.threads),
-        start=settings.start,
-        duration=settings.duration,
-    ) as reader:
-        for frame in Framing(reader, side, settings).frames():
-            yield frame.square
+    return (frame.square for frame in Framing(reader, side, settings).frames())
 
 
 def encode_stream(
@@ -181,18 +173,20 @@ def settled_region(source: Any, settings: EncodeSettings) -> str:
 def _encoded(
     source: Any, file: BinaryIO, settings: EncodeSettings, progress: Progress | None = None
 ) -> EncodeReport:
-    with MediaReader(
-        source,
-        audio=settings.audio != "none",
-        audio_mode=settings.audio,  # type: ignore[arg-type]
-        audio_bitrate=settings.audio_bitrate,
-        audio_track=settings.audio_track,
-        start=settings.start,
-        duration=settings.duration,
-        threads=threads_beside(settings.threads),
-    ) as reader:
-        if settings.region == "auto":
-            video = reader.video
-            settings = replace(settings, region=region_by_size(video.width, video.height) or "full")
-        encoder = LayeredEncoder if settings.region == "frames" else Encoder
-        return encoder(reader, file, settings).run(progress)
+    with open_source(source, settings) as reader:
+        return encode_opened(reader, file, settings, progress)
+
+
+def encode_opened(
+    reader: MediaSource, file: BinaryIO, settings: EncodeSettings, progress: Progress | None = None
+) -> EncodeReport:
+    """Encode what has been opened into the open binary ``file``.
+
+    Raises:
+        NeurocodecError: as :func:`encode_stream` has it.
+    """
+    if settings.region == "auto":
+        video = reader.video
+        settings = replace(settings, region=region_by_size(video.width, video.height) or "full")
+    encoder = LayeredEncoder if settings.region == "frames" else Encoder
+    return encoder(reader, file, settings).run(progress)

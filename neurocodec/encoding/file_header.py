@@ -7,7 +7,7 @@ from dataclasses import replace
 from neurocodec.encoding.framing import Frame, Framing
 from neurocodec.format.description import Description
 from neurocodec.format.header import HASH_BYTES, AudioTrack, Colour, Header, LandmarkCode
-from neurocodec.media.reader import MediaReader
+from neurocodec.media.source import MediaSource
 from neurocodec.models.latent_engine import LatentEngine
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import EncodeSettings
@@ -17,7 +17,7 @@ _NEWEST, _LAYERED, _OLDEST = 4, 5, 1
 
 
 def file_header(
-    reader: MediaReader,
+    reader: MediaSource,
     engine: MotionEngine,
     settings: EncodeSettings,
     framing: Framing,
@@ -59,7 +59,7 @@ def file_header(
     )
 
 
-def file_description(reader: MediaReader, settings: EncodeSettings, header: Header) -> Description:
+def file_description(reader: MediaSource, settings: EncodeSettings, header: Header) -> Description:
     """What the file says of its source in words; of sound only where it has some."""
     told = Description() if settings.metadata == "none" else reader.description
     if settings.metadata == "keep":
@@ -67,7 +67,7 @@ def file_description(reader: MediaReader, settings: EncodeSettings, header: Head
     return told if header.audio else replace(told, language="", sound_title="")
 
 
-def _track(reader: MediaReader, framing: Framing, packet_duration: int) -> AudioTrack | None:
+def _track(reader: MediaSource, framing: Framing, packet_duration: int) -> AudioTrack | None:
     info = reader.audio
     if info is None or not framing.has_sound:
         return None

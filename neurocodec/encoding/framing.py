@@ -11,7 +11,7 @@ from neurocodec.faces.region import FaceRegion
 from neurocodec.format.block import BLOCK_SECONDS, Region, SoundPacket
 from neurocodec.format.header import FINEST_TIME_BASE, Fit, content_rectangle
 from neurocodec.media.picture import VideoPicture
-from neurocodec.media.reader import MediaReader
+from neurocodec.media.source import MediaSource
 from neurocodec.media.square import cut, pad
 from neurocodec.media.types import AudioPacket
 from neurocodec.options import EncodeSettings
@@ -47,7 +47,7 @@ class Framing:
         settings: of the encode.
     """
 
-    def __init__(self, reader: MediaReader, side: int, settings: EncodeSettings) -> None:
+    def __init__(self, reader: MediaSource, side: int, settings: EncodeSettings) -> None:
         self._reader, self._side = reader, side
         self._chosen = settings.audio_track is not None
         self._described = settings.metadata != "none"

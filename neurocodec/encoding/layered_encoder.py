@@ -23,7 +23,7 @@ from neurocodec.format.block import SoundPacket
 from neurocodec.format.head import HeadPart
 from neurocodec.format.layer import LayerPart, LayerPicture
 from neurocodec.layers.sizes import SMALLEST
-from neurocodec.media.reader import MediaReader
+from neurocodec.media.source import MediaSource
 from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.engines import open_engine
 from neurocodec.models.model_files import find
@@ -39,7 +39,7 @@ _AHEAD = 8
 class LayeredEncoder:
     """Encodes one video as whole frames; use :func:`neurocodec.encoding.encoder.encode_stream`."""
 
-    def __init__(self, reader: MediaReader, file: BinaryIO, settings: EncodeSettings) -> None:
+    def __init__(self, reader: MediaSource, file: BinaryIO, settings: EncodeSettings) -> None:
         self._reader, self._file, self._settings = reader, file, settings
         self.report = EncodeReport()
         motion, feedback = find(settings.model, "motion"), find(DEFAULT_FEEDBACK, "feedback")

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from neurocodec.encoding.framing import Framing
+from neurocodec.encoding.opening import open_source
 from neurocodec.faces.head_tracks import HeadTracker
 from neurocodec.faces.squares import squares
 from neurocodec.layers.sizes import SMALLEST
-from neurocodec.media.reader import MediaReader
 from neurocodec.models.model_files import find
 from neurocodec.options import EncodeSettings
-from neurocodec.threads import threads_beside
 
 FILLED = 0.8
 """Part of the picture that the square of the only head covers at least, for the full picture to be tried."""
@@ -43,10 +42,7 @@ def choose_region(source: Any, settings: EncodeSettings) -> str:
         NeurocodecError: as :class:`~neurocodec.media.reader.MediaReader` has it.
     """
     side = find(settings.model, "motion").size
-    with MediaReader(
-        source, audio=False, threads=threads_beside(settings.threads), start=settings.start,
-        duration=settings.duration,
-    ) as reader:  # fmt: skip
+    with open_source(source, settings, sound=False) as reader:
         width, height, rate = reader.video.width, reader.video.height, float(reader.video.fps)
         if region_by_size(width, height) == "full":
             return "full"

@@ -19,16 +19,15 @@ from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.encoding.framing import Framing
 from neurocodec.encoding.layer_search import worth_at
+from neurocodec.encoding.opening import open_source
 from neurocodec.encoding.rewinding import IN_MEMORY
 from neurocodec.encoding.whole_distance import Original, WholeDistance
 from neurocodec.format.block import SoundPacket
 from neurocodec.format.reader import NfcReader
-from neurocodec.media.reader import MediaReader
 from neurocodec.media.square import crop, resize
 from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.model_files import find
 from neurocodec.options import DEFAULT_FEEDBACK, DecodeOptions, EncodeSettings
-from neurocodec.threads import threads_beside
 from neurocodec.types import Picture
 
 _SECONDS, _LEAST_SECONDS = 5.0, 3.0
@@ -72,10 +71,7 @@ def _rewind(source: Any) -> None:
 
 def _mean_distance(source: Any, coded: IO[bytes], settings: EncodeSettings, distance: WholeDistance) -> float:
     """Mean distance of what a file decodes to from the source, at the source's size."""
-    with MediaReader(
-        source, audio=False, threads=threads_beside(settings.threads), start=settings.start,
-        duration=settings.duration,
-    ) as reader:  # fmt: skip
+    with open_source(source, settings, sound=False) as reader:
         step = max(1, round(float(reader.video.fps) / _LOOKS_A_SECOND))
         originals = Framing(
             reader, find(settings.model, "motion").size, replace(settings, region="frames")

@@ -4,102 +4,140 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import IO, Any, BinaryIO, cast
 
-import numpy as np
-
-from neurocodec.decoding.report import DecodeReport
-from neurocodec.decoding.span_decoder import decode_pictures
-from neurocodec.encoding.encoder import encode_stream, fitted_pictures, settled_region
-from neurocodec.encoding.quality_search import TOLERANCE, search
+from neurocodec.encoding.coded_distance import mean_distance
+from neurocodec.encoding.encoder import encode_stream, settled_region
+from neurocodec.encoding.goal import Goal, Outcome
+from neurocodec.encoding.opening import open_source
+from neurocodec.encoding.quality_search import HIGHEST, LOWEST, Trial, search
 from neurocodec.encoding.report import EncodeReport
 from neurocodec.encoding.rewinding import IN_MEMORY, rewindable
-from neurocodec.encoding.whole_distance import Original, WholeDistance
-from neurocodec.errors import UsageError
-from neurocodec.format.block import SoundPacket
-from neurocodec.format.reader import NfcReader
-from neurocodec.models.distance import DistanceEngine
-from neurocodec.models.model_files import find
-from neurocodec.options import DEFAULT_FEEDBACK, DecodeOptions, EncodeOptions
+from neurocodec.encoding.sampled_search import search_by_samples
+from neurocodec.encoding.samples import Samples, sample_starts, seconds_of
+from neurocodec.errors import InputError, UsageError
+from neurocodec.options import EncodeOptions
 from neurocodec.types import Progress
+
+Stage = Callable[[str], None]
+"""Called with what is done next, in words, where an encode has several stages."""
+_Made = tuple[IO[bytes], EncodeReport]
 
 
 def encode_once_or_to_target(
-    source: Any, file: BinaryIO, options: EncodeOptions, progress: Progress | None = None
+    source: Any,
+    file: BinaryIO,
+    options: EncodeOptions,
+    progress: Progress | None = None,
+    stage: Stage | None = None,
 ) -> EncodeReport:
     """Encode ``source`` as the options say: once, or to the target among them.
 
     Raises:
         NeurocodecError: as :func:`encode_to_target` has it.
     """
-    run = encode_to_target if options.has_target else encode_stream
-    return run(source, file, options, progress)
+    if options.has_target:
+        return encode_to_target(source, file, options, progress, stage)
+    return encode_stream(source, file, options, progress)
 
 
 def encode_to_target(
-    source: Any, file: BinaryIO, options: EncodeOptions, progress: Progress | None = None
+    source: Any,
+    file: BinaryIO,
+    options: EncodeOptions,
+    progress: Progress | None = None,
+    stage: Stage | None = None,
 ) -> EncodeReport:
     """Encode ``source`` at the quality that meets the target in ``options``.
 
-    When no quality does, the nearest is written and the report's notes say so; but nothing is written over
-    a largest size.
+    The quality of a long source is looked for on samples of it.  When no quality meets the target, the
+    nearest is written and the report's notes say so; but nothing is written over a largest size.
 
     Raises:
         UsageError: even the lowest quality is over the largest size.
         NeurocodecError: as :func:`neurocodec.encoding.encoder.encode_stream` has it.
     """
+    goal = Goal.of(options)
     plain = replace(options, target_kbps=None, target_lpips=None, max_size=None)
     with ExitStack() as stack:
         again = rewindable(source, stack)
         plain = replace(plain, region=settled_region(again(), plain.settings()))
-
-        def run(quality: float) -> tuple[float, tuple[IO[bytes], EncodeReport]]:
-            out = stack.enter_context(tempfile.SpooledTemporaryFile(IN_MEMORY))
-            report = encode_stream(again(), cast(BinaryIO, out), replace(plain, quality=quality), progress)
-            if options.target_lpips is not None:
-                out.seek(0)
-                return mean_distance(again(), out, plain), (out, report)
-            figure = report.kbps["total"] if options.target_kbps is not None else report.bytes["total"]
-            return float(figure), (out, report)
-
-        target = options.target_kbps or options.target_lpips or options.max_size
-        assert target is not None
-        rising, ceiling = options.target_lpips is None, options.max_size is not None
-        best = search(run, float(target), rising=rising, ceiling=ceiling)
+        best = _Trials(again, plain, goal, stack, progress, stage).best()
         out, report = best.result
-        if ceiling and best.figure > target:
-            raise UsageError(f"{target} bytes cannot be met: the lowest quality takes {best.figure:.0f}")
-        report.notes.append(f"quality {best.quality:g}: {_say(options, best.figure)}")
-        if not ceiling and abs(best.figure / target - 1) > TOLERANCE:
-            report.notes.append(f"the target of {target:g} cannot be met; this is the nearest")
+        if goal.is_ceiling and best.figure > goal.value:
+            raise UsageError(
+                f"{goal.value:.0f} bytes cannot be met: the lowest quality takes {best.figure:.0f}"
+            )
+        report.notes.append(f"quality {best.quality:g}: {goal.words(best.figure)}")
+        if not goal.is_ceiling and not goal.is_met(best.figure):
+            missed = "cannot be" if best.quality in (LOWEST, HIGHEST) else "was not"
+            report.notes.append(f"the target of {goal.value:g} {missed} met; this is the nearest")
         out.seek(0)
         shutil.copyfileobj(out, file)
     return report
 
 
-def _say(options: EncodeOptions, figure: float) -> str:
-    if options.target_lpips is not None:
-        return f"mean distance {figure:.4f} (neurocodec's own estimate of LPIPS)"
-    return f"{figure:.2f} kbit/s" if options.target_kbps is not None else f"{figure:.0f} bytes"
+class _Missing(Exception):
+    """A sample is not where it should be."""
 
 
-def mean_distance(source: Any, coded: IO[bytes], options: EncodeOptions) -> float:
-    """Mean perceptual distance between the source's pictures, as they are coded, and what a file decodes to.
+class _Trials:
+    """Encodes of one source, of the whole and of samples, towards a goal."""
 
-    Every ``gap``-th frame is looked at.
-    """
-    engine = DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"), options.device)
-    reader = NfcReader(cast(BinaryIO, coded))
-    whole = WholeDistance(engine) if reader.header.layered else None
-    originals = fitted_pictures(source, options)
-    decoding = DecodeOptions(model=options.model, device=options.device)
-    items = decode_pictures(reader, decoding, DecodeReport())
-    renderings = (item for item in items if not isinstance(item, SoundPacket))
-    distances: list[float] = []
-    for k, (original, (_, rendering)) in enumerate(zip(originals, renderings, strict=True)):
-        if k % options.gap == options.gap // 2:
-            looked = whole(rendering, Original(original)) if whole else engine(rendering[None], [original])[0]
-            distances.append(float(looked))
-    return float(np.mean(distances)) if distances else 0.0
+    def __init__(
+        self,
+        again: Callable[[], Any],
+        options: EncodeOptions,
+        goal: Goal,
+        stack: ExitStack,
+        progress: Progress | None,
+        stage: Stage | None,
+    ) -> None:
+        self._again, self._options, self._goal = again, options, goal
+        self._stack, self._progress, self._stage = stack, progress, stage
+
+    def best(self) -> Trial[_Made]:
+        """The encode of the whole that is written."""
+        goal, settings = self._goal, self._options.settings()
+        with open_source(self._again(), settings, sound=False) as reader:
+            seconds = seconds_of(reader, self._progress)
+        if starts := sample_starts(seconds):
+            samples = Samples(self._again, settings, seconds, starts)
+            try:
+                return search_by_samples(goal, lambda q: self._forecast(samples, q), self._whole)
+            except _Missing:
+                pass  # the source is not as long as it says
+
+        def run(quality: float) -> tuple[float, _Made]:
+            outcome, made = self._whole(quality)
+            return goal.figure(outcome), made
+
+        return search(run, goal.value, rising=not goal.is_distance, ceiling=goal.is_ceiling)
+
+    def _forecast(self, samples: Samples, quality: float) -> Outcome:
+        self._say(f"looking for the quality on samples, {quality:g}")
+        settings = replace(self._options, quality=quality).settings()
+        try:
+            return samples.outcome(settings, self._goal.is_distance, self._progress)
+        except InputError as error:
+            raise _Missing from error
+
+    def _whole(self, quality: float) -> tuple[Outcome, _Made]:
+        self._say(f"quality {quality:g}")
+        out: IO[bytes] = self._stack.enter_context(tempfile.SpooledTemporaryFile(IN_MEMORY))  # noqa: SIM115
+        options = replace(self._options, quality=quality)
+        report = encode_stream(self._again(), cast(BinaryIO, out), options, self._progress)
+        distance = 0.0
+        if self._goal.is_distance:
+            out.seek(0)
+            settings = self._options.settings()
+            with open_source(self._again(), settings, sound=False) as reader:
+                distance = mean_distance(reader, out, settings)
+        return Outcome.of(report, distance), (out, report)
+
+    def _say(self, what: str) -> None:
+        if self._stage:
+            self._stage(what)

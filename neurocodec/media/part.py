@@ -27,7 +27,8 @@ def seconds_in(whole: float, start: float | None, duration: float | None) -> flo
     return left if duration is None else min(left, duration)
 
 
-def _fraction(seconds: float) -> Fraction:
+def fraction_of(seconds: float) -> Fraction:
+    """Seconds as a user means them, to the microsecond."""
     return Fraction(seconds).limit_denominator(10**6)
 
 
@@ -41,8 +42,8 @@ class Part:
     @staticmethod
     def of(start: float | None, duration: float | None, first: Fraction) -> Part:
         """As a user names it, from the first picture on, which is shown at ``first`` seconds."""
-        begin = first + _fraction(start or 0)
-        end = None if duration is None else begin + _fraction(duration)
+        begin = first + fraction_of(start or 0)
+        end = None if duration is None else begin + fraction_of(duration)
         return Part(None if start is None else begin, end)
 
     @property

@@ -134,6 +134,10 @@ class VideoPicture:
         length = max(1, self.pts + self.duration - pts)
         return VideoPicture(self._frame, pts, length, self._converter)
 
+    def at(self, pts: int) -> VideoPicture:
+        """The same picture, shown at ``pts`` for as long."""
+        return VideoPicture(self._frame, pts, self.duration, self._converter)
+
     @property
     def coded_size(self) -> tuple[int, int]:
         """Width and height in the stream, before rotation; it may change within a file."""

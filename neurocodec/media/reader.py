@@ -244,10 +244,15 @@ class MediaReader:
         elif sound is not None and (first_sound is not None or not want_sound):
             self._sound = CopiedSound(sound, first_sound, self._shift, self.name)
 
+    @property
+    def seeks_exactly(self) -> bool:
+        """Whether a part is gone to; if not, what lies before it is read."""
+        return bool(self._guard.seekable()) and has_exact_index(self._container)
+
     def _skip(self) -> bool:
         """Go to shortly before the part where that is exact; False where all has to be opened again."""
         start = self._part.start
-        if start is None or not self._guard.seekable() or not has_exact_index(self._container):
+        if start is None or not self.seeks_exactly:
             return True
         target = start - self._shift - RUN_IN
         if target <= 2 * RUN_IN:

@@ -20,7 +20,7 @@ from neurocodec.measure.clips import Frames, lossless
 from neurocodec.media.square import crop, resize
 from neurocodec.models.feedback import find_feedback
 from neurocodec.models.model_files import ModelDescription, find
-from neurocodec.options import EncodeOptions
+from neurocodec.options import TARGETS, EncodeOptions
 from neurocodec.peers.codec import Codec, Point
 
 LADDERS = {
@@ -28,7 +28,6 @@ LADDERS = {
     "original": ("reference_quality", (20, 40, 60, 80, 95)),
 }
 """By profile: the option that is varied, and its values; the default is always added."""
-TARGETS = ("target_kbps", "target_lpips", "max_size")
 PARTS = ("start", "duration")
 _OTHER_ROOMS = {
     "batch", "bench", "call", "commands", "compare", "datasets", "evaluation", "measure", "peers", "training",

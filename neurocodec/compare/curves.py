@@ -131,6 +131,29 @@ def stretches(peer: Sequence[RatePoint], ours: Sequence[RatePoint], better: Bett
     ]
 
 
+@dataclass(frozen=True)
+class Distance:
+    """What a peer's distance is at a given rate.
+
+    ``status``: ``inside`` (interpolated between coded points), ``coarsest`` (the rate is below all of its
+    points: ``value`` is that of its lowest rate) or ``beyond`` (it is above all: ``value`` is the best of any).
+    """
+
+    status: Literal["inside", "coarsest", "beyond"]
+    value: float
+
+
+def distance_at(points: Sequence[RatePoint], kbps: float) -> Distance:
+    """The distance of a curve at a rate: on the lower envelope of its points, straight over the log rate."""
+    best = front(points, "lower")
+    if kbps < best[0].kbps:
+        return Distance("coarsest", best[0].value)
+    if kbps > max(p.kbps for p in points):
+        return Distance("beyond", best[-1].value)
+    rates = np.log([p.kbps for p in best])
+    return Distance("inside", float(np.interp(np.log(kbps), rates, [p.value for p in best])))
+
+
 def rate_at(points: Sequence[RatePoint], value: float, better: Better) -> Answer:
     """The rate at which a curve has a quality: between coded points (PCHIP over log rate), or a bound."""
     from scipy.interpolate import PchipInterpolator

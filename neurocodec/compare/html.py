@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neurocodec.compare import plots
+from neurocodec.compare.blocks import FACES
 from neurocodec.compare.curves import RatePoint
 from neurocodec.compare.measured import MeasuredPoint, VideoAtSize
 from neurocodec.compare.pictures import Place, enlarged, face_squares, picture_uri, side_by_side, uri
@@ -48,8 +49,13 @@ def write_report(result: Result, report: dict[str, Any], out: Path) -> None:
 
     sizes = [_size(result, report, size, out / "plots") for size in report["summary"]]
     videos = [
-        {"name": video.name, "at_size": at_size, **_video(result, at_size)}
-        for video in result.videos
+        {
+            "name": video.name,
+            "at_size": at_size,
+            "strip": strip(report, facts["sizes"][at_size.size]["blocks"]),
+            **_video(result, at_size),
+        }
+        for video, facts in zip(result.videos, report["videos"], strict=True)
         for at_size in video.at_sizes
     ]
     environment = Environment(loader=PackageLoader("neurocodec.compare", ""), autoescape=True)
@@ -121,6 +127,40 @@ def comparisons(report: dict[str, Any], summary: dict[str, Any]) -> list[dict[st
                 }
             )
     return out
+
+
+def strip(report: dict[str, Any], found: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """The blocks of our default as a table: by peer and metric ours over theirs; None without a figure.
+
+    ``heads`` are peers and what was compared, ``rows`` have ``time``, ``kbps`` and one cell for each head
+    with its ``text`` and ``kind`` (``near``, ``even``, ``far`` or nothing).
+    """
+    blocks: list[dict[str, Any]] = next((p["blocks"] for p in found if p["default"]), [])
+    columns = [*dict.fromkeys((peer, m) for b in blocks for peer, by in b["against"].items() for m in by)]
+    if not columns:
+        return None
+    titles = {codec: short(facts["title"]) for codec, facts in report["codecs"].items()}
+    heads = [(titles[peer], "faces" if metric == FACES else "frame") for peer, metric in columns]
+    rows = [
+        {
+            "time": f"{b['begin']:.0f} to {b['end']:.0f} s",
+            "kbps": b["kbps"],
+            "cells": [
+                _cell(b["against"][peer].get(metric), report["block_limit"]) for peer, metric in columns
+            ],
+        }
+        for b in blocks
+    ]
+    return {"heads": heads, "rows": rows}
+
+
+def _cell(found: dict[str, Any] | None, limit: float) -> dict[str, str]:
+    """One ratio of a block; a triangle marks one above the limit, a star the peer's coarsest point."""
+    if found is None or found["ratio"] is None:
+        return {"text": "-", "kind": ""}
+    ratio = found["ratio"]
+    text = f"{ratio:.2f}" + (" ▲" if ratio > limit else "") + (" *" if found["status"] == "coarsest" else "")
+    return {"text": text, "kind": "near" if ratio <= 1 else "even" if ratio <= limit else "far"}
 
 
 def _columns(result: Result, video: VideoAtSize) -> tuple[list[Column], str | None]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import neurocodec
+from neurocodec.compare.blocks import LIMIT, by_blocks, summary_of_blocks
 from neurocodec.compare.measured import MeasuredPoint, VideoAtSize
 from neurocodec.compare.run import Result, Video
 from neurocodec.compare.summaries import (
@@ -42,6 +43,7 @@ def build(result: Result) -> dict[str, Any]:
         "neurocodec": neurocodec.__version__,
         "seconds": plan.seconds,
         "every": plan.every,
+        "block_limit": LIMIT,
         "codecs": codecs,
         "metrics": {
             m.name: {
@@ -91,6 +93,7 @@ def _summary(result: Result, size: str) -> dict[str, Any]:
         "metrics": metrics,
         "rows": rows,
         "beside": beside_default(videos, result),
+        "blocks": summary_of_blocks(videos, result),
     }
 
 
@@ -133,6 +136,7 @@ def _at_size(result: Result, video: VideoAtSize) -> dict[str, Any]:
             }
             for metric in video.metrics
         },
+        "blocks": by_blocks(video, result),
         "shown": [
             {
                 "codec": m.codec.name,

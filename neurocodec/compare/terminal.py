@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from neurocodec.compare.verdict import answers, first_metric, number, short, where
+from neurocodec.compare.verdict import answers, blocks, first_metric, number, short, where
 
-_COLUMNS = ("lpips", "perceptual", "ssim", "vmaf", "psnr_y", "landmarks", "eyes", "mouth", "blinks")
+_COLUMNS = ("lpips", "perceptual", "faces", "ssim", "vmaf", "psnr_y", "landmarks", "eyes", "mouth", "blinks")
 """Metrics that the terminal shows, where they were measured; all are in the report."""
+_PROMISED = "av1"
+"""The peer that blocks are held against."""
 _HEADS = {
-    "lpips": "LPIPS", "perceptual": "percept.", "ssim": "SSIM", "vmaf": "VMAF", "psnr_y": "PSNR",
-    "landmarks": "landm.%", "eyes": "eyes r", "mouth": "mouth r", "blinks": "closed%",
+    "lpips": "LPIPS", "perceptual": "percept.", "ssim": "SSIM", "vmaf": "VMAF",
+    "psnr_y": "PSNR", "landmarks": "landm.%", "eyes": "eyes r", "mouth": "mouth r",
+    "blinks": "closed%",
 }  # fmt: skip
 
 
@@ -57,7 +60,14 @@ def _size(report: dict[str, Any], size: str, summary: dict[str, Any]) -> list[st
     if summary["synthetic_left_out"]:
         out.append(f"({summary['synthetic_left_out']} synthetic left out of these figures)")
     out += [f"  {line}" for line in (*answers(report, summary), *where(report, summary))]
-    return [*out, *_table(report, summary)]
+    return [*out, *_blocks(report, summary), *_table(report, summary)]
+
+
+def _blocks(report: dict[str, Any], summary: dict[str, Any]) -> list[str]:
+    """One line on blocks of five seconds: beside AV1, which ours is held against, or else another peer."""
+    peers = [peer for peer in (_PROMISED, *summary["blocks"]) if peer in summary["blocks"]]
+    found = blocks(report, summary, peers[0]) if peers else None
+    return [f"  {found}"] if found else []
 
 
 def _table(report: dict[str, Any], summary: dict[str, Any]) -> list[str]:

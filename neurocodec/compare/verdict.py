@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from neurocodec.compare.blocks import FACES
+
 
 def first_metric(report: dict[str, Any], summary: dict[str, Any]) -> str | None:
     """The metric that is answered by: the first one that was measured."""
@@ -87,6 +89,24 @@ def _where(title: str, found: list[dict[str, Any]]) -> str:
     return f"we are better than {title} at {ours} kbit/s, of {low:.1f} to {high:.1f} that both have"
 
 
+def blocks(report: dict[str, Any], summary: dict[str, Any], peer: str) -> str | None:
+    """In how many blocks of five seconds ours is no further from the original than a peer."""
+    found = summary["blocks"].get(peer)
+    if found is None:
+        return None
+    default, worst = found["default"], found["default"]["worst"]
+    percent = 100 * (worst["ratio"] - 1)
+    how = f"{abs(percent):.0f} % {'further' if percent > 0 else 'nearer'}"
+    what = "faces" if worst["metric"] == FACES else "frame"
+    many = "block" if default["of"] == 1 else "blocks"
+    return (
+        f"in {default['kept']} of {default['of']} {many} of five seconds ours is at least as near to the "
+        f"original as {short(report['codecs'][peer]['title'])} at the same bytes (at most "
+        f"{100 * (report['block_limit'] - 1):.0f} % more); the worst is {how} ({worst['video']}, "
+        f"{worst['begin']:.0f} to {worst['end']:.0f} s, {what})"
+    )
+
+
 def sentence(text: str) -> str:
     """With a capital letter and a full stop."""
     return text[:1].upper() + text[1:] + "."
@@ -102,7 +122,9 @@ def verdict(report: dict[str, Any], summary: dict[str, Any]) -> list[str]:
     default = next((b for b in summary["beside"] if b["codec"] == "ours"), None)
     if default and default["means"].get(name) is not None:
         head += f", our default takes {default['kbps']:.1f} kbit/s for {number(default['means'][name])}"
-    return [head + ".", *(sentence(t) for t in (*answers(report, summary), *where(report, summary)))]
+    of_blocks = [t for peer in summary["blocks"] if (t := blocks(report, summary, peer))]
+    texts = (*answers(report, summary), *where(report, summary), *of_blocks)
+    return [head + ".", *map(sentence, texts)]
 
 
 def number(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from neurocodec.measure.around_faces import AroundFaces
 from neurocodec.measure.expression import BlinksKept, EyesFollow, MouthFollows
 from neurocodec.measure.faces import Identity, LandmarkError
 from neurocodec.measure.ffmpeg_filters import Vmaf, Xpsnr
@@ -14,7 +15,7 @@ METRICS: dict[str, type[Metric]] = {
     kind.name: kind
     for kind in (
         LpipsAlex, Perceptuality, Ssim, MsSsim, PsnrY, PsnrRgb, Vmaf, Xpsnr,
-        LandmarkError, EyesFollow, MouthFollows, BlinksKept, Identity, Flicker,
+        AroundFaces, LandmarkError, EyesFollow, MouthFollows, BlinksKept, Identity, Flicker,
     )
 }  # fmt: skip
 QUICK_METRICS = ("lpips", "perceptual", "ssim", "psnr_y", "eyes", "mouth", "blinks")

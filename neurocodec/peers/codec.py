@@ -64,6 +64,13 @@ class Codec(ABC):
             NeurocodecError: they cannot be decoded.
         """
 
+    def bytes_of_frames(self, packets: list[bytes], count: int) -> list[int] | None:
+        """Bytes of each of ``count`` frames, in the order of their packets; None where packets are no frames.
+
+        In AV1 and VP9 each packet shows one frame, in order; those of H.264 and HEVC come in decoding order.
+        """
+        return [len(p) for p in packets] if len(packets) == count else None
+
     def label(self, point: Point) -> str:
         """The point in words."""
         words = [f"{key} {value:g}" for key, value in point.items() if key != "scale"]

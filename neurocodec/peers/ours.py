@@ -14,7 +14,8 @@ import numpy as np
 
 import neurocodec
 from neurocodec.api import encode, pictures
-from neurocodec.errors import NeurocodecError, UsageError
+from neurocodec.errors import DamagedFileError, NeurocodecError, UsageError
+from neurocodec.format.damage import Loss
 from neurocodec.format.reader import NfcReader
 from neurocodec.measure.clips import Frames, lossless
 from neurocodec.media.square import crop, resize
@@ -113,6 +114,24 @@ class Ours(Codec):
         out = io.BytesIO()
         encode(lossless(frames, fps), out, dataclasses.replace(self._options, **point))
         return [out.getvalue()]
+
+    def blocks(self, packets: list[bytes]) -> list[tuple[int, int]]:
+        """Frames and bytes of the file's blocks; what belongs to none of them counts to the first.
+
+        Raises:
+            NeurocodecError: the file is damaged.
+        """
+        reader = NfcReader(io.BytesIO(packets[0]), "the coded clip")
+        found: list[tuple[int, int]] = []
+        for item in reader:
+            if isinstance(item, Loss):
+                raise DamagedFileError(f"the coded clip is damaged at byte {item.offset}: {item.reason}")
+            block, size = item
+            found.append((len(block.pts), size))
+        if found:
+            frames, size = found[0]
+            found[0] = frames, size + len(packets[0]) - sum(s for _, s in found)
+        return found
 
     def decode(self, packets: list[bytes], shape: tuple[int, ...], fps: Fraction, point: Point) -> Frames:
         header = NfcReader(io.BytesIO(packets[0]), "the coded clip").header

@@ -136,7 +136,7 @@ class Distance:
     """What a peer's distance is at a given rate.
 
     ``status``: ``inside`` (interpolated between coded points), ``coarsest`` (the rate is below all of its
-    points: ``value`` is that of its lowest rate) or ``beyond`` (it is above all: ``value`` is the best of any).
+    points: ``value`` is that of its lowest rate) or ``beyond`` (it is above all: ``value`` is the best).
     """
 
     status: Literal["inside", "coarsest", "beyond"]

@@ -112,6 +112,30 @@ def test_terminal(compared: tuple[Result, Path, Here]) -> None:
 
 
 @pytest.mark.slow
+def test_blocks_and_faces(short: Path, tmp_path: Path) -> None:
+    result = go([short], tmp_path, plan(metrics=("perceptual", "faces", "eyes")))
+    found = report.build(result)
+    default = next(p for p in found["videos"][0]["sizes"]["model"]["blocks"] if p["default"])
+    (block,) = default["blocks"]
+    point = next(p for p in found["videos"][0]["sizes"]["model"]["points"] if p["default"])
+    assert block["bytes"] == point["bytes"] and block["kbps"] == pytest.approx(point["kbps"])
+    assert block["values"]["perceptual"] == pytest.approx(point["means"]["perceptual"])
+    assert 0 < block["values"]["faces"] == pytest.approx(point["means"]["faces"])
+    assert set(block["against"]["h264"]) == {"perceptual", "faces"}
+    ratios = [f["ratio"] for f in block["against"]["h264"].values() if f["ratio"] is not None]
+    assert ratios
+    counted = found["summary"]["model"]["blocks"]["h264"]
+    assert counted["default"]["of"] == 1 and counted["default"]["worst"]["ratio"] == max(ratios)
+    text = "\n".join(terminal.lines(found))
+    assert len(terminal.lines(found)) <= 10
+    assert text.count("1 block of five seconds ours is at least as near to the original as H.264") == 1
+    write_report(result, found, tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "Block by block" in page and "1 block of five seconds" in page
+    assert page.index('<div class="verdict">') < page.index("Block by block")
+
+
+@pytest.mark.slow
 def test_html_opens_offline(compared: tuple[Result, Path, Here]) -> None:
     result, folder, _ = compared
     write_report(result, report.build(result), folder)
@@ -367,7 +391,7 @@ def test_quick(short: Path, tmp_path: Path) -> None:
     assert len(at_size.of(registry.CODECS["h264"]())) == 3
     assert any(what.startswith("H.264 (x264 veryslow), crf") for what in told)
     text = "\n".join(terminal.lines(report.build(result)))
-    assert "H.264" in text and "neurocodec" in text
+    assert "H.264" in text and "neurocodec" in text and "blocks of five" not in text
 
 
 def test_sentences() -> None:

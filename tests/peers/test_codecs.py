@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import io
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
-from places import SAMPLES
+from places import CONFORMANCE, SAMPLES
 from safetensors.torch import load_file
 
 from neurocodec.errors import DamagedFileError, InputError, UnsupportedError, UsageError
+from neurocodec.format.reader import NfcReader
 from neurocodec.inspect.info import probe
 from neurocodec.measure.clips import Clip, ClipSource, fitted_size, load_clip
 from neurocodec.measure.pictures import psnr
@@ -56,6 +58,8 @@ def test_peer_there_and_back(name: str, small: Clip) -> None:
         decoded = codec.decode(unpack(pack(packets)), small.frames.shape, small.fps, point)
         assert decoded.shape == small.frames.shape
         sizes.append(sum(map(len, packets)))
+        of_frames = codec.bytes_of_frames(packets, len(small.frames))
+        assert of_frames is None if name == "vvc" else sum(of_frames or ()) == sizes[-1]
         quality.append(mean_psnr(small.frames, decoded))
     assert sizes[1] < sizes[0] < small.frames.nbytes / 10
     assert quality[0] > 31
@@ -67,6 +71,22 @@ def test_peer_there_and_back(name: str, small: Clip) -> None:
         22 < mean_psnr(small.frames, codec.decode(packets, small.frames.shape, small.fps, half)) < quality[0]
     )
     assert "1/2 size" in codec.label(half)
+
+
+@pytest.mark.parametrize("name", ["v2-range-chain-pairs-back", "v4-guarded-silent", "v5-layered"])
+def test_blocks_of_our_files(name: str) -> None:
+    data = (CONFORMANCE / f"{name}.nfc").read_bytes()
+    reader = NfcReader(io.BytesIO(data))
+    entries = reader.index()
+    assert entries is not None and len(entries) > 1
+    blocks = Ours().blocks([data])
+    assert [frames for frames, _ in blocks] == [e.frames for e in entries]
+    assert sum(size for _, size in blocks) == len(data)
+    within = [after.offset - entry.offset for entry, after in pairwise(entries)]
+    assert [size for _, size in blocks[1:-1]] == within[1:]
+    assert blocks[0][1] > within[0]  # the header and the index count to the first
+    with pytest.raises(DamagedFileError, match="the coded clip is damaged at byte"):
+        Ours().blocks([data[:-40] + bytes(40)])
 
 
 def nal_types(packets: list[bytes], codec: str) -> list[int]:

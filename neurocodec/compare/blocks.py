@@ -96,12 +96,18 @@ def _curve(points: Sequence[_PeerPoint], metric: str, span: Span, seconds: float
 
 
 def _beside(mine: float | None, curve: Sequence[RatePoint], kbps: float) -> dict[str, Any] | None:
-    """A peer's distance at our bytes, and ours over it; None without enough points."""
+    """A peer's distance at our bytes, and ours over it; None without enough points.
+
+    Where ours takes more than all of the peer's points there is a ratio only if ours is further than the best
+    of them: at our bytes the peer would be nearer still.
+    """
     if mine is None or len(curve) < LEAST_POINTS:
         return None
     found = distance_at(curve, kbps)
-    known = found.status != "beyond" and found.value > _VISIBLE
-    return {"status": found.status, "value": found.value, "ratio": mine / found.value if known else None}
+    ratio = mine / found.value if found.value > _VISIBLE else None
+    if found.status == "beyond" and ratio is not None and ratio <= LIMIT:
+        ratio = None
+    return {"status": found.status, "value": found.value, "ratio": ratio}
 
 
 def by_blocks(video: VideoAtSize, result: Result) -> list[dict[str, Any]]:

@@ -149,8 +149,13 @@ def test_below_and_beyond_the_peers_points() -> None:
     ((mine,), summary) = found(video(ours, peer), ours, peer)
     first, second = (b["against"]["av1"]["lpips"] for b in mine["blocks"])
     assert first == {"status": "coarsest", "value": pytest.approx(0.4), "ratio": pytest.approx(0.75)}
-    assert second == {"status": "beyond", "value": pytest.approx(0.1), "ratio": None}
-    assert summary["av1"]["default"]["of"] == 1
+    assert second == {"status": "beyond", "value": pytest.approx(0.1), "ratio": pytest.approx(3)}
+    assert (summary["av1"]["default"]["kept"], summary["av1"]["default"]["of"]) == (1, 2)
+    made = video(ours, peer, mine=values(0.3, 0.1))
+    made.metrics = METRICS[:1]
+    ((mine,), summary) = found(made, ours, peer)  # as near as the finest point, for more bytes: who knows
+    assert mine["blocks"][1]["against"]["av1"]["lpips"]["ratio"] is None
+    assert (summary["av1"]["default"]["kept"], summary["av1"]["default"]["of"]) == (1, 1)
 
 
 def test_nothing_is_said_of_too_little() -> None:

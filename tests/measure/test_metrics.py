@@ -188,6 +188,22 @@ def test_expression_of_a_clip_and_of_a_still(frames: Frames) -> None:
     assert METRICS["mouth"](MetricFiles()).measure(blank, blank, 1) == [None] * len(blank)
 
 
+def test_expression_where_the_head_is_a_part_of_the_picture() -> None:
+    """Eyes and mouth are followed in the square around the head, at the source's own size."""
+    portrait = load_clip(ClipSource(str(SAMPLES / "astronaut.mp4"), 0.6, None)).frames
+    wide = np.full((len(portrait), 320, 640, 3), 90, np.uint8)
+    wide[:, 40:296, 360:616] = portrait
+    alone, found = expression(portrait, portrait), expression(wide, wide)
+    for part in ("eyes", "mouth"):
+        assert np.isfinite(found.source[part]).all()
+        assert found.source[part] == pytest.approx(alone.source[part], abs=0.12)
+    elsewhere = wide.copy()
+    elsewhere[:, :, :300] = 0
+    assert METRICS["mouth"](MetricFiles()).measure(wide, elsewhere, 1)[0] == pytest.approx(1)
+    held = np.repeat(wide[:1], len(wide), 0)
+    assert METRICS["mouth"](MetricFiles()).measure(wide, held, 1)[0] == pytest.approx(0, abs=0.05)
+
+
 def test_face_descriptor_network() -> None:
     """dlib's ResNet with random weights: its shapes hold, and equal chips have equal descriptors."""
     torch.manual_seed(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from neurocodec.compare.verdict import answers, blocks, first_metric, number, short, where
+from neurocodec.compare.verdict import answers, first_metric, number, short, where, worst_block
 
 _COLUMNS = ("lpips", "perceptual", "faces", "ssim", "vmaf", "psnr_y", "landmarks", "eyes", "mouth", "blinks")
 """Metrics that the terminal shows, where they were measured; all are in the report."""
@@ -66,8 +66,14 @@ def _size(report: dict[str, Any], size: str, summary: dict[str, Any]) -> list[st
 def _blocks(report: dict[str, Any], summary: dict[str, Any]) -> list[str]:
     """One line on blocks of five seconds: beside AV1, which ours is held against, or else another peer."""
     peers = [peer for peer in (_PROMISED, *summary["blocks"]) if peer in summary["blocks"]]
-    found = blocks(report, summary, peers[0]) if peers else None
-    return [f"  {found}"] if found else []
+    if not peers:
+        return []
+    found, allowed = summary["blocks"][peers[0]]["default"], 100 * (report["block_limit"] - 1)
+    return [
+        f"  in {found['kept']} of {found['of']} blocks of 5 s we are as near as "
+        f"{short(report['codecs'][peers[0]]['title'])} at the same bytes ({allowed:.0f} % allowed); "
+        f"the worst: {worst_block(found, summary['videos'])}"
+    ]
 
 
 def _table(report: dict[str, Any], summary: dict[str, Any]) -> list[str]:

@@ -213,11 +213,14 @@ def report_of(mine: Values) -> dict[str, Any]:
 def test_sentence_and_marks() -> None:
     report = report_of(values(0.312, 0.5))
     text = verdict.blocks(report, report["summary"]["model"], "av1")
-    assert text == (
+    assert text == [
         "in 0 of 2 blocks of five seconds ours is at least as near to the original as AV1 at the same bytes "
-        "(at most 3 % more); the worst is 25 % further (talk, 5 to 10 s, frame)"
-    )
-    assert [line.strip() for line in terminal.lines(report)][1:] == [text]
+        "(at most 3 % more); the worst is 25 % further (5 to 10 s, frame)"
+    ]
+    assert [line.strip() for line in terminal.lines(report)][1:] == [
+        "in 0 of 2 blocks of 5 s we are as near as AV1 at the same bytes (3 % allowed); "
+        "the worst: 25 % further (5 to 10 s, frame)"
+    ]
     table = strip(report, report["videos"][0]["sizes"]["model"]["blocks"])
     assert table is not None
     assert table["heads"] == [("AV1", "frame"), ("AV1", "faces")]
@@ -231,10 +234,24 @@ def test_sentence_and_marks() -> None:
 
 def test_three_per_cent_more_are_kept() -> None:
     report = report_of(values(0.3087, 0.2))
-    text = str(verdict.blocks(report, report["summary"]["model"], "av1"))
-    assert text.startswith("in 2 of 2 blocks") and "the worst is 3 % further (talk, 0 to 5 s, frame)" in text
-    nearer = report_of(values(0.15, 0.2))
-    assert "the worst is 33 % nearer (talk, 0 to 5 s, faces)" in str(
-        verdict.blocks(nearer, nearer["summary"]["model"], "av1")
-    )
-    assert verdict.blocks(nearer, nearer["summary"]["model"], "hevc") is None
+    (text,) = verdict.blocks(report, report["summary"]["model"], "av1")
+    assert text.startswith("in 2 of 2 blocks") and text.endswith("the worst is 3 % further (0 to 5 s, frame)")
+    nearer = report_of(values(0.15, 0.2))["summary"]["model"]
+    assert verdict.worst_block(nearer["blocks"]["av1"]["default"], 2) == "33 % nearer (talk, 0 to 5 s, faces)"
+    assert verdict.blocks(report, nearer, "hevc") == []
+
+
+def test_all_points_of_ours_are_told_beside_the_default() -> None:
+    ours, peer = Fake("ours", TWO), Fake("av1")
+    made = video(ours, peer)
+    made.points.append(point(ours, (2, 2), values(0.2, 0.6), values(0.1, 0.1)))
+    ((_, other), summary) = found(made, ours, peer)
+    assert not other["default"]
+    assert summary["av1"]["all"] == {
+        "kept": 3, "of": 4,
+        "worst": {"ratio": pytest.approx(1.5), "metric": "lpips", "video": "talk", "begin": 5, "end": 10},
+    }  # fmt: skip
+    assert summary["av1"]["default"]["of"] == 2
+    report = report_of(values(0.3, 0.3))
+    told = verdict.blocks(report, {"blocks": summary, "videos": 1}, "av1")
+    assert "at all points of ours together it is so in 3 of 4, and the worst is 50 % further" in told[1]

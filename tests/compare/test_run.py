@@ -128,7 +128,7 @@ def test_blocks_and_faces(short: Path, tmp_path: Path) -> None:
     assert counted["default"]["of"] == 1 and counted["default"]["worst"]["ratio"] == max(ratios)
     text = "\n".join(terminal.lines(found))
     assert len(terminal.lines(found)) <= 10
-    assert text.count("1 block of five seconds ours is at least as near to the original as H.264") == 1
+    assert text.count("1 blocks of 5 s we are as near as H.264") == 1
     write_report(result, found, tmp_path)
     page = (tmp_path / "report.html").read_text()
     assert "Block by block" in page and "1 block of five seconds" in page

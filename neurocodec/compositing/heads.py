@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurocodec.compositing.detail import Detail, detail_of, sharpened
+from neurocodec.compositing.features import features_weight
+from neurocodec.compositing.seam import blend
 from neurocodec.format.block import Region
 from neurocodec.media.square import resize
 from neurocodec.models.device import BATCH
@@ -58,10 +61,33 @@ class LayerReferences:
         return self._ready[key]
 
 
+@dataclass(frozen=True)
+class Head:
+    """A rendered head (side,side,3) in its square, and how much of it is shown where (side,side), or None."""
+
+    picture: Picture
+    square: Region
+    shown: NDArray[np.float32] | None
+
+    def lay_over(self, picture: Picture) -> None:
+        """Blend it into a picture (H,W,3), in place."""
+        blend(picture, self.picture, self.square, self.shown)
+
+
 def render_heads(
+    engine: MotionEngine, references: list[LayerReference], keypoints: NDArray[np.float32], square: Region
+) -> Iterator[Head]:
+    """Heads with keypoints (B,N,2), from one or two references of a square."""
+    side, parts = square.side, engine.parts
+    pictures = _rendered(engine, references, keypoints, side)
+    for points, picture in zip(keypoints, pictures, strict=True):
+        yield Head(picture, square, features_weight(points, parts, side) if parts else None)
+
+
+def _rendered(
     engine: MotionEngine, references: list[LayerReference], keypoints: NDArray[np.float32], side: int
 ) -> Iterator[Picture]:
-    """Heads (side,side,3) with keypoints (B,N,2), from one or two references of a square of that side."""
+    """What heads look like (side,side,3)."""
     ready = [r.ready for r in references]
     details = [r.detail for r in references if r.detail is not None]
     for k in range(0, len(keypoints), BATCH):

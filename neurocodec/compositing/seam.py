@@ -14,8 +14,11 @@ RAMP = 8
 """The ramp at an edge is the side divided by so much."""
 
 
-def blend(picture: Picture, head: Picture, square: Region) -> None:
-    """Put a head (side,side,3) into a picture (H,W,3), in place; what lies outside is left away."""
+def blend(picture: Picture, head: Picture, square: Region, shown: NDArray[np.float32] | None = None) -> None:
+    """Put a head (side,side,3) into a picture (H,W,3), in place; what lies outside is left away.
+
+    ``shown`` (side,side) says how much of the head is seen where; without it, all of it is.
+    """
     height, width = picture.shape[:2]
     left, top = max(square.x, 0), max(square.y, 0)
     right, bottom = min(square.x + square.side, width), min(square.y + square.side, height)
@@ -25,6 +28,8 @@ def blend(picture: Picture, head: Picture, square: Region) -> None:
     down = _weights(square.side, square.y > 0, square.y + square.side < height)
     rows, columns = slice(top - square.y, bottom - square.y), slice(left - square.x, right - square.x)
     weight = (down[rows, None] * across[None, columns])[..., None]
+    if shown is not None:
+        weight *= shown[rows, columns, None]
     under = picture[top:bottom, left:right]
     mixed = under + weight * (head[rows, columns].astype(np.float32) - under)
     picture[top:bottom, left:right] = np.rint(mixed)

@@ -8,9 +8,8 @@ from itertools import groupby
 
 import numpy as np
 
-from neurocodec.compositing.heads import LayerReferences, render_heads
+from neurocodec.compositing.heads import Head, LayerReferences, render_heads
 from neurocodec.compositing.interpolation import Between
-from neurocodec.compositing.seam import blend
 from neurocodec.decoding.basis import basis_of
 from neurocodec.errors import DamagedFileError
 from neurocodec.format.block import Block, Region
@@ -23,8 +22,8 @@ from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.options import DecodeOptions
 from neurocodec.types import Picture
 
-_Head = Iterator[tuple[int, Picture, Region]]
-"""Offsets of frames in order, and what a head looks like in which square."""
+_Heads = Iterator[tuple[int, Head]]
+"""Offsets of frames in order, and a head in them."""
 
 
 class LayeredDecoder:
@@ -99,24 +98,26 @@ class LayeredDecoder:
             for i, head in enumerate(heads):
                 coming = waiting[i]
                 if coming and coming[0] == k:
-                    blend(picture, *coming[1:])
+                    coming[1].lay_over(picture)
                     waiting[i] = next(head, None)
             yield pts, picture
 
-    def _head(self, parsed: list[HeadSymbols], frames: range, before: Shown, after: Shown | None) -> _Head:
+    def _head(self, parsed: list[HeadSymbols], frames: range, before: Shown, after: Shown | None) -> _Heads:
         """A head in those of the frames that have it."""
         rows = [row for row in parsed if row.offset in frames]
         for square, same in groupby(rows, key=lambda row: row.square):
             yield from self._rendered(list(same), square, before, after)
 
-    def _rendered(self, rows: list[HeadSymbols], square: Region, before: Shown, after: Shown | None) -> _Head:
+    def _rendered(
+        self, rows: list[HeadSymbols], square: Region, before: Shown, after: Shown | None
+    ) -> _Heads:
         engine, references = self._opened()
         used = [references.get(s.number, s.picture, square) for s in (before, after) if s]
         u = np.stack([row.symbols for row in rows if row.symbols is not None])
         values = dequantize(u, used[0].ready.coded, self.header.quantization, basis_of(self.header, engine))
-        pictures = render_heads(engine, used, engine.keypoints_from(values), square.side)
-        for row, picture in zip(rows, pictures, strict=True):
-            yield row.offset, picture, square
+        heads = render_heads(engine, used, engine.keypoints_from(values), square)
+        for row, head in zip(rows, heads, strict=True):
+            yield row.offset, head
 
     def _opened(self) -> tuple[MotionEngine, LayerReferences]:
         if self._engine is None or self._references is None:

@@ -8,13 +8,11 @@ from itertools import groupby, pairwise
 
 import numpy as np
 
-from neurocodec.compositing.heads import LayerReferences, render_heads
+from neurocodec.compositing.heads import Head, LayerReferences, render_heads
 from neurocodec.compositing.interpolation import Between
-from neurocodec.compositing.seam import blend
 from neurocodec.encoding.layer_trial import LayerTrial
 from neurocodec.encoding.section import Section, SectionHead
 from neurocodec.encoding.whole_distance import WholeDistance
-from neurocodec.format.block import Region
 from neurocodec.format.head import HeadPart
 from neurocodec.format.header import Header
 from neurocodec.format.layer import LayerPart
@@ -24,9 +22,9 @@ from neurocodec.keypoints.smoothing import smooth
 from neurocodec.layers.track import LayerTrack, Shown
 from neurocodec.models.motion_engine import MotionEngine
 
-_MARGIN = 0.08
-"""A head stays what the model renders while it is no further from the source than interpolation, but for this
-part: lips and eyes, of which a distance sees little, move with the landmarks only."""
+_MARGIN = 0.05
+"""A head is rendered while that is no further from the source than interpolation, but for this part: only
+landmarks tell what lips and eyes do, of which a distance sees little."""
 _JUDGED = 2
 """Every so many-th stretch between two pictures is looked at."""
 
@@ -97,26 +95,17 @@ class HeadCoder:
                 middle = len(rows) // 2
                 found = dequantize(symbols[middle : middle + 1], reference, steps, self._basis)
                 points = self._engine.keypoints_from(found)
-                rendering = next(iter(render_heads(self._engine, used, points, square.side)))
-                self._judge(h, rows[middle], square, rendering, before, after, block)
+                rendered = next(iter(render_heads(self._engine, used, points, square)))
+                self._judge(h, rows[middle], rendered, before, after, block)
 
-    def _judge(
-        self,
-        h: int,
-        frame: int,
-        square: Region,
-        rendering: np.ndarray,
-        before: Shown,
-        after: Shown,
-        block: int,
-    ) -> None:
+    def _judge(self, h: int, frame: int, head: Head, before: Shown, after: Shown, block: int) -> None:
         """Note how far a head is from its original where it is interpolated, and where it is rendered."""
         original = self._section.spool.picture(frame)
         share = (self._section.pts[frame] - before.pts) / (after.pts - before.pts)
         picture = Between(before.picture, after.picture).at(share)
-        plain = self._distance.head(picture, original, square)
-        blend(picture, rendering, square)
-        self._found[block, h].append((plain, self._distance.head(picture, original, square)))
+        plain = self._distance.head(picture, original, head.square)
+        head.lay_over(picture)
+        self._found[block, h].append((plain, self._distance.head(picture, original, head.square)))
 
     def _part(self, h: int, head: SectionHead, block: range) -> HeadPart | None:
         """The head in a block, if it is in one of its frames that are between pictures."""

@@ -18,6 +18,8 @@ from neurocodec.layers.sizes import SCALES
 
 _SPACING_SECONDS, _LONGEST_SECONDS = 0.2, 0.4
 """The spacing that the search begins with, and the longest: lips that are interpolated over more look it."""
+_HIGH = 55.0
+"""Quality above which pictures are tried at full size first."""
 _STEP = 4.0
 """Between rate factors that are tried."""
 _FINER, _COARSER = 6.0, 8.0
@@ -38,12 +40,12 @@ class Effort:
     trials: int
 
 
-EFFORTS = {"fast": Effort(8, 4), "default": Effort(4, 9), "slow": Effort(3, 18)}
+EFFORTS = {"fast": Effort(8, 5), "default": Effort(4, 9), "slow": Effort(3, 18)}
 
 
 def rate_factor_at(quality: float) -> float:
-    """The layer's rate factor at half size for a quality of 0 to 100: 63 to 30."""
-    return 63 - 9 * min(quality, 50) / 50 - 0.48 * max(quality - 50, 0)
+    """A likely rate factor of the layer at half size for a quality of 0 to 100: 63 to 46."""
+    return 63 - 9 * min(quality, 50) / 50 - 0.16 * max(quality - 50, 0)
 
 
 def worth_at(quality: float) -> float:
@@ -54,10 +56,11 @@ def worth_at(quality: float) -> float:
 def find_layer(trials: LayerTrials, quality: float, rate: float, longer_side: int, most: int) -> LayerTrial:
     """The best layer that was found in ``most`` trials, for pictures at ``rate`` frames a second.
 
-    The smaller layer comes first where pictures are large, ``longer_side`` being that of the source.
+    The smaller layer comes first where pictures are large, ``longer_side`` being that of the source, and the
+    quality is not high.
     """
     spacing = max(1.0, round(_SPACING_SECONDS * rate))
-    begin = LayerChoice(2 if longer_side > 480 else 1, rate_factor_at(quality), spacing)
+    begin = LayerChoice(2 if longer_side > 480 and quality <= _HIGH else 1, rate_factor_at(quality), spacing)
     if begin.scale == 1:
         begin = replace(begin, crf=_within(begin.crf + _FINER))
     seconds = trials.frames / rate
@@ -87,11 +90,11 @@ def _within(crf: float) -> float:
 
 def _neighbours(choice: LayerChoice, longest: float) -> Iterator[LayerChoice]:
     """Other choices near this one, those that change most first."""
-    if choice.spacing < longest:
-        yield replace(choice, spacing=min(longest, choice.spacing * 2))
     place = SCALES.index(choice.scale)
     if place:
         yield replace(choice, scale=SCALES[place - 1], crf=_within(choice.crf + _FINER))
+    if choice.spacing < longest:
+        yield replace(choice, spacing=min(longest, choice.spacing * 2))
     for step in (_STEP, -_STEP):
         if _within(choice.crf + step) != choice.crf:
             yield replace(choice, crf=_within(choice.crf + step))

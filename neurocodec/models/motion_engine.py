@@ -18,13 +18,15 @@ from neurocodec.models.device import choose_device, fold_batch_norms, has_fast_b
 from neurocodec.models.model_files import ModelDescription, load
 from neurocodec.models.tensors import picture_tensor
 from neurocodec.networks.fused import fuse_activations
-from neurocodec.networks.swift import Swift
+from neurocodec.networks.swift import PARTS, Swift
 from neurocodec.networks.swift_render import SwiftRenderer
 from neurocodec.networks.talk import Talk
 from neurocodec.networks.talk_render import TalkRenderer
 from neurocodec.networks.warp import Warp
 from neurocodec.threads import use_threads
 from neurocodec.types import Picture, Pictures
+
+_LAST_PART = max(max(part) for part in PARTS)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class MotionEngine:
     """A motion model ready to run.
 
     ``basis`` is the transform of its keypoints (:mod:`neurocodec.keypoints.transform`), if it has one.
+    ``parts`` say which keypoints lie at the corners of mouth and eyes, above and below them, if any do.
     Keypoints are always computed in float32, so that the same picture gives nearly the same ones everywhere;
     rendering uses half precision where the device is made for it.
     """
@@ -77,6 +80,7 @@ class MotionEngine:
         basis = getattr(network, "landmark_basis", None)
         self.basis: NDArray[np.int16] | None = None if basis is None else basis.cpu().numpy().copy()
         ours = isinstance(network, Talk | Swift)
+        self.parts = PARTS if ours and self.num_keypoints > _LAST_PART else None
         self._half = ours and (self.device.type == "cuda" or has_fast_bfloat16())
         self._renderer = renderer_of(network, self._half) if self.device.type == "cpu" else None
         self._quick: Any = None

@@ -70,8 +70,8 @@ class Ours(Codec):
 
     @property
     def model(self) -> ModelDescription:
-        """The motion model it runs."""
-        return find(str(self._resolved.model), "motion")
+        """The motion model that it runs for square pictures."""
+        return find(self._options.settings().model, "motion")
 
     def missing(self) -> str | None:
         try:
@@ -81,10 +81,12 @@ class Ours(Codec):
         return None
 
     def version(self) -> str:
-        model, feedback = self.model, find_feedback(self._options.settings().feedback)
+        settings = self._options.settings()
+        whole, feedback = find(settings.whole_model, "motion"), find_feedback(settings.feedback)
+        used = {f"model {m.name} {m.hash[:16]}": None for m in (self.model, whole)}
         return (
             f"neurocodec {neurocodec.__version__} (code {sources_digest()[:12]}), "
-            f"model {model.name} {model.hash[:16]}, feedback {feedback.name} {feedback.hash[:16]}"
+            f"{', '.join(used)}, feedback {feedback.name} {feedback.hash[:16]}"
         )
 
     def settings(self) -> dict[str, str]:

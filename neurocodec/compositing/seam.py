@@ -22,6 +22,9 @@ def blend(picture: Picture, head: Picture, square: Region, shown: NDArray[np.flo
     height, width = picture.shape[:2]
     left, top = max(square.x, 0), max(square.y, 0)
     right, bottom = min(square.x + square.side, width), min(square.y + square.side, height)
+    if shown is not None:
+        left, right = _within(left, right, square.x, (shown > 0).max(0))
+        top, bottom = _within(top, bottom, square.y, (shown > 0).max(1))
     if left >= right or top >= bottom:
         return
     across = _weights(square.side, square.x > 0, square.x + square.side < width)
@@ -33,6 +36,14 @@ def blend(picture: Picture, head: Picture, square: Region, shown: NDArray[np.flo
     under = picture[top:bottom, left:right]
     mixed = under + weight * (head[rows, columns].astype(np.float32) - under)
     picture[top:bottom, left:right] = np.rint(mixed)
+
+
+def _within(first: int, stop: int, start: int, seen: NDArray[np.bool_]) -> tuple[int, int]:
+    """The part of a range in which something is seen, by a list that begins at ``start``."""
+    places = np.flatnonzero(seen)
+    if not len(places):
+        return stop, stop
+    return max(first, start + int(places[0])), min(stop, start + int(places[-1]) + 1)
 
 
 @lru_cache(maxsize=64)

@@ -67,3 +67,20 @@ def test_only_what_is_shown_is_laid_over_the_picture() -> None:
     assert picture[40, 50].tolist() == [200] * 3
     picture[30:50, 40:60] = 0
     assert not picture.any()
+
+
+def test_nothing_shown_changes_nothing() -> None:
+    picture = np.full((100, 120, 3), 7, np.uint8)
+    blend(picture, np.full((64, 64, 3), 200, np.uint8), Region(20, 10, 64), np.zeros((64, 64), np.float32))
+    assert (picture == 7).all()
+
+
+def test_a_part_outside_the_picture_is_left_away() -> None:
+    shown = np.zeros((64, 64), np.float32)
+    shown[5:60, 5:60] = 1
+    whole, part = np.zeros((164, 164, 3), np.uint8), np.zeros((100, 100, 3), np.uint8)
+    head = np.random.default_rng(0).integers(0, 256, (64, 64, 3)).astype(np.uint8)
+    blend(whole, head, Region(50, 50, 64), shown)
+    blend(part, head, Region(-14, 50, 64), shown)
+    inside = np.s_[60:95, 8:45]
+    assert np.array_equal(whole[:, 64:][inside], part[inside])

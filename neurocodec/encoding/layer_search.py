@@ -18,8 +18,8 @@ from neurocodec.layers.sizes import SCALES
 
 _SPACING_SECONDS, _LONGEST_SECONDS = 0.2, 0.4
 """The spacing that the search begins with, and the longest: lips that are interpolated over more look it."""
-_HIGH = 55.0
-"""Quality above which pictures are tried at full size first."""
+_HIGH, _HIGHER = 55.0, 70.0
+"""Qualities above which pictures are tried at full size first, and twice as many of them."""
 _STEP = 4.0
 """Between rate factors that are tried."""
 _FINER, _COARSER = 6.0, 8.0
@@ -59,7 +59,8 @@ def find_layer(trials: LayerTrials, quality: float, rate: float, longer_side: in
     The smaller layer comes first where pictures are large, ``longer_side`` being that of the source, and the
     quality is not high.
     """
-    spacing = max(1.0, round(_SPACING_SECONDS * rate))
+    usual = _SPACING_SECONDS if quality <= _HIGHER else _SPACING_SECONDS / 2
+    spacing = max(1.0, round(usual * rate))
     begin = LayerChoice(2 if longer_side > 480 and quality <= _HIGH else 1, rate_factor_at(quality), spacing)
     if begin.scale == 1:
         begin = replace(begin, crf=_within(begin.crf + _FINER))

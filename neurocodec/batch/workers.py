@@ -7,7 +7,9 @@ processes (``dask worker ADDRESS``), and a task whose worker dies goes to anothe
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -75,9 +77,18 @@ def _guarded(function: Callable[[Any], Any], task: Any) -> Any:
         return Failure(f"{type(error).__name__}: {error}")
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C goes to every process of a terminal; only the first one answers."""
+def _begin_worker() -> None:
+    """Ctrl-C goes to every process of a terminal; only the first one answers, and none outlives it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for its next task for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 class ProcessWorkers:
@@ -96,7 +107,7 @@ class ProcessWorkers:
         return max(1, cores() // max(1, at_once))
 
     def _pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(1, mp_context=self._spawn, initializer=_ignore_interrupts)
+        return ProcessPoolExecutor(1, mp_context=self._spawn, initializer=_begin_worker)
 
     def run(self, function: Callable[[Any], Any], tasks: Sequence[Any]) -> Results:
         others = set(multiprocessing.active_children())

@@ -22,7 +22,9 @@ class LosslessWriter(MediaWriter):
 
     def _opened_container(self, metadata: dict[str, str], audio: AudioInfo | None) -> Any:
         self._encoder_time_base = Fraction(1, 1000)
-        return av.open(self._guard, "w", format="matroska", buffer_size=1 << 16)
+        # Matroska knows what a decoder of Opus leaves out at the start; moved as well, all would begin later
+        options = {"avoid_negative_ts": "disabled"} if audio and audio.codec == "opus" else {}
+        return av.open(self._guard, "w", format="matroska", container_options=options, buffer_size=1 << 16)
 
     def _add_video(self, fps: Fraction, sar: Fraction, crf: float, preset: str, threads: int) -> None:
         height, width = self._size

@@ -41,6 +41,11 @@ AudioMode = Literal["opus", "copy", "none"]
 # so many that are kept for later, and so many that are decoded to nothing, besides what a decoder holds back.
 _START_BUDGET = 64 << 20
 _REORDERED = 16  # pictures that a decoder may hold back for their order, besides one for each thread
+_DEMUXER_OPTIONS = {
+    "protocol_whitelist": "none",
+    # joined transport streams may number their tracks anew: what follows goes on in the same tracks
+    "merge_pmt_versions": "1",
+}
 # Text and playlist formats: no media files, and some would open other files.
 _REFUSED_FORMATS = frozenset(
     ("tty", "hls", "concat", "dash", "ffmetadata", "imf", "xbin", "bin", "adf", "idf")
@@ -110,6 +115,7 @@ class MediaReader:
         self._early: deque[Iterator[VideoPicture | AudioPacket]] = deque()
         self._sound: CopiedSound | ReencodedSound | None = None
         self._shift = Fraction(0)
+        self._first_dts: int | None = None  # of the first packet of the pictures
         self._deinterlacer = Deinterlacer()
         self._part = Part()
         self._last: tuple[int, int] | None = None  # time and duration of the last picture handed out
@@ -189,7 +195,7 @@ class MediaReader:
                 "r",
                 metadata_errors="replace",
                 buffer_size=1 << 16,
-                container_options={"protocol_whitelist": "none"},
+                container_options=_DEMUXER_OPTIONS,
             )
         except (av.FFmpegError, OSError, ValueError) as error:
             self._guard.check()
@@ -207,7 +213,7 @@ class MediaReader:
         self._video_index = int(self._video_stream.index)
         self._audio_stream = None
         if mode != "none":
-            self._audio_stream = chosen_audio(self._container, self._track, self.name)
+            self._audio_stream = chosen_audio(self._container, self._track, self._video_stream, self.name)
             self.sound_tracks = described_audio(self._container)
 
     def _prepare(self, threads: int, mode: AudioMode, audio_bitrate: int) -> None:
@@ -217,16 +223,16 @@ class MediaReader:
         stream.codec_context.thread_type = "AUTO"
         self._fps = frame_rate(stream, self._container.format.name)
         self._tick = Fraction(stream.time_base or Fraction(1, 90000))
-        self.skipped, self._shift = 0, Fraction(0)
+        self.skipped, self._shift, self._first_dts = 0, Fraction(0), None
         self._step = max(1, round(1 / (self._fps * self._tick)))
         self._video_clock = TimestampRepair(self._step, round(JUMP_SECONDS / self._tick))
         self._packets = self._joined()
         want_sound = sound is not None and mode == "copy" and needs_first_packet(sound)
         first, first_sound = self._read_start(want_sound)
         self._converter = PictureConverter(first, tagged_color(stream), dolby_vision=is_dolby_vision(stream))
-        guessed = self._container.format.name == "avi" and not stream.codec_context.has_b_frames
-        self._choose_pts = TimestampChoice(guessed)
-        first_pts = TimestampChoice(guessed)(first.pts, first.dts)
+        guessed, lag = self._container.format.name == "avi", self._lag_of(first)
+        self._choose_pts = TimestampChoice(guessed, lag)
+        first_pts = TimestampChoice(guessed, lag)(first.pts, first.dts)
         if first_pts is not None and first_pts < 0:
             self._shift = -first_pts * self._tick
         self.begin = max(Fraction(0), Fraction(first_pts or 0) * self._tick)
@@ -278,6 +284,8 @@ class MediaReader:
             is_video = packet.stream_index == self._video_index
             if is_video and first is None:
                 frames = self._decode(packet)
+                if self._first_dts is None:
+                    self._first_dts = packet.dts
                 swallowed += packet.size
                 largest = max(largest, packet.size)
                 if frames:
@@ -304,6 +312,13 @@ class MediaReader:
             )
             raise InputError(f"no picture of {self.name} can be decoded{hint}")
         return first, sound
+
+    def _lag_of(self, first: av.VideoFrame) -> int:
+        """By how much later than the first packet is read the decoder hands out the ``first`` picture."""
+        if self._first_dts is None or first.dts is None or not self._video_stream.codec_context.has_b_frames:
+            return 0
+        lag = int(first.dts) - self._first_dts
+        return lag if lag <= _REORDERED * self._step else 0  # else it is not the first packet's
 
     def _video_info(self) -> VideoInfo:
         stream, converter = self._video_stream, self._converter

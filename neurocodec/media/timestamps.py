@@ -13,13 +13,14 @@ class TimestampChoice:
 
     Containers without presentation timestamps (AVI) yield guessed ones that can be out of order; then the
     decoding timestamps, which decoders hand through in output order, tell the truth. As in FFmpeg, the kind
-    that has gone wrong less often so far is taken. In an AVI whose pictures are not reordered FFmpeg guesses,
-    and shows, all pictures of H.264 one too late, before sound; there the decoding timestamps are taken.
+    that has gone wrong less often so far is taken. In an AVI FFmpeg's guess, which it shows, puts pictures of
+    H.264 and all that are reordered too late for the sound; there the decoding timestamps are taken. They are
+    those at which a decoder hands a picture out, ``lag`` later than its place in the file.
     """
 
-    def __init__(self, decoding: bool = False) -> None:
-        """``decoding``: take the decoding timestamps where there are any."""
-        self._decoding = decoding
+    def __init__(self, decoding: bool = False, lag: int = 0) -> None:
+        """``decoding``: take the decoding timestamps, less ``lag``; None where there are none."""
+        self._decoding, self._lag = decoding, lag
         self._faulty_pts = 0
         self._faulty_dts = 0
         self._last_pts: int | None = None
@@ -33,8 +34,8 @@ class TimestampChoice:
         if pts is not None:
             self._faulty_pts += self._last_pts is not None and pts <= self._last_pts
             self._last_pts = pts
-        if self._decoding and dts is not None:
-            return dts
+        if self._decoding:
+            return None if dts is None else dts - self._lag
         if pts is not None and self._faulty_pts <= self._faulty_dts:
             return pts
         return dts

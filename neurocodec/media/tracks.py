@@ -32,11 +32,12 @@ def best_video(container: Any, name: str) -> Any:
     return max(known, key=lambda s: (_is_default(s), s.codec_context.width * s.codec_context.height))
 
 
-def chosen_audio(container: Any, number: int | None, name: str) -> Any:
-    """The audio track to read, None where there is none.
+def chosen_audio(container: Any, number: int | None, video: Any, name: str) -> Any:
+    """The audio track to read beside a ``video`` track, None where there is none.
 
     ``number`` counts from 1, in the order of the file; None takes the best one: the default flag counts
-    first, then the number of channels.
+    first, then the number of channels. In a transport stream, which may hold several programmes, it is
+    FFmpeg's choice from the video's.
 
     Raises:
         UsageError: the file, called ``name``, has no track of that number, or its codec is not known.
@@ -48,6 +49,8 @@ def chosen_audio(container: Any, number: int | None, name: str) -> Any:
                 return stream
         has = "; ".join(described_audio(container)) or "no sound"
         raise UsageError(f"{name} has no sound track {number} that can be read (it has {has})")
+    if container.format.name == "mpegts" and (own := container.streams.best("audio", video)) in known:
+        return own
     return max(known, key=lambda s: (_is_default(s), int(s.codec_context.channels)), default=None)
 
 

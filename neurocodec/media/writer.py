@@ -99,6 +99,9 @@ class MediaWriter:
         self._step = max(1, round(1 / (Fraction(fps) * self._time_base)))
         self._last_pts: int | None = None
         self._last_ticks: int | None = None
+        self._end_ticks = 0
+        self._held: Any = None  # the newest packet of the encoder
+        self._lag: int | None = None  # by which pictures are decoded before they are shown
         self._last_audio_pts: int | None = None
         self._reformatter = VideoReformatter()
         self._container: Any = None
@@ -197,7 +200,8 @@ class MediaWriter:
                 ticks = max(ticks, self._last_ticks + 1)
             frame.pts = self._last_ticks = ticks
             frame.duration = max(1, self._ticks(pts + (duration or self._step)) - ticks)
-            self._mux(self._video_stream.encode(frame))
+            self._end_ticks = ticks + frame.duration
+            self._mux_video(self._video_stream.encode(frame))
 
     def _frame_of(self, rgb: npt.NDArray[np.uint8]) -> av.VideoFrame:
         height, width = self._size
@@ -231,7 +235,8 @@ class MediaWriter:
         with self._translated():
             if self._sound is not None:
                 self._mux(self._sound.packets(None))
-            self._mux(self._video_stream.encode(None))
+            self._mux_video(self._video_stream.encode(None))
+            self._mux_last()
             self._container.close()
             self._guard.flush()
             self._guard.check()
@@ -257,6 +262,30 @@ class MediaWriter:
 
     def _ticks(self, pts: int) -> int:
         return round(pts * self._time_base / self._encoder_time_base)
+
+    def _mux_video(self, packets: Iterable[Any]) -> None:
+        for packet in packets:
+            if self._lag is None:
+                self._lag = packet.pts - packet.dts
+            if self._held is not None:
+                self._mux([self._held])
+            self._held = packet
+
+    def _mux_last(self) -> None:
+        """Write the last packet, in time for the end.
+
+        The durations in an MP4 are those of decoding, which lags some pictures behind. Where one of these
+        stays for long, they would add up to less than what is shown: then the last is decoded as late as can
+        be. Elsewhere it is not, for the average rate that players see is that of decoding.
+        """
+        packet, self._held = self._held, None
+        if packet is None:
+            return
+        step = round(self._step * self._time_base / self._encoder_time_base)
+        if self._end_ticks - packet.dts - (self._lag or 0) > packet.duration + step:
+            packet.dts = packet.pts
+            packet.duration = self._end_ticks - packet.pts
+        self._mux([packet])
 
     def _mux(self, packets: Iterable[Any]) -> None:
         for packet in packets:

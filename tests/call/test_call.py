@@ -178,6 +178,14 @@ def test_command(clip: Path, tmp_path: Path) -> None:
     assert out.stat().st_size > 1000
 
 
+def test_a_clip_too_short(clip: Path) -> None:
+    """Nothing is wrong with the link."""
+    done = call("call", clip, "--seconds", "0.4")
+    assert done.returncode == 1
+    assert done.stderr.count(b"\n") == 1
+    assert b"0.4 s are too short" in done.stderr
+
+
 def test_a_link_too_thin(clip: Path) -> None:
     done = call("call", clip, "--seconds", "1", "--bandwidth", "500bps")
     assert done.returncode == 1

@@ -50,6 +50,21 @@ def test_one_voice_is_as_loud_as_in_mono(layout: str, places: tuple[int, ...]) -
     assert np.abs(out).max() <= 1
 
 
+@pytest.mark.parametrize(("layout", "outputs"), [("stereo", 1), ("5.1", 1), ("5.1", 2)])
+def test_a_channel_that_is_upside_down_is_turned(layout: str, outputs: int) -> None:
+    """Added up, the voice would be gone."""
+    sound = voice()
+    samples = np.repeat(sound[:, None], av.AudioLayout(layout).nb_channels, 1)
+    samples[:, 1::2] *= -1
+    samples += 1e-3 * np.random.default_rng(0).standard_normal(samples.shape).astype(np.float32)
+    out = mixed(samples, layout, outputs)
+    for k in range(outputs):
+        assert abs(decibels(out[:, k], sound)) < 0.5
+    assert np.abs(out).max() <= 1
+    late = np.concatenate([np.repeat(sound[:, None], samples.shape[1], 1), samples, samples])
+    assert abs(decibels(mixed(late, layout, outputs)[-len(sound) :, 0], sound)) < 0.5
+
+
 def test_two_voices_are_as_loud_as_the_louder_and_not_clipped() -> None:
     samples = np.stack([1.2 * voice(seed=1), 1.2 * voice(seed=2)], 1)
     out = mixed(samples, "stereo", 1)

@@ -64,6 +64,7 @@ def test_some(case: Case, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not MANY, reason="make odd")
+@pytest.mark.timeout(0)
 def test_many(tmp_path: Path) -> None:
     """Goes on after a failure, and lists all."""
     cases, failed = some_cases(MANY, seed=1), []

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
-from media_factory import read_all
+from media_factory import make_clip, read_all
 
 from neurocodec import encode
 from neurocodec.errors import UsageError
@@ -82,3 +84,37 @@ def test_tracks_are_named_where_none_was_chosen(clip: Path, tmp_path: Path, smal
     with (tmp_path / "b.nfc").open("rb") as file:
         track = NfcReader(file, "b").header.audio
     assert track is not None and track.sample_rate == 22050
+
+
+def _table_of(programmes: dict[int, int]) -> bytes:
+    """A transport stream's list of programmes: where the description of each is."""
+    table = b"\x00" + struct.pack(">H", 0xB009 + 4 * len(programmes)) + b"\x00\x01\xc1\x00\x00"
+    table += b"".join(struct.pack(">HH", number, 0xE000 | at) for number, at in programmes.items())
+    crc = 0xFFFFFFFF
+    for byte in table:
+        crc ^= byte << 24
+        for _ in range(8):
+            crc = (crc << 1 ^ (0x04C11DB7 if crc >> 31 else 0)) & 0xFFFFFFFF
+    return (b"\x00" + table + struct.pack(">I", crc)).ljust(184, b"\xff")
+
+
+def test_a_programme_has_its_own_sound(tmp_path: Path) -> None:
+    """Pictures are larger in the second programme of two, so its sound is read, in spite of the first's."""
+    streams = []
+    for number, (size, layout) in enumerate(((64, "stereo"), (128, "mono")), 1):
+        part = make_clip(
+            tmp_path / f"{number}.ts", width=size, frames=25, audio="aac", audio_layout=layout,
+            container_options={
+                "mpegts_service_id": str(number), "mpegts_pmt_start_pid": str(0x1000 + number),
+                "mpegts_start_pid": str(0x100 * number),
+            },
+        )  # fmt: skip
+        data = part.read_bytes()
+        streams.append([data[k : k + 188] for k in range(0, len(data), 188)])
+    table = _table_of({1: 0x1001, 2: 0x1002})
+    mixed = [packet for pair in zip_longest(*streams, fillvalue=b"") for packet in pair]
+    both = tmp_path / "both.ts"
+    both.write_bytes(b"".join(p[:4] + table if p[1:3] == b"\x40\x00" else p for p in mixed))
+    reader, pictures, _ = read_all(both)
+    assert len(reader.sound_tracks) == 2 and len(pictures) == 25
+    assert reader.video.width == 128 and reader.audio is not None and reader.audio.channels == 1

@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from clips import copy_clip, frames_of
@@ -153,6 +154,30 @@ def test_clicks_stay_with_flashes(tmp_path: Path, mode: str, starts: list[int], 
     with MediaReader(path) as reader:
         assert list(reader) and len(reader.breaks) == 2
         assert np.allclose(reader.breaks, [seconds, 2 * seconds], atol=0.1)
+
+
+def with_tracks_from(path: Path, number: int) -> bytes:
+    """The same transport stream with other numbers (PIDs) of its tracks."""
+    moved = path.with_suffix(".moved.ts")
+    options = {"mpegts_start_pid": str(number)}
+    with av.open(str(path)) as source, av.open(str(moved), "w", container_options=options) as out:
+        tracks = {s.index: out.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = tracks[packet.stream.index]
+                out.mux(packet)
+    return moved.read_bytes()
+
+
+def test_tracks_that_are_numbered_anew(tmp_path: Path) -> None:
+    """FFmpeg would take them for others, and what follows would be lost without a word."""
+    first, second = spliced(tmp_path, 2, [0]), spliced(tmp_path, 2, [0])
+    joined = tmp_path / "numbers.ts"
+    joined.write_bytes(first.read_bytes() + with_tracks_from(second, 0x300))
+    copy_clip(joined, tmp_path / "o.mp4", audio_mode="opus")
+    flashes, clicks = flashes_and_clicks(tmp_path / "o.mp4")
+    assert len(flashes) == 2 and np.diff(flashes) == pytest.approx(2, abs=0.05)
+    assert np.allclose(flashes, clicks, atol=0.04), (flashes, clicks)
 
 
 @pytest.mark.parametrize("suffix", ["mkv", "mp4"])

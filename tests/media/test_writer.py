@@ -20,6 +20,7 @@ from neurocodec.errors import OutputError, UnsupportedError, UsageError
 from neurocodec.files.atomic import AtomicFile
 from neurocodec.media.color import BT709, ColorInfo
 from neurocodec.media.faststart import move_index_to_front
+from neurocodec.media.lossless import LosslessWriter
 from neurocodec.media.reader import MediaReader
 from neurocodec.media.types import AudioInfo, AudioPacket
 from neurocodec.media.writer import MediaWriter
@@ -71,6 +72,33 @@ def test_timestamps_are_exact(base: Fraction, piped: bool) -> None:
         assert frames[-1].duration * tick == 11 * base
     for index, picture in enumerate(pictures):
         assert abs(int(picture.to_rgb()[20, 20, 1]) - (40 + 12 * index)) <= 3
+
+
+@pytest.mark.parametrize("piped", [False, True])
+@pytest.mark.parametrize("writer", [MediaWriter, LosslessWriter])
+@pytest.mark.parametrize(
+    "pts", [[0, 10, 20, 30, 80, 270], [*range(0, 50, 2), 100], [0], [0, 4, 8, 100, 101, 102]], ids=len
+)
+def test_a_file_lasts_until_its_last_picture(writer: type[MediaWriter], pts: list[int], piped: bool) -> None:
+    """Also where one of the last pictures, behind which decoding lags, stays for long."""
+    out: Any = Pipe() if piped else io.BytesIO()
+    with writer(out, **{**BASE, "time_base": Fraction(1, 100), "preset": "medium"}) as target:
+        for index, stamp in enumerate(pts):
+            target.write_video(gray_steps(index), stamp, 10)
+    with av.open(io.BytesIO(bytes(out.written) if piped else out.getvalue())) as file:
+        if file.duration:  # a Matroska file through a pipe says none
+            assert file.duration >= 10_000 * pts[-1]
+        frames = list(file.decode(video=0))
+        assert [f.pts * f.time_base * 100 for f in frames] == pts
+
+
+def test_an_even_rate_is_that_of_the_pictures() -> None:
+    out = io.BytesIO()
+    with MediaWriter(out, **{**BASE, "preset": "medium"}) as target:
+        for index in range(20):
+            target.write_video(gray_steps(index), index)
+    with av.open(io.BytesIO(out.getvalue())) as file:
+        assert file.streams.video[0].average_rate == 25 and file.duration == 800_000
 
 
 @pytest.mark.parametrize("full", [False, True])

@@ -255,7 +255,7 @@ class Case:
             picture=coded,
             codec=self.video,
             pix_fmt=form,
-            options=_OPTIONS.get(self.video, {"b": "4M"}) | ({"bf": "0"} if self.container == "avi" else {}),
+            options=_OPTIONS.get(self.video, {"b": "4M"}),
             sar=ASPECT if self.geometry == "aspect" else None,
             rotation=self.rotation,
             audio=self.sound or None,
@@ -272,6 +272,7 @@ class Case:
 _BIT_RATES = {"low": 32000, "5.1": 384000}
 _OPTIONS: dict[str, dict[str, str]] = {
     "libx264": {"crf": "6", "preset": "ultrafast", "bf": "2"},
+    "mpeg4": {"b": "4M", "bf": "2"},
     "libx265": {
         "crf": "6", "preset": "ultrafast",
         "x265-params": "log-level=error:pools=none:frame-threads=1:bframes=2",

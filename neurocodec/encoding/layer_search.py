@@ -16,10 +16,10 @@ from neurocodec.encoding.layer_trial import LayerChoice, LayerTrial, LayerTrials
 from neurocodec.layers.encoder import COARSEST_CRF, FINEST_CRF
 from neurocodec.layers.sizes import SCALES
 
-_SPACING_SECONDS, _LONGEST_SECONDS = 0.2, 0.4
-"""The spacing that the search begins with, and the longest: lips that are interpolated over more look it."""
-_HIGH, _HIGHER = 55.0, 70.0
-"""Qualities above which pictures are tried at full size first, and twice as many of them."""
+_LONGEST_SECONDS = 0.4
+"""The longest spacing: hands that are interpolated over more smear."""
+_HIGH = 55.0
+"""Quality above which pictures are tried at full size first."""
 _STEP = 4.0
 """Between rate factors that are tried."""
 _FINER, _COARSER = 6.0, 8.0
@@ -48,6 +48,11 @@ def rate_factor_at(quality: float) -> float:
     return 63 - 9 * min(quality, 50) / 50 - 0.16 * max(quality - 50, 0)
 
 
+def spacing_at(quality: float) -> float:
+    """A likely spacing of the layer's pictures, in seconds, for a quality of 0 to 100; 0: every frame."""
+    return 0.2 if quality <= 70 else 0.1 if quality <= 85 else 0.0
+
+
 def worth_at(quality: float) -> float:
     """By how much the distance has to fall for a kilobit a second, for a quality of 0 to 100."""
     return _WORTH * 10 ** (-0.02 * (quality - 50))
@@ -59,8 +64,7 @@ def find_layer(trials: LayerTrials, quality: float, rate: float, longer_side: in
     The smaller layer comes first where pictures are large, ``longer_side`` being that of the source, and the
     quality is not high.
     """
-    usual = _SPACING_SECONDS if quality <= _HIGHER else _SPACING_SECONDS / 2
-    spacing = max(1.0, round(usual * rate))
+    spacing = max(1.0, round(spacing_at(quality) * rate))
     begin = LayerChoice(2 if longer_side > 480 and quality <= _HIGH else 1, rate_factor_at(quality), spacing)
     if begin.scale == 1:
         begin = replace(begin, crf=_within(begin.crf + _FINER))

@@ -18,8 +18,7 @@ from neurocodec.layers.sizes import SCALES
 
 _LONGEST_SECONDS = 0.4
 """The longest spacing: hands that are interpolated over more smear."""
-_HIGH = 55.0
-"""Quality above which pictures are tried at full size first."""
+_VERY_LARGE = 2000
 _STEP = 4.0
 """Between rate factors that are tried."""
 _FINER, _COARSER = 6.0, 8.0
@@ -44,13 +43,13 @@ EFFORTS = {"fast": Effort(8, 5), "default": Effort(4, 9), "slow": Effort(3, 18)}
 
 
 def rate_factor_at(quality: float) -> float:
-    """A likely rate factor of the layer at half size for a quality of 0 to 100: 63 to 46."""
-    return 63 - 9 * min(quality, 50) / 50 - 0.16 * max(quality - 50, 0)
+    """A likely rate factor of the layer at full size for a quality of 0 to 100: 69 to 52."""
+    return 69 - 9 * min(quality, 50) / 50 - 0.16 * max(quality - 50, 0)
 
 
 def spacing_at(quality: float) -> float:
     """A likely spacing of the layer's pictures, in seconds, for a quality of 0 to 100; 0: every frame."""
-    return 0.2 if quality <= 70 else 0.1 if quality <= 85 else 0.0
+    return 0.4 if quality <= 55 else 0.2 if quality <= 70 else 0.1 if quality <= 85 else 0.0
 
 
 def worth_at(quality: float) -> float:
@@ -61,13 +60,12 @@ def worth_at(quality: float) -> float:
 def find_layer(trials: LayerTrials, quality: float, rate: float, longer_side: int, most: int) -> LayerTrial:
     """The best layer that was found in ``most`` trials, for pictures at ``rate`` frames a second.
 
-    The smaller layer comes first where pictures are large, ``longer_side`` being that of the source, and the
-    quality is not high.
+    A layer of half size comes first where pictures are very large, ``longer_side`` being that of the source.
     """
     spacing = max(1.0, round(spacing_at(quality) * rate))
-    begin = LayerChoice(2 if longer_side > 480 and quality <= _HIGH else 1, rate_factor_at(quality), spacing)
-    if begin.scale == 1:
-        begin = replace(begin, crf=_within(begin.crf + _FINER))
+    begin = LayerChoice(1, rate_factor_at(quality), spacing)
+    if longer_side > _VERY_LARGE:
+        begin = replace(begin, scale=2, crf=_within(begin.crf - _COARSER))
     seconds = trials.frames / rate
 
     def cost(trial: LayerTrial) -> float:

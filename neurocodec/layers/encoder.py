@@ -15,7 +15,7 @@ import av
 
 PRESET = 4
 """SVT-AV1's, lower is slower and smaller."""
-FINEST_CRF, COARSEST_CRF = 20, 63
+FINEST_CRF, COARSEST_CRF = 20, 70
 
 
 class LayerEncoder:
@@ -23,7 +23,7 @@ class LayerEncoder:
 
     Args:
         size: width and height, even.
-        crf: SVT-AV1's constant rate factor, 1 to 63, in quarters.
+        crf: SVT-AV1's constant rate factor, 1 to 70, in quarters.
         preset: SVT-AV1's.
         threads: that SVT-AV1 may use (1 or more); what it writes does not depend on it.
     """

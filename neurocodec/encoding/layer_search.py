@@ -43,13 +43,13 @@ EFFORTS = {"fast": Effort(8, 5), "default": Effort(4, 9), "slow": Effort(3, 18)}
 
 
 def rate_factor_at(quality: float) -> float:
-    """A likely rate factor of the layer at full size for a quality of 0 to 100: 69 to 52."""
-    return 69 - 9 * min(quality, 50) / 50 - 0.16 * max(quality - 50, 0)
+    """A likely rate factor of the layer at full size for a quality of 0 to 100: 70 to 55."""
+    return _within(72 - 9 * min(quality, 50) / 50 - 0.16 * max(quality - 50, 0))
 
 
 def spacing_at(quality: float) -> float:
     """A likely spacing of the layer's pictures, in seconds, for a quality of 0 to 100; 0: every frame."""
-    return 0.4 if quality <= 55 else 0.2 if quality <= 70 else 0.1 if quality <= 85 else 0.0
+    return 0.2 if quality <= 70 else 0.1 if quality <= 85 else 0.0
 
 
 def worth_at(quality: float) -> float:
@@ -104,4 +104,6 @@ def _neighbours(choice: LayerChoice, longest: float) -> Iterator[LayerChoice]:
     if place + 1 < len(SCALES):
         yield replace(choice, scale=SCALES[place + 1], crf=_within(choice.crf - _COARSER))
     if choice.spacing > 1:
-        yield replace(choice, spacing=max(1.0, choice.spacing / 2))
+        more = max(1.0, choice.spacing / 2)
+        yield replace(choice, spacing=more, crf=_within(choice.crf + _STEP))
+        yield replace(choice, spacing=more)

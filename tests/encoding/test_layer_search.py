@@ -66,5 +66,5 @@ def test_content_that_gains_more_gets_more() -> None:
 
 
 def test_factors_and_worth_follow_the_quality() -> None:
-    assert rate_factor_at(0) == 69 and rate_factor_at(100) == pytest.approx(52)
+    assert rate_factor_at(0) == 70 and rate_factor_at(100) == pytest.approx(55)
     assert worth_at(0) == pytest.approx(100 * worth_at(100))

@@ -19,6 +19,7 @@ from neurocodec.layers.sizes import SCALES
 _LONGEST_SECONDS = 0.4
 """The longest spacing: hands that are interpolated over more smear."""
 _VERY_LARGE = 2000
+"""Longer side, in pixels, above which half size is tried first."""
 _STEP = 4.0
 """Between rate factors that are tried."""
 _FINER, _COARSER = 6.0, 8.0

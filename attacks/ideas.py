@@ -18,11 +18,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "conformance")]
 
 import make
+import numpy as np
 
 from neurocodec.entropy.bits import svarint, varint
 from neurocodec.format.block import Block, ReferenceFrame, Region, SoundPacket, StillCodec
@@ -41,6 +43,7 @@ from neurocodec.format.head import HeadPart, write_head
 from neurocodec.format.header import AudioTrack, Header, write_header
 from neurocodec.format.layer import LayerPart, LayerPicture, write_layer
 from neurocodec.format.reader import NfcReader
+from neurocodec.layers import switches
 
 Bytes = Callable[[], bytes]
 
@@ -306,6 +309,20 @@ def pictures_of_a_layer_longer_than_it() -> bytes:
     _, data = layered_start(5)
     sizes = b"".join(varint(0) + varint(1 << 24) for _ in range(5))
     return data + chunk(LAYER_CHUNK, b"\0\1" + varint(64) * 2 + varint(5) + sizes) + end(b"")
+
+
+@attack("decode", 4, "nothing of .* can be decoded")
+def places_of_a_layer_that_cost_nothing() -> bytes:
+    """In front of each of 2000 pictures is a frame all of whose places are decided, in some hundred bytes."""
+    _, data = layered_start(4001)
+    pictures = tuple(LayerPicture(2 * k, b"k") for k in range(2001))
+    frames, grid = [0] + [1] * 2000, (24, 24)
+    with patch.object(switches, "PLACES_A_BYTE", 1 << 20):
+        coded = switches.write_switches(
+            [None, *[switches.Switch(1, np.zeros(grid, np.bool_))] * 1800, *[None] * 200], frames, grid
+        )
+    layer = LayerPart(pictures, (64, 64), coded)
+    return data + chunk(LAYER_CHUNK, write_layer(layer, 0)) + end(b"")
 
 
 @attack("info", 7, "out of place")

@@ -44,6 +44,7 @@ from neurocodec.inspect.repair import repair_stream
 from neurocodec.keypoints.packet_code import PacketDecoder
 from neurocodec.keypoints.packets import SymbolDigest, outline_frames, parse_frames, parse_head
 from neurocodec.layers.decoder import LayerDecoder
+from neurocodec.layers.switches import block_switches
 from neurocodec.models.model_files import describe, load
 from neurocodec.models.published import read_published
 from neurocodec.references.still import decode_still
@@ -82,7 +83,7 @@ def parser(data: bytes) -> None:
             header = _header(choice[0])
             if header.layered and choice[0] % 3:
                 if choice[0] % 3 == 1:
-                    read_layer(payload, header)
+                    block_switches(read_layer(payload, header), header)
                 else:
                     _head(payload, header)
                 return

@@ -302,8 +302,8 @@ STATES = """
 class Range:
     """The range coder and its packets (5.3)."""
 
-    def __init__(self, data: bytes, count: int) -> None:
-        numbers = [int(n) for n in STATES.split()] + [32768, 0] * 16
+    def __init__(self, data: bytes, count: int, states: str = STATES) -> None:
+        numbers = [int(n) for n in states.split()] + [32768, 0] * 16
         self.contexts = [[p, n] for p, n in zip(numbers[::2], numbers[1::2])]  # noqa: B905
         self.data, self.read = data, 0
         self.range, self.code = 2**32 - 1, 0
@@ -620,12 +620,50 @@ def symbols_of(b: dict, h: dict) -> tuple:
     return [x for x, _ in both], [x for _, x in both]
 
 
+SWITCH_STATES = "36000 2 48000 4 3000 6 600 14 2500 10 20000 10 30000 6 29000 8 38000 5 53000 8 60000 6"
+"""Section 4.8."""
+
+
+def switches_of(data: bytes, offsets: list, h: dict) -> list:
+    """Section 4.8: for each picture None, or [frames that keep, rows of places or None for all]."""
+    longer = max(h["width"], h["height"])
+    rows, columns = (max(1, (48 * h[side] + longer) // (2 * longer)) for side in ("height", "width"))
+    coder, out, decided, last = Range(data, 0, SWITCH_STATES), [], 0, 0
+    before = [[0] * columns for _ in range(rows)]
+    for a, b in zip([-1, *offsets], offsets):  # noqa: B905
+        n, found = b - a - 1, None
+        if n:
+            last = coder.decide(last)
+        if n and last:
+            whole, kept = coder.decide(2), 0
+            for _ in range(n.bit_length()):
+                kept = 2 * kept + coder.even()
+            if kept > n:
+                raise Damage("a switch is out of place")
+            found = [kept, None]
+            if not whole:
+                decided += rows * columns
+                if decided > min(2**20, 1024 * (len(data) + 4)):
+                    raise Damage("too many places")
+                # a row above and a column on either side that switch nowhere
+                m = [[0] * (columns + 2) for _ in range(rows + 1)]
+                for r in range(1, rows + 1):
+                    for c in range(1, columns + 1):
+                        near = m[r][c - 1] + m[r - 1][c] + m[r - 1][c + 1]
+                        m[r][c] = coder.decide(3 + 2 * near + before[r - 1][c - 1])
+                before = [row[1:-1] for row in m[1:]]
+                found[1] = ["".join(map(str, row)) for row in before]
+        out.append(found)
+    coder.end()
+    return out
+
+
 def layer_of(payload: bytes, h: dict, frames: int) -> dict:
     """Section 4.8."""
     s = Bytes(payload)
     s.varint(2**40)
     flags, size, places, at = s.byte(), None, [], 0
-    if flags & ~1:
+    if flags & ~3:
         raise Refused("reserved layer flags")
     if flags & 1:
         size = [s.varint(h[side] + h[side] % 2) for side in ("width", "height")]
@@ -641,9 +679,9 @@ def layer_of(payload: bytes, h: dict, frames: int) -> dict:
         places.append((offset, n))
         at = offset + 1
     pictures = [[offset, s.take(n)] for offset, n in places]
-    if s.at < len(payload):
+    if s.at < len(payload) and not flags & 2:
         raise Damage("a layer is too long")
-    return {"size": size, "pictures": pictures}
+    return {"size": size, "pictures": pictures, "switches": payload[s.at :] if flags & 2 else None}
 
 
 def head_part_of(payload: bytes, h: dict, frames: int) -> dict:
@@ -1030,10 +1068,18 @@ def told_layered(b: dict, h: dict) -> dict:
         kept = ("head", "start", "frames", "squares", "golomb")
         heads.append({**{k: part[k] for k in kept}, "symbols": symbols})
     layer = b["layer"]
+    if layer:
+        layer = {**layer, "pictures": [[offset, sha(data)] for offset, data in layer["pictures"]]}
+        coded = layer.pop("switches")
+        if coded is not None:
+            try:
+                layer["switches"] = switches_of(coded, [offset for offset, _ in layer["pictures"]], h)
+            except Damage:
+                layer["switches"] = None
     return {
         **{k: b[k] for k in ("first_frame", "pts")},
         "entry": bool(b["flags"] & 128),
-        "layer": layer and {**layer, "pictures": [[offset, sha(data)] for offset, data in layer["pictures"]]},
+        "layer": layer,
         "heads": heads,
         "audio": [[pts, duration, sha(data)] for pts, duration, data in b["audio"]],
         "lost": b["lost"],

@@ -16,6 +16,7 @@ from neurocodec.format.block import Block, Region
 from neurocodec.format.header import Header
 from neurocodec.keypoints.packets import HeadSymbols, SymbolDigest, parse_head
 from neurocodec.keypoints.quantization import dequantize
+from neurocodec.layers.switches import Switch, block_switches
 from neurocodec.layers.track import LayerTrack, Shown
 from neurocodec.models.engines import engine_for
 from neurocodec.models.motion_engine import MotionEngine
@@ -64,10 +65,12 @@ class LayeredDecoder:
         wanted = range(first, len(block.pts) if last is None else last)
         self._track.enter(block.layer)
         position = 0
-        for coded in block.layer.pictures if block.layer else ():
+        switches = block_switches(block.layer, self.header) if block.layer else []
+        for coded, switch in zip(block.layer.pictures if block.layer else (), switches, strict=True):
             before = self._track.last
             after = self._track.decode(coded.data, block.pts[coded.offset])
-            yield from self._between(block, heads, _common(wanted, position, coded.offset), before, after)
+            inside = _common(wanted, position, coded.offset)
+            yield from self._between(block, heads, inside, before, after, (position, switch))
             if coded.offset in wanted:
                 yield after.pts, after.picture
             position = coded.offset + 1
@@ -81,20 +84,24 @@ class LayeredDecoder:
         frames: range,
         before: Shown | None,
         after: Shown | None,
+        switch: tuple[int, Switch | None] = (0, None),
     ) -> Iterator[tuple[int, Picture]]:
-        """Frames between two pictures of the layer, or behind the last one of a block."""
+        """Frames between two pictures of the layer, or behind the last one of a block.
+
+        ``switch``: where the stretch of frames begins, and what switches in it.
+        """
         if not frames:
             return
         if before is None:
             raise DamagedFileError("the layer begins without a picture")
-        way = Between(before.picture, after.picture) if after else None
+        way = Between(before.picture, after.picture, switch[1]) if after else None
         heads = [self._head(rows, frames, before, after) for rows in parsed]
         waiting = [next(head, None) for head in heads]
         for k in frames:
             pts = block.pts[k]
             picture = before.picture.copy()
             if way and after:
-                picture = way.at((pts - before.pts) / (after.pts - before.pts))
+                picture = way.at((pts - before.pts) / (after.pts - before.pts), k - switch[0])
             for i, head in enumerate(heads):
                 coming = waiting[i]
                 if coming and coming[0] == k:

@@ -19,8 +19,10 @@ from neurocodec.format.layer import LayerPart
 from neurocodec.keypoints.packets import pack_head
 from neurocodec.keypoints.quantization import Symbols, dequantize, scaled
 from neurocodec.keypoints.smoothing import smooth
+from neurocodec.layers.switches import Switch
 from neurocodec.layers.track import LayerTrack, Shown
 from neurocodec.models.motion_engine import MotionEngine
+from neurocodec.types import Picture
 
 _MARGIN = 0.05
 """A head is rendered while that is no further from the source than interpolation, but for this part: only
@@ -44,8 +46,17 @@ class HeadCoder:
         self._header, self._smoothing = header, smoothing
         self._basis = engine.basis if header.transformed else None
 
-    def code(self, section: Section, heads: Sequence[SectionHead], trial: LayerTrial) -> list[list[HeadPart]]:
-        """The heads of each block of the section; left out where interpolation does better."""
+    def code(
+        self,
+        section: Section,
+        heads: Sequence[SectionHead],
+        trial: LayerTrial,
+        switches: Sequence[Switch | None],
+    ) -> list[list[HeadPart]]:
+        """The heads of each block of the section; left out where interpolation does better.
+
+        ``switches``: for each picture of the layer, what switches in front of it.
+        """
         if not heads:
             return [[] for _ in section.blocks]
         self._section = section
@@ -60,8 +71,11 @@ class HeadCoder:
             after = track.decode(unit, section.pts[k])
             if before is not None and k - trial.shown[i - 1] > 1:
                 frames = range(trial.shown[i - 1] + 1, k)
+                way = Between(before.picture, after.picture, switches[i])
                 for h, head in enumerate(heads):
-                    self._stretch(h, head, frames, before, after, block_of[k], i % _JUDGED == 0)
+                    self._stretch(
+                        h, head, frames, before, after, block_of[k], way if i % _JUDGED == 0 else None
+                    )
             before = after
         return [
             [
@@ -79,9 +93,16 @@ class HeadCoder:
         return bool(rendered <= (1 + _MARGIN) * plain)
 
     def _stretch(
-        self, h: int, head: SectionHead, frames: range, before: Shown, after: Shown, block: int, judged: bool
+        self,
+        h: int,
+        head: SectionHead,
+        frames: range,
+        before: Shown,
+        after: Shown,
+        block: int,
+        way: Between | None,
     ) -> None:
-        """Code a head in those of the frames between two pictures that have it."""
+        """Code a head in those of the frames between two pictures that have it; judge it with ``way``."""
         inside = [k for k in frames if head.first <= k < head.end]
         for square, same in groupby(inside, key=lambda k: head.squares[k - head.first]):
             rows = list(same)
@@ -91,18 +112,17 @@ class HeadCoder:
             symbols = smooth(scaled(values, reference, steps, self._basis), self._smoothing)
             for n, k in enumerate(rows):
                 self._rows[h][k] = n == 0, symbols[n]
-            if judged:
+            if way:
                 middle = len(rows) // 2
                 found = dequantize(symbols[middle : middle + 1], reference, steps, self._basis)
                 points = self._engine.keypoints_from(found)
                 rendered = next(iter(render_heads(self._engine, used, points, square)))
-                self._judge(h, rows[middle], rendered, before, after, block)
+                share = (self._section.pts[rows[middle]] - before.pts) / (after.pts - before.pts)
+                self._judge(h, rows[middle], rendered, way.at(share, rows[middle] - frames[0]), block)
 
-    def _judge(self, h: int, frame: int, head: Head, before: Shown, after: Shown, block: int) -> None:
+    def _judge(self, h: int, frame: int, head: Head, picture: Picture, block: int) -> None:
         """Note how far a head is from its original where it is interpolated, and where it is rendered."""
         original = self._section.spool.picture(frame)
-        share = (self._section.pts[frame] - before.pts) / (after.pts - before.pts)
-        picture = Between(before.picture, after.picture).at(share)
         plain = self._distance.head(picture, original, head.square)
         head.lay_over(picture)
         self._found[block, h].append((plain, self._distance.head(picture, original, head.square)))

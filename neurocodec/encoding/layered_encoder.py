@@ -16,6 +16,7 @@ from neurocodec.encoding.layered_block import LayeredBlock
 from neurocodec.encoding.report import EncodeReport
 from neurocodec.encoding.section import MOST_BYTES, Section, find_heads
 from neurocodec.encoding.spool import Spool
+from neurocodec.encoding.switch_search import find_switches
 from neurocodec.encoding.whole_distance import WholeDistance
 from neurocodec.errors import InputError
 from neurocodec.faces.head_tracks import HeadTracker
@@ -23,6 +24,7 @@ from neurocodec.format.block import SoundPacket
 from neurocodec.format.head import HeadPart
 from neurocodec.format.layer import LayerPart, LayerPicture
 from neurocodec.layers.sizes import SMALLEST
+from neurocodec.layers.switches import Switch, grid_of, stretches, write_switches
 from neurocodec.media.source import MediaSource
 from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.engines import open_engine
@@ -110,11 +112,12 @@ class LayeredEncoder:
         )  # fmt: skip
         trial = find_layer(trials, settings.quality, self._rate, max(self._size), effort.trials)
         coder = HeadCoder(self._engine, self._distance, self._size, output.header, settings.smoothing)
-        parts = coder.code(section, heads, trial)
+        switches = find_switches(section, trial, (output.header.width, output.header.height))
+        parts = coder.code(section, heads, trial, switches)
         self.report.heads = max(self.report.heads, *map(_most_at_once, parts))
         blocks = section.blocks
         for b, (block, found) in enumerate(zip(blocks, parts, strict=True)):
-            made = self._block(output, section, block, trial, found)
+            made = self._block(output, section, block, trial, switches, found)
             output.write(made, self._sound, last and b == len(blocks) - 1)
             if progress:
                 progress(output.frames, self._reader.video.frames)
@@ -125,15 +128,21 @@ class LayeredEncoder:
 
     @staticmethod
     def _block(
-        output: BlockOutput, section: Section, block: range, trial: LayerTrial, heads: list[HeadPart]
+        output: BlockOutput,
+        section: Section,
+        block: range,
+        trial: LayerTrial,
+        switches: list[Switch | None],
+        heads: list[HeadPart],
     ) -> LayeredBlock:
         entry = block[0] == 0
-        pictures = tuple(
-            LayerPicture(k - block[0], unit)
-            for k, unit in zip(trial.shown, trial.units, strict=True)
-            if k in block
+        places = [i for i, k in enumerate(trial.shown) if k in block]
+        pictures = tuple(LayerPicture(trial.shown[i] - block[0], trial.units[i]) for i in places)
+        frames = [len(s) for s in stretches([p.offset for p in pictures])]
+        coded = write_switches(
+            [switches[i] for i in places], frames, grid_of(output.header.width, output.header.height)
         )
-        layer = LayerPart(pictures, trial.size if entry else None)
+        layer = LayerPart(pictures, trial.size if entry else None, coded)
         pts = section.pts[block[0] : block[-1] + 1]
         return LayeredBlock(output.header, output.frames, pts, layer, tuple(heads), entry)
 

@@ -90,6 +90,10 @@ class Spool:
         whole = self._color.picture(self._frame(number), *self._even)
         return np.ascontiguousarray(whole[: self._height, : self._width])
 
+    def luma(self, number: int) -> NDArray[np.uint8]:
+        """The luma (H,W) of picture ``number``, as it is kept."""
+        return self._planes(number)[: self._even[1]]
+
     def frame(self, number: int, size: tuple[int, int]) -> av.VideoFrame:
         """Picture ``number`` in 4:2:0 at another size (width, height)."""
         frame = self._frame(number)

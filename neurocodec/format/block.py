@@ -135,7 +135,7 @@ class Block:
             "audio": sum(len(p.data) for p in self.audio),
         }
         if self.layer is not None:
-            sizes["layer"] = sum(len(picture.data) for picture in self.layer.pictures)
+            sizes["layer"] = self.layer.bytes
         return sizes
 
 

@@ -26,7 +26,7 @@ def check_whole(reader: NfcReader) -> str:
     """
     header, digest = reader.header, SymbolDigest()
     store, timeline = ReferenceStore[Any](header.model_size), Timeline(header)
-    layer = LayerCheck(reader.limits, reader.name)
+    layer = LayerCheck(reader.header, reader.limits, reader.name)
     if reader.corrected:
         raise DamagedFileError(reader.corrected)
     for item in reader:

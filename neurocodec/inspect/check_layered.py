@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from neurocodec.errors import DamagedFileError
+from neurocodec.format.header import Header
 from neurocodec.format.layer import LayerPart
 from neurocodec.format.limits import Limits
 from neurocodec.layers.decoder import LayerDecoder
+from neurocodec.layers.switches import block_switches
 
 
 class LayerCheck:
     """Follows the layer from block to block; decodes its pictures, one at a time."""
 
-    def __init__(self, limits: Limits, name: str) -> None:
-        self._limits, self._name = limits, name
+    def __init__(self, header: Header, limits: Limits, name: str) -> None:
+        self._header, self._limits, self._name = header, limits, name
         self._layer: LayerDecoder | None = None
 
     def check(self, layer: LayerPart) -> None:
@@ -29,3 +31,4 @@ class LayerCheck:
             if self._layer is None:
                 raise DamagedFileError("the layer begins without a key picture")
             self._layer.decode(picture.data)
+        block_switches(layer, self._header)

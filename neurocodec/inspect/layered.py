@@ -25,7 +25,7 @@ class LayeredAccount:
         self._entries += block.entry
         pictures = block.layer.pictures if block.layer else ()
         self._pictures += len(pictures)
-        self._bytes += sum(len(picture.data) for picture in pictures)
+        self._bytes += block.layer.bytes if block.layer else 0
         if block.layer is not None and block.layer.size:
             self._keys += 1
             size = "{}x{}".format(*block.layer.size)

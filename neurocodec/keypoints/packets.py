@@ -41,6 +41,8 @@ class SymbolDigest:
         """
         for picture in block.layer.pictures if block.layer else ():
             self.reference(picture.data)
+        if block.layer and block.layer.switches is not None:
+            self._digest.update(b"s" + block.layer.switches)
         for part in block.heads:
             self._digest.update(b"h%d,%d,%d" % (part.head, part.start, part.frames))
             for offset, square in part.squares:

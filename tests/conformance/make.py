@@ -34,6 +34,7 @@ from neurocodec.format.reader import NfcReader
 from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints.packet_code import PacketEncoder
 from neurocodec.keypoints.packets import outline_head, pack_head
+from neurocodec.layers.switches import Switch, grid_of, write_switches
 from neurocodec.references.chain import ChainEncoder
 from neurocodec.references.still import encode_still
 
@@ -290,6 +291,22 @@ def layered(h: Header) -> list[Block]:
     return [start, middle, end, without, Block(22, (), 0, (), (), b"", sound[35:], guarded=True)]
 
 
+def switched(h: Header) -> list[Block]:
+    """The blocks of :func:`layered`, with a switch of all in the first one and one of some places later."""
+    start, middle, *rest = layered(h)
+    assert start.layer and middle.layer
+    grid = grid_of(h.width, h.height)
+    places = np.random.default_rng(5).random(grid) < 0.2
+    places[3:9, 4:14] = True
+    first = write_switches([None, Switch(1), None], [0, 2, 0], grid)
+    second = write_switches([Switch(0, places)], [2], grid)
+    return [
+        replace(start, layer=replace(start.layer, switches=first)),
+        replace(middle, layer=replace(middle.layer, switches=second)),
+        *rest,
+    ]
+
+
 DEFLATED = "63e477542849ccc956c8cf03d3c5cc8e68023a0a8928029979e9c842e5102185c4bc14983400"
 """Fields of a description under raw DEFLATE; how they are compressed is the writer's choice."""
 
@@ -342,6 +359,7 @@ def version_5() -> dict[str, bytes]:
     plain = header(version=5)
     out = {
         "v5-layered": whole,
+        "v5-switches": file(replace(h, audio=None), [replace(b, audio=()) for b in switched(h)[:4]]),
         "v5-layered-silent-optional": file(replace(h, audio=None), silent, optional=True),
         "v5-not-layered": file(plain, [
             Block(0, pts(plain, 0, 5), 0, (), (still(0, 2),), coded([walk(4, 26)], LandmarkCode.RANGE),

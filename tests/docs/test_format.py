@@ -36,6 +36,7 @@ from neurocodec.format.writer import NfcWriter
 from neurocodec.keypoints import packet_code as landmarks
 from neurocodec.keypoints import transform
 from neurocodec.keypoints.packets import parse_frames, parse_head
+from neurocodec.layers import switches
 from neurocodec.references.ycbcr import planes_to_rgb
 
 TEXT = (ROOT / "docs" / "format.md").read_text(encoding="utf-8")
@@ -447,6 +448,12 @@ def test_the_initial_states_stand_in_the_document() -> None:
     assert len(INITIAL) == rangecode.CONTEXTS == 168
     for k, line in enumerate(table.splitlines()):
         assert int(line.split(":")[0]) == 8 * k
+
+
+def test_the_states_of_switches_stand_in_the_document() -> None:
+    (table,) = fenced("switch-states")
+    numbers = [int(n) for n in re.findall(r"\d+", table)]
+    assert list(zip(numbers[::2], numbers[1::2], strict=True)) == list(switches.INITIAL)
 
 
 @pytest.mark.parametrize(("section", "frames"), [("first block", [1, 2]), ("second block", [4, 5, 7])])

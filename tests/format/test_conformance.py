@@ -25,8 +25,10 @@ from neurocodec.format.damage import Loss
 from neurocodec.format.description import Description
 from neurocodec.format.head import HeadPart
 from neurocodec.format.header import Header
+from neurocodec.format.layer import LayerPart
 from neurocodec.format.reader import NfcReader
 from neurocodec.keypoints.packets import parse_frames, parse_head
+from neurocodec.layers.switches import block_switches
 from neurocodec.models.model_files import describe, load
 from neurocodec.options import DecodeOptions
 from neurocodec.references.store import ReferenceStore
@@ -102,6 +104,18 @@ def told_head(part: HeadPart, b: Block, header: Header) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def told_switches(layer: LayerPart, header: Header) -> dict[str, Any]:
+    if layer.switches is None:
+        return {}
+    found = None
+    with suppress(DamagedFileError):
+        found = [
+            s and [s.kept, None if s.places is None else ["".join(str(int(p)) for p in r) for r in s.places]]
+            for s in block_switches(layer, header)
+        ]
+    return {"switches": found}
+
+
 def told_layered(b: Block, header: Header) -> dict[str, Any]:
     layer = b.layer
     return {
@@ -111,6 +125,7 @@ def told_layered(b: Block, header: Header) -> dict[str, Any]:
         "layer": layer and {
             "size": layer.size and list(layer.size),
             "pictures": [[p.offset, second.sha(p.data)] for p in layer.pictures],
+            **told_switches(layer, header),
         },
         "heads": [told_head(part, b, header) for part in b.heads],
         "audio": told_sound(b),

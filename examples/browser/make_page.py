@@ -5,8 +5,8 @@
     python examples/browser/make_page.py page/       # writes the folder, and serves it until Ctrl-C
 
 Open the address that it prints: the page draws the frames, and says its milliseconds a frame and how far
-its pictures are from PyTorch's.  The figures are printed here too.  ``--host 0.0.0.0`` lets a phone of the same
-network open the page; any web server can serve the folder as well.
+its pictures are from PyTorch's.  The figures are printed here too.  ``--host 0.0.0.0`` lets a phone of the
+same network open the page; any web server can serve the folder as well.
 
 In the folder are ``index.html``, ``ort/`` (the runtime), ``graphs/`` (of ``neurocodec export``), pictures as
 rows of RGB bytes, and ``frames.json``::
@@ -43,8 +43,14 @@ MOST_FIGURES = 1 << 16
 
 
 def make(
-    out: Path, runtime: Path, model: str = "swift256", *, frames: int = 8, references: int = 1, int8: bool = False
-) -> None:  # fmt: skip
+    out: Path,
+    runtime: Path,
+    model: str = "swift256",
+    *,
+    frames: int = 8,
+    references: int = 1,
+    int8: bool = False,
+) -> None:
     """Write the folder ``out``, which must be new or empty; ``runtime`` is the package onnxruntime-web.
 
     Raises:

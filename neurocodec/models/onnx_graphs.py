@@ -7,15 +7,15 @@ A motion model becomes graphs that together do all that decoding needs::
     render1.onnx     keypoints (B,N,2), one reference    -> picture (B,3,S,S)
     render2.onnx     keypoints (B,N,2), two references   -> picture (B,3,S,S)
 
-and so on, up to as many references as the model takes (talk two, swift three).
-A reference is what ``reference.onnx`` makes of its decoded picture, and that picture's keypoints; their names
-end in ``_0``, ``_1``, ``_2`` in the inputs of ``render``.  A landmark network becomes ``encoder.onnx`` (picture
+and so on, up to as many references as the model takes (talk two, swift three).  A reference is what
+``reference.onnx`` makes of its decoded picture, and that picture's keypoints; their names end in ``_0``,
+``_1``, ``_2`` in the inputs of ``render``.  A landmark network becomes ``encoder.onnx`` (picture
 (B,3,128,128) -> latent (B,L), presence (B,)) and ``landmarks.onnx`` (latent (B,L) -> landmarks (B,68,2)).
 Pictures are RGB in [0,1].
 
-Batch norms are folded and splines are fitted by plain elimination, since ONNX has no linear solver.  B is
-fixed at export.  Graphs are checked by running them beside PyTorch; they can be made smaller by quantizing
-convolutions to 8 bits, calibrated on pictures.
+Batch norms are folded, splines are fitted by plain elimination, since ONNX has no linear solver, and feature
+maps are warped by gathers.  B is fixed at export.  Graphs are checked by running them beside PyTorch; they
+can be made smaller by quantizing convolutions to 8 bits, calibrated on pictures.
 """
 
 from __future__ import annotations
@@ -168,8 +168,8 @@ def graphs(model: ModelDescription, pictures: NDArray[np.uint8], batch: int = 1)
     """
     if model.architecture not in ("talk", "swift", "face68"):
         raise UnsupportedError(
-            f"{model.name} ({model.architecture}) cannot be exported; motion models of the architectures talk "
-            "and swift and landmark networks can"
+            f"{model.name} ({model.architecture}) cannot be exported; motion models of the architectures "
+            "talk and swift and landmark networks can"
         )
     network = load(model)
     fold_batch_norms(network)

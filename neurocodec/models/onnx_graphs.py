@@ -1,20 +1,21 @@
 """Networks as ONNX graphs, for runtimes that are not PyTorch.
 
-A motion model of two references becomes four graphs, which together do all that decoding needs::
+A motion model becomes graphs that together do all that decoding needs::
 
     keypoints.onnx   picture (B,3,S,S)                   -> keypoints (B,N,2)
     reference.onnx   picture (B,3,S,S)                   -> restored, small, features0, features1, features2
     render1.onnx     keypoints (B,N,2), one reference    -> picture (B,3,S,S)
     render2.onnx     keypoints (B,N,2), two references   -> picture (B,3,S,S)
 
-A reference is what ``reference.onnx`` makes of its decoded picture, and that picture's keypoints; their names
-end in ``_0`` and ``_1`` in the inputs of ``render``.  A landmark network becomes ``encoder.onnx`` (picture
+and so on, up to as many references as the model takes (talk two, swift three).  A reference is what
+``reference.onnx`` makes of its decoded picture, and that picture's keypoints; their names end in ``_0``,
+``_1``, ``_2`` in the inputs of ``render``.  A landmark network becomes ``encoder.onnx`` (picture
 (B,3,128,128) -> latent (B,L), presence (B,)) and ``landmarks.onnx`` (latent (B,L) -> landmarks (B,68,2)).
 Pictures are RGB in [0,1].
 
-Batch norms are folded and splines are fitted by plain elimination, since ONNX has no linear solver.  B is
-fixed at export.  Graphs are checked by running them beside PyTorch; they can be made smaller by quantizing
-convolutions to 8 bits, calibrated on pictures.
+Batch norms are folded, splines are fitted by plain elimination, since ONNX has no linear solver, and feature
+maps are warped by gathers.  B is fixed at export.  Graphs are checked by running them beside PyTorch; they
+can be made smaller by quantizing convolutions to 8 bits, calibrated on pictures.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ from neurocodec.models.device import fold_batch_norms
 from neurocodec.models.model_files import ModelDescription, load
 from neurocodec.models.timing import measure
 from neurocodec.networks.face68 import SIDE, Face68
-from neurocodec.networks.talk import ReferenceFeatures, Talk
+from neurocodec.networks.swift import Swift
+from neurocodec.networks.talk import Talk
 from neurocodec.networks.tps import plain_arithmetic
 
 OPSET = 18
@@ -51,7 +53,7 @@ Arrays = dict[str, NDArray[np.float32]]
 
 
 class _Keypoints(nn.Module):
-    def __init__(self, network: Talk) -> None:
+    def __init__(self, network: Talk | Swift) -> None:
         super().__init__()
         self.network = network
 
@@ -60,7 +62,7 @@ class _Keypoints(nn.Module):
 
 
 class _Reference(nn.Module):
-    def __init__(self, network: Talk) -> None:
+    def __init__(self, network: Talk | Swift) -> None:
         super().__init__()
         self.network = network
 
@@ -70,13 +72,13 @@ class _Reference(nn.Module):
 
 
 class _Render(nn.Module):
-    def __init__(self, network: Talk) -> None:
+    def __init__(self, network: Talk | Swift) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, keypoints: Tensor, *parts: Tensor) -> Tensor:
         each = len(REFERENCE_PARTS)
-        references = [ReferenceFeatures(parts[k : k + each]) for k in range(0, len(parts), each)]
+        references: list[Any] = [parts[k : k + each] for k in range(0, len(parts), each)]
         return self.network.render(references, keypoints)
 
 
@@ -107,6 +109,11 @@ class _Padded(nn.Module):
         self.convolution = convolution
         convolution.in_channels += self.more
         convolution.weight = nn.Parameter(F.pad(convolution.weight, (0, 0, 0, 0, 0, self.more)), False)
+
+    @property
+    def weight(self) -> Tensor:
+        """The convolution's, whose dtype networks ask for."""
+        return self.convolution.weight
 
     def forward(self, x: Tensor) -> Tensor:
         return self.convolution(F.pad(x, (0, 0, 0, 0, 0, self.more)))
@@ -159,10 +166,10 @@ def graphs(model: ModelDescription, pictures: NDArray[np.uint8], batch: int = 1)
     Raises:
         UnsupportedError: a model of another architecture.
     """
-    if model.architecture not in ("talk", "face68"):
+    if model.architecture not in ("talk", "swift", "face68"):
         raise UnsupportedError(
-            f"{model.name} ({model.architecture}) cannot be exported; motion models of the architecture talk "
-            "and landmark networks can"
+            f"{model.name} ({model.architecture}) cannot be exported; motion models of the architectures "
+            "talk and swift and landmark networks can"
         )
     network = load(model)
     fold_batch_norms(network)
@@ -170,7 +177,7 @@ def graphs(model: ModelDescription, pictures: NDArray[np.uint8], batch: int = 1)
     tensor = torch.from_numpy(np.ascontiguousarray(pictures)).permute(0, 3, 1, 2).float() / 255
     if isinstance(network, Face68):
         return landmark_graphs(network, tensor, batch)
-    return talk_graphs(cast(Talk, network), tensor, batch)
+    return motion_graphs(cast(Talk | Swift, network), tensor, batch)
 
 
 def landmark_graphs(network: Face68, pictures: Tensor, batch: int = 1) -> list[Graph]:
@@ -184,11 +191,16 @@ def landmark_graphs(network: Face68, pictures: Tensor, batch: int = 1) -> list[G
     ]
 
 
-def talk_graphs(network: Talk, pictures: Tensor, batch: int = 1) -> list[Graph]:
-    """Keypoints, reference and renderings of a motion model; ``pictures`` (n,3,S,S), n at least 2+batch."""
-    first, last, frames = pictures[:1], pictures[-1:], pictures[1 : 1 + batch]
+def motion_graphs(network: Talk | Swift, pictures: Tensor, batch: int = 1) -> list[Graph]:
+    """Keypoints, reference and renderings of a motion model; ``pictures`` (n,3,S,S), n at least 2+batch.
+
+    References are the first, the last, and the one before the last; the second and following are frames.
+    """
+    first, frames = pictures[:1], pictures[1 : 1 + batch]
     with torch.inference_mode():
-        references = [network.encode_reference(p, network.keypoints(p)) for p in (first, last)]
+        references = [
+            network.encode_reference(p, network.keypoints(p)) for p in (first, pictures[-1:], pictures[-2:-1])
+        ]
         keypoints = network.keypoints(frames)
     out = [
         Graph("keypoints", _Keypoints(network).eval(), {"picture": frames.clone()}, ("keypoints",)),
@@ -315,7 +327,8 @@ def calibration(
     """Inputs of each of a model's graphs by its name, as many as ``pictures`` (n,S,S,3) give."""
     out: dict[str, list[Arrays]] = {}
     for k in range(0, len(pictures) - batch - 1, max(1, batch)):
-        some = pictures[[k, *range(k + 1, k + 1 + batch), (k + len(pictures) // 2) % len(pictures)]]
+        others = [(k + len(pictures) * part // 4) % len(pictures) for part in (1, 2)]
+        some = pictures[[k, *range(k + 1, k + 1 + batch), *others]]
         for graph in graphs(model, some, batch):
             out.setdefault(graph.name, []).append({n: t.numpy() for n, t in graph.inputs.items()})
     return out

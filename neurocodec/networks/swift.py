@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -244,10 +244,14 @@ class SwiftGenerator(nn.Module):
         flow = motion["flow"]
 
         def average(x: Tensor, level: str, visible: bool) -> Tensor:
+            occlusion = _fitted(motion[f"occlusion{level}"], x) if visible else None
+            if count == 1:
+                return x if occlusion is None else x * occlusion.to(x.dtype)
             weights = _fitted(motion[f"confidence{level}"], x).unflatten(0, (count, -1)).softmax(0)
-            if visible:
-                weights = weights * _fitted(motion[f"occlusion{level}"], x).unflatten(0, (count, -1))
-            return (x.unflatten(0, (count, -1)) * weights.to(x.dtype)).sum(0)
+            if occlusion is not None:
+                weights = weights * occlusion.unflatten(0, (count, -1))
+            parts = zip(x.unflatten(0, (count, -1)), weights.to(x.dtype), strict=True)
+            return cast(Tensor, sum(part * weight for part, weight in parts))
 
         def seen(x: Tensor, level: str) -> Tensor:
             return average(warp(x, flow), level, True)

@@ -24,18 +24,26 @@ from neurocodec.networks.elimination import SMALLEST_PIVOT, solve
 
 _LOG_FLOOR = 1e-9  # keeps r² log r² finite at r = 0
 _COORDINATE_LIMIT = 1000.0  # beyond every sane coordinate; squares of squares stay finite in float32
-_plain = False  # whether splines are fitted with nothing but arithmetic
+_plain = False  # whether networks compute as an exported graph is to
 
 
 @contextmanager
 def plain_arithmetic() -> Iterator[None]:
-    """Within this, splines are fitted without linear algebra routines, so that they can be exported."""
+    """Within this, networks compute as an exported graph is to.
+
+    Splines are fitted without linear algebra routines, and many channels are warped by gathers.
+    """
     global _plain
     before, _plain = _plain, True
     try:
         yield
     finally:
         _plain = before
+
+
+def is_plain() -> bool:
+    """Whether :func:`plain_arithmetic` is in force."""
+    return _plain
 
 
 class TPSParameters(NamedTuple):

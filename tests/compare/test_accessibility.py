@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from browser import HEADLESS, find_browser, npm_package
 from clips import cut
 from places import SAMPLES
 from workers_here import Here
@@ -23,25 +22,12 @@ from neurocodec.measure.registry import METRICS
 from neurocodec.peers import registry
 from neurocodec.peers.ours import LADDERS
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 RUN = "axe.run(document).then(r => { document.body.innerHTML = '<pre id=axe>' + JSON.stringify(r.violations.map(v => v.id + ': ' + v.nodes.length + ' ' + v.nodes[0].html.slice(0, 120))).replaceAll('<', '&lt;') + '</pre>' })"  # noqa: E501
-
-
-def axe_script() -> Path | None:
-    """axe.min.js: the file AXE names, or that of an axe-core installed for every program."""
-    named = os.environ.get("AXE")
-    if named:
-        return Path(named)
-    npm = shutil.which("npm")
-    root = subprocess.run([npm, "root", "-g"], capture_output=True, text=True).stdout.strip() if npm else ""
-    found = Path(root) / "axe-core" / "axe.min.js"
-    return found if root and found.is_file() else None
 
 
 @pytest.mark.slow
 def test_axe_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    browser = next((b for b in map(shutil.which, BROWSERS) if b), None)
-    axe = axe_script()
+    browser, axe = find_browser(), npm_package("axe-core", "AXE")
     if browser is None or axe is None:
         pytest.skip("no headless browser, or no axe-core (npm install -g axe-core, or AXE=axe.min.js)")
     monkeypatch.setitem(LADDERS, "default", ("quality", (20,)))
@@ -52,12 +38,13 @@ def test_axe_finds_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     result = compare([clip], plan, PointCache(tmp_path / "cache"), Here(), lambda done, total, what: None)
     write_report(result, report.build(result), tmp_path)
     page = (tmp_path / "report.html").read_text()
+    axe = axe / "axe.min.js" if axe.is_dir() else axe
     script = f"<script>{axe.read_text()}</script><script>{RUN}</script></body>"
     (tmp_path / "checked.html").write_text(page.replace("</body>", script))
     done = subprocess.run(
         [
-            browser, "--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=60000",
-            "--dump-dom", (tmp_path / "checked.html").as_uri(),
+            browser, *HEADLESS, "--virtual-time-budget=60000", "--dump-dom",
+            (tmp_path / "checked.html").as_uri(),
         ],
         capture_output=True, text=True, timeout=300,
     )  # fmt: skip

@@ -95,12 +95,55 @@ def test_int8_is_smaller_and_close(tmp_path: Path, pictures: np.ndarray) -> None
     assert sorted(p.name for p in tmp_path.iterdir()) == ["k.onnx", "k8.onnx"]
 
 
+@pytest.fixture(scope="module")
+def light(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict]]:
+    folder = tmp_path_factory.mktemp("light")
+    return folder, export_model("swift256", folder, int8=True)
+
+
+@pytest.mark.slow
+def test_graphs_of_the_light_model_agree_with_pytorch(light: tuple[Path, list[dict]]) -> None:
+    rows = {r["file"]: r for r in light[1]}
+    names = ["keypoints", "reference", "render1", "render2", "render3"]
+    assert list(rows) == [f"{name}{ending}" for name in names for ending in (".onnx", ".int8.onnx")]
+    for name in names:
+        plain, small = rows[f"{name}.onnx"], rows[f"{name}.int8.onnx"]
+        assert plain["largest_difference"] < 2e-4
+        assert plain["mean_difference"] < 1e-6
+        assert small["bytes"] < 0.4 * plain["bytes"]
+        assert 1e-6 < small["mean_difference"] < 0.01
+    renderings = [rows[f"{name}.onnx"]["multiplications"] for name in names[2:]]
+    assert 7e8 < renderings[0] < renderings[1] < renderings[2] < 1.5e9
+
+
+@pytest.mark.slow
+def test_the_light_model_in_8_bits_paints_nearly_the_same(
+    light: tuple[Path, list[dict]], pictures: np.ndarray
+) -> None:
+    """A whole frame from three references, through 8-bit graphs alone; within two levels on the mean."""
+    network = load(find("swift256", "motion"))
+    tensor = torch.from_numpy(pictures[:4]).permute(0, 3, 1, 2).float() / 255
+    keypoints = network.keypoints(tensor)
+    reference, render = (
+        onnx_graphs.open_session(light[0] / f"{name}.int8.onnx") for name in ("reference", "render3")
+    )
+    inputs = {"keypoints": keypoints[3:].numpy()}
+    for k in range(3):
+        parts = onnx_graphs.run(reference, {"picture": tensor[k : k + 1].numpy()})
+        inputs |= {f"{name}_{k}": value for name, value in parts.items()}
+        inputs |= {f"keypoints_{k}": keypoints[k : k + 1].numpy()}
+    found = onnx_graphs.run(render, inputs)["picture"]
+    used = [network.encode_reference(tensor[k : k + 1], keypoints[k : k + 1]) for k in range(3)]
+    off = np.abs(found - network.render(used, keypoints[3:]).numpy())
+    assert 0 < off.mean() < 2 / 255
+
+
 @pytest.mark.slow
 def test_a_batch(tmp_path: Path, pictures: np.ndarray) -> None:
     torch.manual_seed(1)
     network = Talk(TalkConfig(size=64)).eval()
     small = torch.from_numpy(pictures[:, ::4, ::4].copy()).permute(0, 3, 1, 2).float() / 255
-    graph = onnx_graphs.talk_graphs(network, small, batch=3)[0]
+    graph = onnx_graphs.motion_graphs(network, small, batch=3)[0]
     onnx_graphs.export(graph, tmp_path / "r.onnx")
     session = onnx_graphs.open_session(tmp_path / "r.onnx")
     assert session.get_outputs()[0].shape == [3, 30, 2]
@@ -108,7 +151,7 @@ def test_a_batch(tmp_path: Path, pictures: np.ndarray) -> None:
 
 
 def test_errors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UnsupportedError, match="perceptual"):
+    with pytest.raises(UnsupportedError, match=r"perceptual \(perceptual\).*talk and swift"):
         export_model("perceptual", tmp_path)
     with pytest.raises(InputError, match="no model file"):
         export_model("nobody", tmp_path)

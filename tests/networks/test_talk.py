@@ -2,7 +2,8 @@
 
 import torch
 
-from neurocodec.networks.talk import sharpened
+from neurocodec.networks.talk import sharpened, warp
+from neurocodec.networks.tps import plain_arithmetic
 
 
 def test_sharpening_leaves_what_is_smooth_and_lifts_what_is_not() -> None:
@@ -16,3 +17,18 @@ def test_sharpening_leaves_what_is_smooth_and_lifts_what_is_not() -> None:
     assert 1.3 * steps[0] < steps[1] < 1.6 * steps[0]
     half = amount * (torch.arange(32) < 16)
     assert torch.equal(sharpened(lines, half)[..., 16:], lines[..., 16:])
+
+
+def test_an_exported_warp_is_the_warp() -> None:
+    """Gathered, also beyond the edges and on the last row and column."""
+    torch.manual_seed(2)
+    for features in (torch.rand(3, 16, 9, 12), torch.rand(1, 24, 2, 2)):
+        flow = 2.6 * torch.rand(len(features), *features.shape[2:], 2) - 1.3
+        flow[:, 0, 0], flow[:, -1, -1] = torch.tensor([1.0, -1.0]), torch.tensor([1.0, 1.0])
+        expected = warp(features, flow)
+        with plain_arithmetic():
+            found = warp(features, flow)
+            few = warp(features[:, :3], flow)
+        assert torch.allclose(found, expected, atol=1e-5)
+        assert torch.equal(few, expected[:, :3])
+        assert not torch.equal(found, expected)  # it was computed in another way

@@ -59,7 +59,8 @@ def _size(report: dict[str, Any], size: str, summary: dict[str, Any]) -> list[st
         out.append("Only synthetic clips: these figures say nothing about how well it does on people.")
     if summary["synthetic_left_out"]:
         out.append(f"({summary['synthetic_left_out']} synthetic left out of these figures)")
-    out += [f"  {line}" for line in (*answers(report, summary), *where(report, summary))]
+    peers = zip(answers(report, summary), where(report, summary), strict=True)
+    out += [f"  {answer}; {rates}" for answer, rates in peers]
     return [*out, *_blocks(report, summary), *_table(report, summary)]
 
 

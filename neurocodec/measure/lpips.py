@@ -49,19 +49,15 @@ class Lpips:
             x = torch.from_numpy(np.stack([a, b])).permute(0, 3, 1, 2).float() / 255
             return sum(float(m.mean()) for m in self.maps(x[:1], x[1:]))
 
-    def features(self, pictures: Tensor) -> list[Tensor]:
-        """Pictures (B,3,H,W) in [0,1] -> what is compared of them, (B,C,h,w), at five depths.
-
-        Features of length 1 at every place, times the roots of their channels' weights: the distance of two
-        pictures at a place is the squared length of their difference.
-        """
+    def maps(self, a: Tensor, b: Tensor) -> list[Tensor]:
+        """Distances of pictures (B,3,H,W) in [0,1] by place, (B,h,w), at five depths; their means add up."""
         import torch
         from torch.nn import functional as F
 
         w = self._w
-        shift = torch.tensor([-0.030, -0.088, -0.188], device=pictures.device).view(1, 3, 1, 1)
-        scale = torch.tensor([0.458, 0.448, 0.450], device=pictures.device).view(1, 3, 1, 1)
-        x = (pictures * 2 - 1 - shift) / scale
+        shift = torch.tensor([-0.030, -0.088, -0.188], device=a.device).view(1, 3, 1, 1)
+        scale = torch.tensor([0.458, 0.448, 0.450], device=a.device).view(1, 3, 1, 1)
+        x = (torch.cat([a, b]) * 2 - 1 - shift) / scale
         out = []
         for k in range(1, 6):
             if k in (2, 3):
@@ -69,15 +65,9 @@ class Lpips:
             stride, padding = (4, 2) if k == 1 else (1, 2 if k == 2 else 1)
             x = F.relu(F.conv2d(x, w[f"conv{k}.weight"], w[f"conv{k}.bias"], stride, padding))
             n = x / (x.pow(2).sum(1, keepdim=True).sqrt() + 1e-10)
-            out.append(n * w[f"lin{k - 1}.weight"].view(1, -1, 1, 1).clamp(min=0).sqrt())
+            d = (n[: len(a)] - n[len(a) :]) ** 2 * w[f"lin{k - 1}.weight"].view(1, -1, 1, 1)
+            out.append(d.sum(1))
         return out
-
-    def maps(self, a: Tensor, b: Tensor) -> list[Tensor]:
-        """Distances of pictures (B,3,H,W) in [0,1] by place, (B,h,w), at five depths; their means add up."""
-        import torch
-
-        both = [x.split(len(a)) for x in self.features(torch.cat([a, b]))]
-        return [(x - y).square().sum(1) for x, y in both]
 
 
 _opened = lru_cache(maxsize=2)(Lpips)

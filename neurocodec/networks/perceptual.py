@@ -52,23 +52,17 @@ class Perceptual(nn.Module):
         self.shares = nn.ParameterList([nn.Parameter(torch.full((w,), 1.0)) for w in widths])
 
     def _depths(self, x: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-        """What the first layer gives -> features (B,C,h,w), and one over their length (B,1,h,w)."""
+        """What the first convolution takes -> features (B,C,h,w), and one over their length (B,1,h,w)."""
         for k, layer in enumerate(self.layers):
             if k in _POOLED:
                 x = F.max_pool2d(x, 3, 2)
-            x = layer(x) if k else x
+            x = layer(x)
             length = torch.linalg.vector_norm(x, dim=1, keepdim=True, dtype=torch.float32)
             yield x, 1 / length.clamp(min=_SMALLEST**0.5)
 
     def features(self, pictures: Tensor) -> list[Tensor]:
-        """Pictures (B,3,H,W) in [0,1] -> features (B,C,h,w) of five depths, of length 1 at every place.
-
-        The first convolution takes levels here as well: half precision would round other numbers.
-        """
-        conv = self.layers[0].get_submodule("0")
-        assert isinstance(conv, nn.Conv2d)
-        first = F.conv2d(255 * pictures - 127.5, conv.weight * (_CONTRAST / 255), conv.bias, 4, 2)
-        return [x.float() * scale for x, scale in self._depths(F.relu(first))]
+        """Pictures (B,3,H,W) in [0,1] -> features (B,C,h,w) of five depths, of length 1 at every place."""
+        return [x.float() * scale for x, scale in self._depths(_CONTRAST * (pictures - 0.5))]
 
     def maps(self, a: list[Tensor], b: list[Tensor]) -> list[Tensor]:
         """Features of two pictures -> their distances by place (B,h,w) at five depths."""
@@ -106,7 +100,7 @@ class Perceptual(nn.Module):
         difference of their rows.
         """
         at = 0
-        for (x, scale), share in zip(self._depths(self.layers[0](levels)), self.shares, strict=True):
+        for (x, scale), share in zip(self._depths(levels), self.shares, strict=True):
             end = at + x[0].numel()
             rows = out[:, at:end].view(len(x), *x.shape[2:], x.shape[1])
             weight = (share.float().abs() / (x.shape[2] * x.shape[3])).sqrt()

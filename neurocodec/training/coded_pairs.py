@@ -26,7 +26,7 @@ from neurocodec.peers.registry import CODECS
 from neurocodec.peers.scaled import ScaledCodec
 from neurocodec.training.frame_pairs import FramePairs
 from neurocodec.training.renderings import render
-from neurocodec.types import Picture, Pictures
+from neurocodec.types import Pictures
 
 TAUGHT = ("av1", "hevc", "h264")
 """Codecs whose pictures are learned from; others stay unknown, to be tested with."""
@@ -61,9 +61,6 @@ def quick(name: str) -> ScaledCodec:
 def coded(clips: Sequence[Clip], names: Sequence[str], size: int, seed: int) -> Pairs:
     """Of every clip a few frames as each of the codecs leaves them, at a random rate and size.
 
-    A clip that is too short for that, such as a folder of stills, gives pieces of single pictures over which
-    a camera moves.
-
     Raises:
         InputError: a clip cannot be read, or none is long enough.
     """
@@ -72,14 +69,12 @@ def coded(clips: Sequence[Clip], names: Sequence[str], size: int, seed: int) -> 
     found: list[tuple[Any, Any, str]] = []
     for clip in tqdm(clips, desc="coding", unit=" clips", disable=None, leave=False):
         frames = readable(clip.path, size, "full", _LONGEST)
-        if not frames:
+        if len(frames) < _PIECE:
             continue
         for name in names:
             codec = codecs[name]
-            start = int(rng.integers(max(len(frames) - _PIECE, 0) + 1))
+            start = int(rng.integers(len(frames) - _PIECE + 1))
             piece = np.stack(frames[start : start + _PIECE])
-            if len(piece) < _PIECE:
-                piece = panned(frames[int(rng.integers(len(frames)))], rng)
             scale = int(rng.choice(_SCALES))
             level = int(rng.integers(min(codec.levels) - _FINER, max(codec.levels) + 1))
             point = {codec.varied: level, "scale": scale}
@@ -94,19 +89,6 @@ def coded(clips: Sequence[Clip], names: Sequence[str], size: int, seed: int) -> 
         raise InputError("no clip has enough frames to be coded")
     pictures, originals, kinds = zip(*found, strict=True)
     return Pairs(np.stack(pictures), np.stack(originals), list(kinds))
-
-
-def panned(picture: Picture, rng: np.random.Generator) -> Pictures:
-    """A still (S,S,3) as a camera that moves over it sees it, (12,S,S,3)."""
-    size = picture.shape[0]
-    zoom, turn = rng.normal(0, 0.003), rng.normal(0, 0.2)
-    across, down = rng.normal(0, 1.0, 2)
-    out = []
-    for k in range(_PIECE):
-        move = cv2.getRotationMatrix2D((size / 2, size / 2), k * turn, 1.06 * np.exp(k * zoom))
-        move[:, 2] += k * across, k * down
-        out.append(cv2.warpAffine(picture, move, (size, size), borderMode=cv2.BORDER_REFLECT_101))
-    return np.stack(out)
 
 
 def rendered(pairs: FramePairs, count: int, engine: MotionEngine, seed: int) -> Pairs:

@@ -229,8 +229,8 @@ class PerceptualConfig(Training):
 
     ``passes``: how often every clip goes through each codec; ``renderings``: pictures of the motion model;
     ``spoilt``: share of samples that are spoilt while learning; ``alone``: share of steps whose pictures are
-    all of one codec; ``kin``: weight of the distances of places from each other; ``tested_models``: whose
-    renderings it is tested with.
+    all of one codec; ``tested_models``: whose renderings it is
+    tested with.
     """
 
     name: str = "myperceptual"
@@ -239,7 +239,6 @@ class PerceptualConfig(Training):
     renderings: int = 3000
     spoilt: float = 0.25
     alone: float = 0.5
-    kin: float = 1.0
     tested_models: list[str] = field(default_factory=lambda: ["talk256"])
     data: Data = field(default_factory=lambda: Data(held_out=0))
     optimizer: Optimizer = field(default_factory=lambda: Optimizer(

@@ -30,36 +30,8 @@ if TYPE_CHECKING:
 
 _SLIGHT = 0.05
 """Distance from which on errors count by their ratio to it."""
-_DEPTHS = 5
-_LEAST = 1e-3
-_SIDE = 160
-"""Pixels a side of most pictures that are learned from: places know nothing of the rest."""
-_PLACES = 256
-"""Places of a batch whose distances from each other are learned, at each depth."""
 _TESTED = ("av1", "hevc", "h264", "vp9", "vvc")
 _BATCH = 8
-
-
-def kinship(x: Tensor, y: Tensor, drawn: Tensor) -> Tensor:
-    """How well the distances of places from each other agree, as a share of what they are: 0 is equal.
-
-    A distance that agrees at places of one picture and its copy alone is a few thousand numbers a picture;
-    those of all places from each other say what the features themselves have to be (similarity-preserving
-    distillation: Tung and Mori, ICCV 2019).
-
-    Args:
-        x, y: features (2B,C,h,w) of two networks, pictures and then their originals.
-        drawn: numbers (n,), whole and not below 0, by which places are chosen, the same in pictures and
-            originals.
-    """
-    places = len(x) // 2 * x[0, 0].numel()
-    tables = []
-    for features in (x, y):
-        by_place = features.float().permute(0, 2, 3, 1).reshape(2, places, -1)
-        rows = by_place[:, drawn % places].flatten(0, 1)
-        lengths = rows.square().sum(1)
-        tables.append(lengths[:, None] + lengths[None] - 2 * rows @ rows.T)
-    return (tables[0] - tables[1]).abs().mean() / tables[1].mean().clamp(min=_LEAST)
 
 
 class PerceptualTask(loop.Task):
@@ -76,35 +48,20 @@ class PerceptualTask(loop.Task):
         self._rows = {str(kind): np.flatnonzero(kinds == kind) for kind in np.unique(kinds)}
         self._all = np.arange(len(kinds))
 
-    def forward(
-        self, a: Tensor, b: Tensor, truth: Tensor, drawn: Tensor, *taught: Tensor
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Pictures and LPIPS -> loss and figures.
-
-        ``a``, ``b``: pictures (B,3,S,S) uint8; ``truth``: LPIPS (B,); ``drawn``: numbers (n,) by which places
-        are chosen; ``taught``: LPIPS's maps (B,h,w) at five depths, then its features there (2B,C,h,w).
-        """
+    def forward(self, a: Tensor, b: Tensor, truth: Tensor, *true: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Pictures (B,3,S,S) twice in [0,1], LPIPS (B,) and its maps (B,h,w) -> loss and figures."""
         count = len(a)
-        true, relatives = taught[:_DEPTHS], taught[_DEPTHS:]
-        features = self.network.features(torch.cat([a, b]).float() / 255)
-        both = [x.split(count) for x in features]
+        both = [x.split(count) for x in self.network.features(torch.cat([a, b]))]
         found = self.network.maps([x for x, _ in both], [y for _, y in both])
-        kin = torch.stack(
-            [
-                kinship(x * share.abs().sqrt().view(1, -1, 1, 1), y, drawn)
-                for x, y, share in zip(features, relatives, self.network.shares, strict=True)
-            ]
-        ).mean()
         places = torch.stack(
-            [(m - t).abs().mean() / t.mean().clamp(min=_LEAST) for m, t in zip(found, true, strict=True)]
+            [(m - t).abs().mean() / t.mean().clamp(min=1e-3) for m, t in zip(found, true, strict=True)]
         )
         measured = torch.stack([m.mean((1, 2)) for m in found]).sum(0)
         error = measured - truth
         whole = (error.abs() / (truth + _SLIGHT)).mean()
         favour = error.mean().abs() / truth.mean().clamp(min=_SLIGHT)
-        parts = {"whole": whole, "favour": favour, "places": places.mean(), "kin": kin}
-        loss = parts["places"] + 2 * whole + favour + self._config.kin * kin
-        return loss, {name: part.detach() for name, part in parts.items()}
+        figures = {"error": error.detach().abs().mean(), "whole": whole.detach(), "favour": favour.detach()}
+        return places.mean() + 2 * whole + favour, {**figures, "places": places.detach().mean()}
 
     def batch(self, rng: np.random.Generator, generator: torch.Generator, seed: int) -> tuple[Any, ...]:
         count = self._config.optimizer.batch
@@ -123,26 +80,22 @@ class PerceptualTask(loop.Task):
         ]
         order = torch.randperm(3, generator=generator) if rng.random() < 0.2 else torch.arange(3)
         gain = 0.75 + 0.4 * torch.rand(count, 3, 1, 1, generator=generator)
-        zoom = float(rng.uniform(0.63, 1.6)) if rng.random() < 0.5 else 1.0
-        side = min(256, round(_SIDE / zoom)) if rng.random() < 0.75 else 256
+        zoom = float(rng.uniform(0.6, 1.6)) if rng.random() < 0.5 else 1.0
+        side = max(64, min(256, round(256 * min(1.0, 1 / zoom)))) if zoom != 1 else 256
         top, left = rng.integers(0, 256 - side + 1, 2)
         flips = [axis for axis in (-1, -2) if rng.random() < (0.5 if axis == -1 else 0.2)]
         out = []
         for x in pictures:
             x = (x * gain.to(x.device)).clamp(0, 1)[:, order, top : top + side, left : left + side]
             if zoom != 1:
-                to = round(side * zoom)
+                to = max(96, round(side * zoom))
                 x = F.interpolate(x, (to, to), mode="bilinear", antialias=zoom < 1)
             out.append(x.flip(flips) if flips else x)
         if rng.random() < 0.3:
             out.reverse()
         with torch.no_grad():
-            levels = (255 * torch.cat(out)).round().clamp(0, 255)
-            features = [x.float() for x in self._lpips.features(levels / 255)]
-            true = [(x[:count] - x[count:]).square().sum(1) for x in features]
-        truth = torch.stack([m.mean((1, 2)) for m in true]).sum(0)
-        drawn = torch.randint(2**31, (_PLACES,), generator=generator).to(self._device)
-        return (*levels.byte().split(count), truth, drawn, *true, *features)
+            true = [m.float() for m in self._lpips.maps(*out)]
+        return (*out, torch.stack([m.mean((1, 2)) for m in true]).sum(0), *true)
 
     def recipe(self) -> dict[str, Any]:
         return {"architecture": "perceptual", "model": self._config.model}

@@ -17,7 +17,7 @@ from neurocodec.measure.lpips import Lpips
 from neurocodec.models.model_files import describe, load
 from neurocodec.networks.perceptual import Perceptual
 from neurocodec.training import coded_pairs
-from neurocodec.training.perceptual import agreement, kinship
+from neurocodec.training.perceptual import agreement
 
 
 @pytest.fixture(scope="module")
@@ -80,24 +80,6 @@ def test_trains_and_is_held_against_lpips(lpips: Path, tmp_path: Path) -> None:
     figures = agreement(network, pairs, Lpips(lpips))
     assert figures["together"]["count"] == len(pairs.kinds)
     assert {"av1", "hevc", "h264"} <= set(figures)
-
-
-def test_stills_are_panned_over(tmp_path: Path) -> None:
-    people(tmp_path, count=1, frames=3)
-    made = coded_pairs.coded(find_clips(tmp_path), ("h264",), 64, 1)
-    assert made.pictures.shape == (3, 64, 64, 3)
-    picture = np.random.default_rng(1).integers(0, 255, (64, 64, 3), np.uint8)
-    piece = coded_pairs.panned(picture, np.random.default_rng(2))
-    assert piece.shape == (12, 64, 64, 3) and not np.array_equal(piece[0], piece[-1])
-
-
-def test_kin_are_the_distances_of_places_from_each_other() -> None:
-    torch.manual_seed(1)
-    x, drawn = torch.rand(4, 5, 3, 3), torch.randint(2**31, (20,))
-    turned = torch.linalg.qr(torch.randn(5, 5))[0]  # a rotation changes features and no distance
-    same = torch.einsum("bchw,cd->bdhw", x, turned)
-    assert kinship(same, x, drawn) == pytest.approx(0, abs=1e-5)
-    assert kinship(2 * x, x, drawn) == pytest.approx(3, rel=1e-4)
 
 
 def test_what_is_no_folder_of_pairs(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """Full picture or whole frames?  Both are tried where one head fills the picture, and measured.
 
 The model renders a head that fills the picture from few bytes; where it turns a lot, or the camera moves, a
-layer of AV1 is the better bargain.  So the first seconds are coded in both ways, and what is cheaper by
-distance and bytes together codes the whole video.
+layer of AV1 is the better bargain.  So two pieces of it are coded in both ways.  The full picture is taken where
+it is cheaper, by distance and bytes together, and no worse for its bytes than whole frames for theirs.
 """
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -32,36 +33,60 @@ from neurocodec.types import Picture
 
 _SECONDS, _LEAST_SECONDS = 5.0, 3.0
 """How much is tried, and below which the full picture is not doubted."""
+_LATER = 0.6
+"""Where the second piece begins, in parts of the video: what moves may begin to move later."""
 _LOOKS_A_SECOND = 2.5
 _PRICE = 3.0
 """What a bit costs here, in prices of :mod:`neurocodec.encoding.layer_search`: as much as it costs where the
 model's own references are placed (:func:`neurocodec.options.price_at`)."""
+_SLOPE = 0.5
+"""By this power of the rate the distance of a video falls, about."""
+_FAST = 0.8
+"""What is left of the distance of whole frames, at the same rate, where their search is not a fast one."""
 Encode = Callable[[Any, BinaryIO, EncodeSettings], Any]
 
 
 def better_region(source: Any, settings: EncodeSettings, encode: Encode) -> str:
-    """``full`` or ``frames``: the better bargain for the first seconds of a source.
+    """``full`` or ``frames``: the better bargain for some seconds of a source.
 
     ``encode`` encodes a source, which can be read again, into a file with settings whose region is either.
 
     Raises:
         NeurocodecError: as encoding and decoding have it.
     """
-    length = _SECONDS if settings.duration is None else min(_SECONDS, settings.duration)
-    part = replace(settings, duration=length, audio="none", audio_track=None, effort="fast")
-    costs: dict[str, float] = {}
     distance = WholeDistance(DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"), settings.device))
-    for region in ("full", "frames"):
-        with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
-            report = encode(source, cast(BinaryIO, file), replace(part, region=region))
-            _rewind(source)
-            if report.duration < _LEAST_SECONDS:
-                return "full"
-            file.seek(0)
-            far = _mean_distance(source, file, part, distance)
-            _rewind(source)
-            costs[region] = far + _PRICE * worth_at(settings.quality) * report.kbps["video"]
-    return min(costs, key=lambda region: costs[region])
+    found: dict[str, list[tuple[float, float]]] = {"full": [], "frames": []}
+    for start, length in _pieces(source, settings):
+        piece = replace(settings, start=start, duration=length, audio="none", audio_track=None, effort="fast")
+        for region, measured in found.items():
+            with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
+                report = encode(source, cast(BinaryIO, file), replace(piece, region=region))
+                _rewind(source)
+                if report.duration < _LEAST_SECONDS:
+                    return "full"
+                file.seek(0)
+                far = _mean_distance(source, file, piece, distance)
+                _rewind(source)
+                measured.append((far, report.kbps["video"]))
+    (full, full_kbps), (frames, frames_kbps) = (np.mean(pairs, 0).tolist() for pairs in found.values())
+    price = _PRICE * worth_at(settings.quality)
+    cheaper = full + price * full_kbps <= frames + price * frames_kbps
+    no_worse = full * full_kbps**_SLOPE <= _FAST * frames * frames_kbps**_SLOPE
+    return "full" if cheaper and no_worse else "frames"
+
+
+def _pieces(source: Any, settings: EncodeSettings) -> list[tuple[float, float]]:
+    """Start and length, in seconds, of what is tried: the beginning and, of a longer video, a later piece."""
+    start = settings.start or 0.0
+    with open_source(source, settings, sound=False) as reader:
+        whole = reader.video.duration
+    _rewind(source)
+    left = min(whole - start if whole else _SECONDS, settings.duration or math.inf)
+    first = start, min(_SECONDS, left)
+    if left < _SECONDS + _LEAST_SECONDS:
+        return [first]
+    later = max(_SECONDS, min(_LATER * left, left - _SECONDS))
+    return [first, (start + later, min(_SECONDS, left - later))]
 
 
 def _rewind(source: Any) -> None:

@@ -1,8 +1,8 @@
 """Full picture or whole frames?  Both are tried where one head fills the picture, and measured.
 
 The model renders a head that fills the picture from few bytes; where it turns a lot, or the camera moves, a
-layer of AV1 is the better bargain.  So two pieces of it are coded in both ways.  The full picture is taken where
-it is cheaper, by distance and bytes together, and no worse for its bytes than whole frames for theirs.
+layer of AV1 is the better bargain.  So two pieces of it are coded in both ways.  The full picture is taken
+where it is cheaper, by distance and bytes together, and no worse for its bytes than whole frames for theirs.
 """
 
 from __future__ import annotations

@@ -41,8 +41,6 @@ _PRICE = 3.0
 model's own references are placed (:func:`neurocodec.options.price_at`)."""
 _SLOPE = 0.5
 """By this power of the rate the distance of a video falls, about."""
-_FAST = 0.8
-"""What is left of the distance of whole frames, at the same rate, where their search is not a fast one."""
 Encode = Callable[[Any, BinaryIO, EncodeSettings], Any]
 
 
@@ -71,7 +69,7 @@ def better_region(source: Any, settings: EncodeSettings, encode: Encode) -> str:
     (full, full_kbps), (frames, frames_kbps) = (np.mean(pairs, 0).tolist() for pairs in found.values())
     price = _PRICE * worth_at(settings.quality)
     cheaper = full + price * full_kbps <= frames + price * frames_kbps
-    no_worse = full * full_kbps**_SLOPE <= _FAST * frames * frames_kbps**_SLOPE
+    no_worse = full * full_kbps**_SLOPE <= frames * frames_kbps**_SLOPE
     return "full" if cheaper and no_worse else "frames"
 
 

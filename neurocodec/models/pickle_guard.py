@@ -46,7 +46,7 @@ def check_pickles(path: Path) -> None:
     if archived or zipfile.is_zipfile(path):
         try:
             _check_archive(path)
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError):
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ValueError):
             raise InputError(f"{path}: a damaged or truncated checkpoint, or none at all") from None
 
 

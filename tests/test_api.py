@@ -91,7 +91,7 @@ def test_moving_a_keypoint_moves_the_picture_there(coded: Path) -> None:
         item = next(iter(reader))
         assert isinstance(item, tuple)
         decoder = BlockDecoder(reader.header, DecodeOptions())
-        list(decoder.pictures(item[0], 0, 1))
+        list(decoder.pictures(item[0], [0]))
     reference = decoder._references.get(0)
     count = len(reference.keypoints)
     points = np.repeat(reference.keypoints[None], count + 1, 0).copy()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -42,18 +42,16 @@ class BlockDecoder:
         """Whether the earlier references it names are at hand."""
         return self._references.has(block.needed)
 
-    def pictures(
-        self, block: Block, first: int = 0, last: int | None = None
-    ) -> Iterator[tuple[int, Picture]]:
-        """Timestamps and pictures (S,S,3) of a block's frames from ``first`` to before ``last``.
+    def pictures(self, block: Block, wanted: Collection[int] | None = None) -> Iterator[tuple[int, Picture]]:
+        """Timestamps and pictures (S,S,3) of those frames of a block whose offsets are wanted (None: all).
 
-        Frames are rendered in groups that do not depend on ``first``, so that random access gives the
+        Frames are rendered in groups that do not depend on what is wanted, so that random access gives the
         same pictures as linear decoding.  Where the landmark packets are lost, guessed keypoints
         take their place.
         """
         guessed = Part.LANDMARKS in block.lost
         frames = outline_frames(block) if guessed else parse_frames(block, self.header)
-        last = len(frames) if last is None else last
+        wanted = range(len(frames)) if wanted is None else wanted
         self.learn(block)
         anchors = self._anchors.of(block) if guessed else []
         for frame in frames:
@@ -64,19 +62,22 @@ class BlockDecoder:
         group: list[tuple[int, FrameSymbols]] = []
         for k, frame in enumerate(frames):
             if group and (len(group) == BATCH or frame.uses != group[0][1].uses or self._alone(group[0][1])):
-                yield from self._render(group, first, last, anchors)
+                yield from self._render(group, wanted, anchors)
                 group = []
             group.append((k, frame))
-        yield from self._render(group, first, last, anchors)
+        yield from self._render(group, wanted, anchors)
 
     def _alone(self, frame: FrameSymbols) -> bool:
         """Whether a frame shows the still itself."""
         return self.header.version == 1 and frame.reference is not None
 
     def _render(
-        self, group: list[tuple[int, FrameSymbols]], first: int, last: int, anchors: list[tuple[int, int]]
+        self,
+        group: list[tuple[int, FrameSymbols]],
+        wanted: Collection[int],
+        anchors: list[tuple[int, int]],
     ) -> Iterator[tuple[int, Picture]]:
-        if not any(first <= k < last for k, _ in group):
+        if not any(k in wanted for k, _ in group):
             return
         uses = group[0][1].uses
         if self._alone(group[0][1]):
@@ -91,5 +92,5 @@ class BlockDecoder:
                     values[row] = between(frame.pts, anchors, lambda n: self._references.get(n).coded)
             pictures = self.engine.render(references, self.engine.keypoints_from(values))
         for (k, frame), picture in zip(group, pictures, strict=True):
-            if first <= k < last:
+            if k in wanted:
                 yield frame.pts, picture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from itertools import groupby
 
@@ -52,36 +52,36 @@ class LayeredDecoder:
         begins = block.layer is not None and block.layer.size is not None
         return begins or self._track.last is not None
 
-    def pictures(
-        self, block: Block, first: int = 0, last: int | None = None
-    ) -> Iterator[tuple[int, Picture]]:
-        """Timestamps and pictures (height,width,3) of a block's frames from ``first`` to before ``last``.
+    def pictures(self, block: Block, wanted: Collection[int] | None = None) -> Iterator[tuple[int, Picture]]:
+        """Timestamps and pictures (height,width,3) of those frames of a block whose offsets are wanted.
+
+        With None, of all of them.
 
         Raises:
             DamagedFileError: the layer or the packets cannot be decoded.
         """
         self.digest.layered(block, self.header)
         heads = [parse_head(part, block, self.header) for part in block.heads]
-        wanted = range(first, len(block.pts) if last is None else last)
+        wanted = range(len(block.pts)) if wanted is None else wanted
         self._track.enter(block.layer)
         position = 0
         switches = block_switches(block.layer, self.header) if block.layer else []
         for coded, switch in zip(block.layer.pictures if block.layer else (), switches, strict=True):
             before = self._track.last
             after = self._track.decode(coded.data, block.pts[coded.offset])
-            inside = _common(wanted, position, coded.offset)
+            inside = [k for k in range(position, coded.offset) if k in wanted]
             yield from self._between(block, heads, inside, before, after, (position, switch))
             if coded.offset in wanted:
                 yield after.pts, after.picture
             position = coded.offset + 1
-        rest = _common(wanted, position, len(block.pts))
+        rest = [k for k in range(position, len(block.pts)) if k in wanted]
         yield from self._between(block, heads, rest, self._track.last, None)
 
     def _between(
         self,
         block: Block,
         parsed: list[list[HeadSymbols]],
-        frames: range,
+        frames: list[int],
         before: Shown | None,
         after: Shown | None,
         switch: tuple[int, Switch | None] = (0, None),
@@ -109,7 +109,9 @@ class LayeredDecoder:
                     waiting[i] = next(head, None)
             yield pts, picture
 
-    def _head(self, parsed: list[HeadSymbols], frames: range, before: Shown, after: Shown | None) -> _Heads:
+    def _head(
+        self, parsed: list[HeadSymbols], frames: list[int], before: Shown, after: Shown | None
+    ) -> _Heads:
         """A head in those of the frames that have it."""
         rows = [row for row in parsed if row.offset in frames]
         for square, same in groupby(rows, key=lambda row: row.square):
@@ -132,8 +134,3 @@ class LayeredDecoder:
             self._engine = engine_for(self.header, options.model, options.device, options.threads)
             self._references = LayerReferences(self._engine)
         return self._engine, self._references
-
-
-def _common(wanted: range, start: int, stop: int) -> range:
-    """The frames from ``start`` to before ``stop`` that are wanted."""
-    return range(max(wanted.start, start), min(wanted.stop, stop))

@@ -120,7 +120,7 @@ class _SpanDecoder:
         shown = {r.offset for r in block.references}
         guessed = Part.LANDMARKS in block.lost
         try:
-            pictures = self._decoder.pictures(block, inside[0], inside[-1] + 1)
+            pictures = self._decoder.pictures(block, range(inside[0], inside[-1] + 1))
             for (pts, picture), k in zip(pictures, inside, strict=False):
                 self._report.frames += 1
                 self._report.concealed += guessed and k not in shown

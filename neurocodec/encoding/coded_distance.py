@@ -6,11 +6,9 @@ from typing import IO, BinaryIO, cast
 
 import numpy as np
 
-from neurocodec.decoding.report import DecodeReport
-from neurocodec.decoding.span_decoder import decode_pictures
+from neurocodec.decoding.samples import beside, every_nth
 from neurocodec.encoding.encoder import fitted_pictures
 from neurocodec.encoding.whole_distance import Original, WholeDistance
-from neurocodec.format.block import SoundPacket
 from neurocodec.format.reader import NfcReader
 from neurocodec.media.source import MediaSource
 from neurocodec.models.distance import DistanceEngine
@@ -26,14 +24,11 @@ def mean_distance(source: MediaSource, coded: IO[bytes], settings: EncodeSetting
     engine = DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"), settings.device)
     reader = NfcReader(cast(BinaryIO, coded))
     whole = WholeDistance(engine) if reader.header.layered else None
-    originals = fitted_pictures(source, settings)
-    items = decode_pictures(
-        reader, DecodeOptions(model=settings.model, device=settings.device), DecodeReport()
-    )
-    renderings = (item for item in items if not isinstance(item, SoundPacket))
+    options = DecodeOptions(model=settings.model, device=settings.device)
     distances: list[float] = []
-    for k, (original, (_, rendering)) in enumerate(zip(originals, renderings, strict=True)):
-        if k % settings.gap == settings.gap // 2:
-            looked = whole(rendering, Original(original)) if whole else engine(rendering[None], [original])[0]
-            distances.append(float(looked))
+    for original, decoded in beside(
+        fitted_pictures(source, settings), every_nth(reader, options, settings.gap)
+    ):
+        looked = whole(decoded, Original(original)) if whole else engine(decoded[None], [original])[0]
+        distances.append(float(looked))
     return float(np.mean(distances)) if distances else 0.0

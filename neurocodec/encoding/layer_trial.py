@@ -99,7 +99,7 @@ class LayerTrials:
         return self._known[choice]
 
     def _tried(self, choice: LayerChoice) -> LayerTrial:
-        shown = self._shown.setdefault(choice.spacing, self._chosen(choice.spacing))
+        shown = self._shown_at(choice.spacing)
         size = layer_size(*self._size, choice.scale)
         encoder = LayerEncoder(size, choice.crf, self._preset, self._threads)
         units: list[bytes] = []
@@ -108,9 +108,12 @@ class LayerTrials:
         units += encoder.finish()
         return LayerTrial(choice, size, shown, units, self._mean_distance(shown, size, units))
 
-    def _chosen(self, spacing: float) -> list[int]:
+    def _shown_at(self, spacing: float) -> list[int]:
         """The frames that are shown; the last of each block is always one of them."""
-        return choose_pictures(self._changes, spacing, {block[-1] for block in self._section.blocks})
+        if spacing not in self._shown:
+            forced = {block[-1] for block in self._section.blocks}
+            self._shown[spacing] = choose_pictures(self._changes, spacing, forced)
+        return self._shown[spacing]
 
     def _mean_distance(self, shown: list[int], size: tuple[int, int], units: list[bytes]) -> float:
         frames = self._decoded(shown, size, units)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import cv2
@@ -37,9 +37,15 @@ class Changes:
 
     small: NDArray[np.uint8]
     faces: list[tuple[int, int, NDArray[np.uint8]]]
+    _known: dict[tuple[int, int], float] = field(default_factory=dict, init=False, repr=False)
 
     def between(self, a: int, b: int) -> float:
         """How much two frames differ, in levels."""
+        if (a, b) not in self._known:
+            self._known[a, b] = self._between(a, b)
+        return self._known[a, b]
+
+    def _between(self, a: int, b: int) -> float:
         change = np.abs(self.small[a].astype(np.int16) - self.small[b]).mean(2)
         local = LOCAL_WEIGHT * _largest(change, _BLOCK)
         return float(change.mean()) + local + sum(FACE_WEIGHT * self._face(f, a, b) for f in self.faces)

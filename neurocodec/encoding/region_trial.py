@@ -9,27 +9,23 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import islice
 from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 
-from neurocodec.decoding.report import DecodeReport
-from neurocodec.decoding.span_decoder import decode_pictures
+from neurocodec.decoding.samples import beside, every_nth
 from neurocodec.encoding.framing import Framing
 from neurocodec.encoding.layer_search import worth_at
 from neurocodec.encoding.opening import open_source
 from neurocodec.encoding.rewinding import IN_MEMORY
 from neurocodec.encoding.whole_distance import Original, WholeDistance
-from neurocodec.format.block import SoundPacket
 from neurocodec.format.reader import NfcReader
 from neurocodec.media.square import crop, resize
 from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.model_files import find
 from neurocodec.options import DEFAULT_FEEDBACK, DecodeOptions, EncodeSettings
-from neurocodec.types import Picture
 
 _SECONDS, _LEAST_SECONDS = 5.0, 3.0
 """How much is tried, and below which the full picture is not doubted."""
@@ -94,23 +90,16 @@ def _rewind(source: Any) -> None:
 
 def _mean_distance(source: Any, coded: IO[bytes], settings: EncodeSettings, distance: WholeDistance) -> float:
     """Mean distance of what a file decodes to from the source, at the source's size."""
+    coded_reader = NfcReader(cast(BinaryIO, coded))
+    header = coded_reader.header
+    options = DecodeOptions(model=settings.model, device=settings.device, threads=settings.threads or None)
+    side = find(settings.model, "motion").size
     with open_source(source, settings, sound=False) as reader:
         step = max(1, round(float(reader.video.fps) / _LOOKS_A_SECOND))
-        originals = Framing(
-            reader, find(settings.model, "motion").size, replace(settings, region="frames")
-        ).frames()
-        pairs = zip(originals, _whole_pictures(coded, settings), strict=False)
-        looked = [distance(b, Original(a.square)) for a, b in islice(pairs, step // 2, None, step)]
+        frames = Framing(reader, side, replace(settings, region="frames")).frames()
+        originals = (frame.square for frame in frames)
+        looked = []
+        for original, decoded in beside(originals, every_nth(coded_reader, options, step)):
+            whole = decoded if header.layered else crop(decoded, header.content())
+            looked.append(distance(resize(whole, header.width, header.height), Original(original)))
     return float(np.mean(looked)) if looked else 0.0
-
-
-def _whole_pictures(coded: IO[bytes], settings: EncodeSettings) -> Iterator[Picture]:
-    """What a file decodes to, at the source's size."""
-    reader = NfcReader(cast(BinaryIO, coded))
-    header = reader.header
-    options = DecodeOptions(model=settings.model, device=settings.device, threads=settings.threads or None)
-    for item in decode_pictures(reader, options, DecodeReport()):
-        if isinstance(item, SoundPacket):
-            continue
-        picture = item[1] if header.layered else crop(item[1], header.content())
-        yield resize(picture, header.width, header.height)

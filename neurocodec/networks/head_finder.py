@@ -72,7 +72,7 @@ class HeadFinder(nn.Module):
         self.out = nn.ModuleList(nn.Conv2d(pyramid, 5, 1) for _ in deep)
         for name, parameter in self.out.named_parameters():
             if name.endswith("weight"):
-                nn.init.normal_(parameter, std=0.01)
+                nn.init.uniform_(parameter, -0.017, 0.017)
             else:
                 parameter.data.copy_(torch.tensor([-RARE, 0.0, 0.0, 0.0, 0.0]))
 

@@ -42,13 +42,11 @@ from neurocodec.commands.output import emit, progress
 @click.option(
     "--every",
     type=int,
-    default=1,
-    show_default=True,
-    help="Metrics of single pictures look at every n-th frame.",
+    help="Metrics of single pictures look at every n-th frame.  [default: 1, with --quick 3]",
 )
 @click.option(
     "--quick", is_flag=True,
-    help="Three points a codec and fewer metrics: about a minute for a clip of five seconds.",
+    help="Three points a codec, fewer metrics, large pictures reduced: a minute for five seconds.",
 )  # fmt: skip
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An encode option of ours.")
 @click.option("--lpips", metavar="FILE", help="LPIPS weights (AlexNet, safetensors).")
@@ -62,8 +60,8 @@ from neurocodec.commands.output import emit, progress
 @click.option("--json", "as_json", is_flag=True, help="Print report.json.")
 def compare(
     videos: tuple[Path, ...], against: str, metrics: str | None, out: Path, size: str, seconds: float,
-    every: int, settings: tuple[str, ...], jobs: int, engine: str, scheduler: str | None, no_html: bool,
-    force: bool, quick: bool, quiet: bool, as_json: bool, **networks: str | None,
+    every: int | None, settings: tuple[str, ...], jobs: int, engine: str, scheduler: str | None,
+    no_html: bool, force: bool, quick: bool, quiet: bool, as_json: bool, **networks: str | None,
 ) -> None:  # fmt: skip
     """Is it really better?  Compare our codec with others on VIDEOS (files or folders), every byte counted.
 

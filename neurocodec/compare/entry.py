@@ -37,7 +37,7 @@ def expanded(paths: Iterable[Path]) -> list[Path]:
 
 def compare_and_report(
     paths: Iterable[Path], out: Path, *, against: str, metrics: str | None, size: str, seconds: float,
-    every: int, settings: Iterable[str], networks: dict[str, str | None], jobs: int, engine: str,
+    every: int | None, settings: Iterable[str], networks: dict[str, str | None], jobs: int, engine: str,
     scheduler: str | None, html: bool, force: bool, quick: bool, progress: Told,
 ) -> tuple[Result, dict[str, Any]]:  # fmt: skip
     """Compare our codec with others on videos; write ``report.json``, ``report.html`` and plots to ``out``.
@@ -47,7 +47,8 @@ def compare_and_report(
         size: ``model``, ``source``, ``both``, or ``auto``: the source's, if it is larger than the model's.
         settings: encode options of ours, ``NAME=VALUE``.
         networks: files for :func:`neurocodec.measure.networks.metric_files`.
-        quick: three points a codec.
+        every: metrics look at every n-th frame (None: at all, with ``quick`` at every third).
+        quick: three points a codec, and reduced pictures where ``size`` is ``auto``.
         jobs, engine, scheduler: for :func:`neurocodec.batch.workers.workers`.
 
     Raises:
@@ -63,6 +64,7 @@ def compare_and_report(
     cache = PointCache(out / "cache")
     files = metric_files(out / "cache", **networks)
     chosen = workers(engine, jobs, scheduler)
+    every = (3 if quick else 1) if every is None else every
     plan = Plan(
         peers, [kind(files) for kind in kinds], seconds, every,
         ("model", "source") if size == "both" else (size,), encode_settings(settings),

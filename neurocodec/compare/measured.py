@@ -101,7 +101,10 @@ class VideoAtSize:
         """Points of a peer that are done once our default's rate is known: :meth:`between_rungs`.
 
         ``quick``: one only; where its two points do not bracket our rate, half the size or a finer level.
+        Of ours, those that follow its first point.
         """
+        if quick and (known := self.default()) and known.codec is codec:
+            return codec.following(known.outcome.stream)
         between = self.between_rungs(codec)
         default, finished = self.default(), self.of(codec)
         if not quick or between or default is None or not finished or not codec.varied:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,6 +21,9 @@ from neurocodec.peers.frozen import Frozen
 from neurocodec.peers.ours import Ours
 from neurocodec.types import Told
 
+_QUICK_PIXELS = 480 * 270
+"""What pictures of a quick comparison have at most: 480x270, 360x360."""
+
 
 @dataclass
 class Plan:
@@ -29,7 +33,7 @@ class Plan:
     ``auto``: the source's, or the model's where that is larger.
     ``every``: single-picture metrics look at every n-th frame.  ``fixed``: encode options of
     ours.  ``force``: do points again that are in the cache.  ``quick``: three points a codec, chosen around
-    our default.
+    our default, and reduced pictures where ``auto`` would take large ones.
     """
 
     peers: list[Codec]
@@ -116,7 +120,7 @@ def compare(
             result.peers.append(peer)
     for path in videos:
         try:
-            result.videos.append(_open(str(path), plan, side))
+            result.videos.append(opened(str(path), plan, side))
         except NeurocodecError as error:
             result.skipped.append((str(path), str(error)))
     _note_missing_metrics(result)
@@ -128,24 +132,39 @@ def compare(
         for codec in (ours, *result.peers)
         for point in codec.rungs(at_size.clip.width, at_size.clip.height, plan.quick)
     )
-    runner.do(
-        (v, peer, point) for v in at_sizes for peer in result.peers for point in v.further(peer, plan.quick)
-    )
-    runner.do((v, result.frozen, {"budget": m.outcome.bytes}) for v in at_sizes for m in v.of(ours))
+    further = [(v, c, p) for v in at_sizes for c in (ours, *result.peers) for p in v.further(c, plan.quick)]
+    frozen = [(v, result.frozen, {"budget": m.outcome.bytes}) for v in at_sizes for m in v.of(ours)]
+    if plan.quick:
+        runner.do([*further, *frozen])
+        return result
+    runner.do(further)
+    runner.do(frozen)
     return result
 
 
-def _size(path: str, side: int) -> str:
-    """``source`` for a video that is larger than the model's square."""
+def _chosen_size(path: str, plan: Plan, side: int) -> tuple[str, int | None]:
+    """What ``auto`` takes: the model's size, the source's where that is larger, or a reduced one."""
     with open_video(path) as (video, _):
-        return "source" if max(video.width, video.height) > side else "model"
+        width, height = float(video.width * video.sar), float(video.height)
+    if max(width, height) <= side:
+        return "model", side
+    if plan.quick and width * height > _QUICK_PIXELS:
+        return "reduced", round(max(width, height) * math.sqrt(_QUICK_PIXELS / (width * height)))
+    return "source", None
 
 
-def _open(path: str, plan: Plan, side: int) -> Video:
+def opened(path: str, plan: Plan, side: int) -> Video:
+    """A video at the sizes of a plan; ``side``: of the model's square.
+
+    Raises:
+        InputError: it cannot be read, or none of the metrics can be had.
+    """
     at_sizes = []
     for wanted in plan.sizes:
-        size = _size(path, side) if wanted == "auto" else wanted
-        source = ClipSource(path, plan.seconds, side if size == "model" else None)
+        size, longer = wanted, side if wanted == "model" else None
+        if wanted == "auto":
+            size, longer = _chosen_size(path, plan, side)
+        source = ClipSource(path, plan.seconds, longer)
         clip = load_clip(source)
         usable = [m for m in plan.metrics if m.missing(clip.width, clip.height) is None]
         if not usable:

@@ -47,7 +47,7 @@ def _size(report: dict[str, Any], size: str, summary: dict[str, Any]) -> list[st
     count = summary["videos"]
     name = report["videos"][0]["name"] if len(report["videos"]) == 1 else f"{count} videos"
     metric = first_metric(report, summary)
-    head = f"{name} at {', '.join(sizes)}"
+    head = f"{name} {'reduced to' if size == 'reduced' else 'at'} {', '.join(sizes)}"
     default = next((b for b in summary["beside"] if b["codec"] == "ours"), None)
     if default and metric:
         title = report["metrics"][metric]["title"]

@@ -48,6 +48,10 @@ class Codec(ABC):
         """A few points of the ladder."""
         return self.ladder(width, height)
 
+    def following(self, stream: bytes) -> list[Point]:
+        """Points of a quick ladder that are done once its first point's packed stream is known."""
+        return []
+
     @abstractmethod
     def encode(self, frames: Frames, fps: Fraction, point: Point) -> list[bytes]:
         """Code the frames (N,H,W,3) at a point; the packets whose lengths add up to what is counted.

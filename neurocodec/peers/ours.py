@@ -22,7 +22,7 @@ from neurocodec.media.square import crop, resize
 from neurocodec.models.feedback import find_feedback
 from neurocodec.models.model_files import ModelDescription, find
 from neurocodec.options import TARGETS, EncodeOptions
-from neurocodec.peers.codec import Codec, Point
+from neurocodec.peers.codec import Codec, Point, unpack
 
 LADDERS = {
     "default": ("quality", (5, 20, 35, 50, 65, 80, 95)),
@@ -105,12 +105,26 @@ class Ours(Codec):
         return [{varied: value} for value in sorted({*LADDERS[self._resolved.profile][1], default})]
 
     def quick_ladder(self, width: int, height: int) -> list[Point]:
+        """The default alone; others follow."""
+        return [self.default()]
+
+    def following(self, stream: bytes) -> list[Point]:
+        """A lower and a higher quality, in the way (:attr:`EncodeOptions.region`) that the default took.
+
+        Raises:
+            NeurocodecError: the default's file is damaged.
+        """
         ((varied, default),) = self.default().items()
         values = LADDERS[self._resolved.profile][1]
-        return [
-            {varied: value}
-            for value in sorted({values[len(values) // 4], default, values[3 * len(values) // 4]})
-        ]
+        point: Point = {}
+        if self._resolved.region == "auto":
+            header = NfcReader(io.BytesIO(unpack(stream)[0]), "the coded clip").header
+            point = {"region": "frames" if header.layered else "full"}
+        few = {values[len(values) // 4], values[3 * len(values) // 4]} - {default}
+        return [{varied: value, **point} for value in sorted(few)]
+
+    def label(self, point: Point) -> str:
+        return super().label({key: value for key, value in point.items() if key != "region"})
 
     def encode(self, frames: Frames, fps: Fraction, point: Point) -> list[bytes]:
         out = io.BytesIO()

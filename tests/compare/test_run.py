@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from clips import cut
 from command_line import call, refused
@@ -18,10 +22,11 @@ from neurocodec.compare import report, terminal, verdict
 from neurocodec.compare.cache import PointCache
 from neurocodec.compare.coding_job import CodingJob, run_job
 from neurocodec.compare.html import write_report
-from neurocodec.compare.run import Plan, Result, compare
+from neurocodec.compare.run import Plan, Result, compare, opened
 from neurocodec.compare.summaries import against, summary_against
 from neurocodec.errors import UsageError
-from neurocodec.measure.clips import ClipSource, load_clip
+from neurocodec.format.reader import NfcReader
+from neurocodec.measure.clips import ClipSource, load_clip, lossless
 from neurocodec.measure.metric import MetricFiles
 from neurocodec.measure.registry import METRICS as KNOWN_METRICS
 from neurocodec.peers import registry
@@ -389,6 +394,11 @@ def test_quick(short: Path, tmp_path: Path) -> None:
     result = compare([short], made, PointCache(tmp_path), Here(), lambda done, total, what: told.append(what))
     at_size = result.videos[0].at_sizes[0]
     assert len(at_size.of(registry.CODECS["h264"]())) == 3
+    points = {m.point["quality"]: m for m in at_size.of(result.ours)}
+    assert sorted(points) == [20, 50]
+    default, other = (points[q].outcome.stream[4:] for q in (50, 20))
+    assert NfcReader(io.BytesIO(default)).header.layered == NfcReader(io.BytesIO(other)).header.layered
+    assert points[20].point["region"] and result.ours.label(points[20].point) == "quality 20"
     assert any(what.startswith("H.264 (x264 veryslow), crf") for what in told)
     text = "\n".join(terminal.lines(report.build(result)))
     assert "H.264" in text and "neurocodec" in text and "blocks of five" not in text
@@ -423,3 +433,19 @@ def test_sentences() -> None:
     assert found((1, 2, True), (2, 3, False), (3, 4, True)) == [
         "we are better than AV1 at 1.0 to 2.0, 3.0 to 4.0 kbit/s, of 1.0 to 4.0 that both have"
     ]
+
+
+def test_quick_reduces_large_pictures(tmp_path: Path) -> None:
+    large, made = (
+        tmp_path / "large.mp4",
+        plan(metrics=("psnr_rgb",), seconds=0.2, quick=True, sizes=("auto",)),
+    )
+    large.write_bytes(lossless(np.zeros((3, 720, 1280, 3), np.uint8), Fraction(25)).getvalue())
+
+    def size(made: Plan) -> tuple[str, int, int]:
+        found = opened(str(large), made, 256).at_sizes[0]
+        return found.size, found.clip.width, found.clip.height
+
+    assert size(made) == ("reduced", 480, 270)
+    assert size(replace(made, quick=False)) == ("source", 1280, 720)
+    assert size(replace(made, sizes=("source",))) == ("source", 1280, 720)

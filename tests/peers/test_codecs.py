@@ -89,6 +89,13 @@ def test_blocks_of_our_files(name: str) -> None:
         Ours().blocks([data[:-40] + bytes(40)])
 
 
+@pytest.mark.parametrize(("name", "region"), [("v5-layered", "frames"), ("v4-guarded-silent", "full")])
+def test_what_follows_the_default_is_coded_in_its_way(name: str, region: str) -> None:
+    stream = pack([(CONFORMANCE / f"{name}.nfc").read_bytes()])
+    assert Ours().following(stream) == [{"quality": 20, "region": region}, {"quality": 80, "region": region}]
+    assert Ours({"region": "face"}).following(stream) == [{"quality": 20}, {"quality": 80}]
+
+
 def nal_types(packets: list[bytes], codec: str) -> list[int]:
     units = b"".join(packets).replace(b"\0\0\0\1", b"\0\0\1").split(b"\0\0\1")[1:]
     return [u[0] & 31 if codec == "h264" else u[0] >> 1 & 63 for u in units]

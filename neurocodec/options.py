@@ -34,7 +34,7 @@ DEFAULT_QUALITY = 50.0
 DEFAULT_SMOOTHING = 0.2
 ORIGINAL_QUANTIZATION = 100
 JPEG_QUALITY = 95
-TARGETS = ("target_kbps", "target_lpips", "max_size")
+TARGETS = ("target_kbps", "max_size", "target_lpips", "worst_lpips")
 
 
 def quantization_at(quality: float) -> int:
@@ -160,7 +160,8 @@ class EncodeOptions:
     ``first`` frame or the ``best`` one of its block.  ``landmarks`` says what is coded of a frame:
     ``learned`` keypoints, or ``68`` facial landmarks as a latent of ``landmark_model``.  Of the targets,
     ``target_kbps`` (kbit/s) and ``max_size`` (bytes) count the whole file, ``target_lpips`` is the mean
-    distance of the renderings.  ``start`` and ``duration`` (seconds) choose a part of the source, counted
+    distance of the renderings, ``worst_lpips`` that of the worst second.  ``start`` and ``duration``
+    (seconds) choose a part of the source, counted
     from its first picture.  ``region`` is ``auto``, ``frames``, ``full`` or ``face``; with references or
     networks that only the full picture has, ``auto`` is ``full``.  ``effort`` is that of the search for a
     layer of whole frames.  ``metadata`` says whether what the source says of itself is kept
@@ -299,6 +300,15 @@ class EncodeOptions:
         metavar="DISTANCE",
         words="target distance",
     )
+    worst_lpips: float | None = _option(
+        None,
+        "Find the lowest quality at which no second has a larger mean distance.  With a rate or a size: say "
+        "whether what that allows is good enough.",
+        low=0.001,
+        high=1,
+        metavar="DISTANCE",
+        words="bound on the worst second",
+    )
     max_size: int | None = _option(
         None,
         "Find the best quality that fits in this many bytes (k, M).",
@@ -413,8 +423,12 @@ class EncodeOptions:
         return "full" if only_full and self.region == "auto" else self.region
 
     def _check_quality_and_targets(self, original: bool) -> None:
-        if sum(getattr(self, name) is not None for name in TARGETS) > 1:
-            raise UsageError("only one of target rate, target distance and largest size can be met")
+        given = [name for name in TARGETS if getattr(self, name) is not None]
+        if len(given) > 1 and given not in (["target_kbps", "worst_lpips"], ["max_size", "worst_lpips"]):
+            raise UsageError(
+                "only one of target rate, target distance and largest size can be met; "
+                "a bound on the worst second goes with a rate or a size"
+            )
         if self.has_target and (original or self.quality is not None):
             raise UsageError("a target goes neither with --quality nor with the original's profile")
         if original and self.quality is not None:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from neurocodec.encoding.report import EncodeReport
 
 GROUPS = {
-    "Basic options": "quality target_kbps target_lpips max_size region effort start duration "
+    "Basic options": "quality target_kbps target_lpips worst_lpips max_size region effort start duration "
     "audio audio_bitrate audio_track metadata",
     "References": "refresh gap alpha feedback "
     "reference_codec reference_quality reference_period first_reference",

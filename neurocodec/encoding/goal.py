@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from neurocodec.encoding.coded_distance import Seen
 from neurocodec.encoding.quality_search import TOLERANCE
 from neurocodec.encoding.report import EncodeReport
 from neurocodec.options import TARGETS, EncodeOptions
+
+WORST = "worst_lpips"
 
 
 @dataclass(frozen=True)
@@ -36,26 +39,30 @@ class Goal:
 
     @staticmethod
     def of(options: EncodeOptions) -> Goal:
-        """The target among options that have one."""
+        """The target among options that have one; of two, the one on bits."""
         option = next(name for name in TARGETS if getattr(options, name) is not None)
         return Goal(option, float(getattr(options, option)))
 
     @property
     def is_distance(self) -> bool:
         """Whether it is a distance, which falls as the quality rises."""
-        return self.option == "target_lpips"
+        return self.option in ("target_lpips", WORST)
 
     @property
     def is_ceiling(self) -> bool:
         """Whether nothing over it will do."""
-        return self.option == "max_size"
+        return self.option in ("max_size", WORST)
+
+    def distance(self, seen: Seen) -> float:
+        """The distance that counts."""
+        return seen.worst if self.option == WORST else seen.mean
 
     def figure(self, outcome: Outcome) -> float:
         """What counts of an outcome, in units of ``value``."""
         if self.is_distance:
             return outcome.distance
         total = outcome.video + outcome.sound
-        return float(total) if self.is_ceiling else total * (8 / 1000 / outcome.seconds)
+        return float(total) if self.option == "max_size" else total * (8 / 1000 / outcome.seconds)
 
     def is_met(self, figure: float) -> bool:
         """Whether a figure is near enough."""
@@ -63,6 +70,13 @@ class Goal:
 
     def words(self, figure: float) -> str:
         """A figure as a user reads it."""
+        if self.option == WORST:
+            return worst_words(figure)
         if self.is_distance:
             return f"mean distance {figure:.4f} (neurocodec's own estimate of LPIPS)"
-        return f"{figure:.0f} bytes" if self.is_ceiling else f"{figure:.2f} kbit/s"
+        return f"{figure:.0f} bytes" if self.option == "max_size" else f"{figure:.2f} kbit/s"
+
+
+def worst_words(distance: float) -> str:
+    """The distance of the worst second as a user reads it."""
+    return f"worst second at a distance of {distance:.4f} (neurocodec's own estimate of LPIPS)"

@@ -39,21 +39,25 @@ def search(
         run: encodes at a quality and returns the figure (positive) and the result.
         target: the figure wanted.
         rising: whether the figure grows with the quality (bits do, distances do not).
-        ceiling: nothing over the target will do; the largest figure below it is wanted.  When even the
-            lowest quality is over it, that trial is returned.
+        ceiling: nothing over the target will do; the largest figure below it is wanted.  When everything is
+            over it, the least is returned.
     """
     sign = 1 if rising else -1
 
+    def over(trial: Trial[T]) -> float:
+        """Logarithm of figure to target."""
+        return math.log(max(trial.figure, 1e-9)) - math.log(target)
+
     def error(trial: Trial[T]) -> float:
-        """Logarithm of figure to target, positive where the quality is too high."""
-        return sign * (math.log(max(trial.figure, 1e-9)) - math.log(target))
+        """The same, positive where the quality is too high."""
+        return sign * over(trial)
 
     def trial(quality: float) -> Trial[T]:
         figure, result = run(quality)
         return Trial(quality, figure, result)
 
     def good(t: Trial[T]) -> bool:
-        return -2 * _AIM <= error(t) <= 0 if ceiling else abs(error(t)) <= _AIM
+        return -2 * _AIM <= over(t) <= 0 if ceiling else abs(error(t)) <= _AIM
 
     middle = trial((LOWEST + HIGHEST) / 2)
     if good(middle):
@@ -72,6 +76,6 @@ def search(
         seen.append(now)
         low, high = (now, high) if error(now) < 0 else (low, now)
     if ceiling:
-        fitting = [t for t in seen if error(t) <= 0]
-        return max(fitting, key=error) if fitting else min(seen, key=error)
+        fitting = [t for t in seen if over(t) <= 0]
+        return max(fitting, key=over) if fitting else min(seen, key=over)
     return min(seen, key=lambda t: abs(error(t)))

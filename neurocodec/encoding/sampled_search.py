@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from neurocodec.encoding.goal import Goal, Outcome
-from neurocodec.encoding.quality_search import LOWEST, Trial, search
+from neurocodec.encoding.quality_search import HIGHEST, LOWEST, Trial, search
 
 _MOST_WHOLE, _MOST_TO_FIT = 3, 5
 """Encodes of the whole; and where none was small enough, before the lowest quality is taken."""
@@ -62,7 +62,8 @@ def search_by_samples(
     """The encode of the whole that meets the goal, or else the nearest of a few.
 
     Args:
-        goal: what is to be met; when a ceiling is not, even the lowest quality was tried and is returned.
+        goal: what is to be met; when a ceiling is not, even the quality that is most likely to meet it was
+            tried and is returned: the lowest, or for a distance the highest.
         forecast: encodes samples at a quality, and says what the whole will come to.
         encode: encodes the whole at a quality.
     """
@@ -86,8 +87,9 @@ def search_by_samples(
         fitting = [t for t in tried if t.figure <= goal.value]
         if fitting:
             return max(fitting, key=lambda t: t.figure)
-        lowest = [t for t in tried if t.quality == LOWEST]
-        return lowest[0] if lowest else run(LOWEST)
+        likeliest = HIGHEST if goal.is_distance else LOWEST
+        known = [t for t in tried if t.quality == likeliest]
+        return known[0] if known else run(likeliest)
     return min(tried, key=lambda t: abs(_log(t.figure, goal.value)))
 
 

@@ -13,9 +13,9 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import IO, Any, BinaryIO, cast
 
-from neurocodec.encoding.coded_distance import mean_distance
+from neurocodec.encoding.coded_distance import Seen, looked_at
 from neurocodec.encoding.encoder import encode_opened
-from neurocodec.encoding.goal import Outcome
+from neurocodec.encoding.goal import Goal, Outcome
 from neurocodec.encoding.opening import open_source
 from neurocodec.encoding.rewinding import IN_MEMORY
 from neurocodec.format.block import BLOCK_SECONDS
@@ -69,8 +69,8 @@ class Samples:
     ) -> None:
         self._again, self._settings, self._seconds, self._starts = again, settings, seconds, starts
 
-    def outcome(self, settings: EncodeSettings, look: bool, progress: Progress | None = None) -> Outcome:
-        """What the whole will come to with these settings; ``look``: with its distance.
+    def outcome(self, settings: EncodeSettings, goal: Goal, progress: Progress | None = None) -> Outcome:
+        """What the whole will come to with these settings, in what the goal asks for.
 
         Raises:
             NeurocodecError: as :func:`~neurocodec.encoding.encoder.encode_stream` has it; an InputError too
@@ -84,12 +84,12 @@ class Samples:
             scale = self._seconds / coded.seconds
             video = _whole_video(_video_by_block(out), self._seconds, settings.reference_period)
             video += report.bytes["overhead"] * scale
-            distance = 0.0
-            if look:
+            seen = Seen()
+            if goal.is_distance:
                 out.seek(0)
                 with self._montage(sound=False) as montage:
-                    distance = mean_distance(montage, out, settings)
-        return Outcome(self._seconds, video, coded.sound * scale, distance)
+                    seen = looked_at(montage, out, settings)
+        return Outcome(self._seconds, video, coded.sound * scale, goal.distance(seen))
 
     def _montage(self, sound: bool = True) -> Montage:
         settings = self._settings

@@ -1,4 +1,4 @@
-"""Encodes to a target: a bit rate, a size, or a distance from the original."""
+"""Encodes to a target: a bit rate, a size, or a distance from the original, mean or of the worst second."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import IO, Any, BinaryIO, cast
 
-from neurocodec.encoding.coded_distance import mean_distance
+from neurocodec.encoding.coded_distance import Seen, looked_at
 from neurocodec.encoding.encoder import encode_stream, settled_region
-from neurocodec.encoding.goal import Goal, Outcome
+from neurocodec.encoding.goal import WORST, Goal, Outcome, worst_words
 from neurocodec.encoding.opening import open_source
 from neurocodec.encoding.quality_search import HIGHEST, LOWEST, Trial, search
 from neurocodec.encoding.report import EncodeReport
@@ -54,27 +54,36 @@ def encode_to_target(
     """Encode ``source`` at the quality that meets the target in ``options``.
 
     The quality of a long source is looked for on samples of it.  When no quality meets the target, the
-    nearest is written and the report's notes say so; but nothing is written over a largest size.
+    nearest is written and the report's notes say so; but nothing is written over a largest size.  A rate or a
+    size goes before a bound on the worst second: the best that it allows is written, and whether that is good
+    enough is said.
 
     Raises:
         UsageError: even the lowest quality is over the largest size.
         NeurocodecError: as :func:`neurocodec.encoding.encoder.encode_stream` has it.
     """
     goal = Goal.of(options)
-    plain = replace(options, target_kbps=None, target_lpips=None, max_size=None)
+    plain = replace(options, target_kbps=None, target_lpips=None, worst_lpips=None, max_size=None)
     with ExitStack() as stack:
         again = rewindable(source, stack)
         plain = replace(plain, region=settled_region(again(), plain.settings()))
-        best = _Trials(again, plain, goal, stack, progress, stage).best()
+        trials = _Trials(again, plain, goal, stack, progress, stage)
+        best = trials.best()
         out, report = best.result
-        if goal.is_ceiling and best.figure > goal.value:
+        if goal.option == "max_size" and best.figure > goal.value:
             raise UsageError(
                 f"{goal.value:.0f} bytes cannot be met: the lowest quality takes {best.figure:.0f}"
             )
         report.notes.append(f"quality {best.quality:g}: {goal.words(best.figure)}")
-        if not goal.is_ceiling and not goal.is_met(best.figure):
-            missed = "cannot be" if best.quality in (LOWEST, HIGHEST) else "was not"
-            report.notes.append(f"the target of {goal.value:g} {missed} met; this is the nearest")
+        missed = best.figure > goal.value if goal.is_ceiling else not goal.is_met(best.figure)
+        if missed:
+            how = "cannot be" if best.quality in (LOWEST, HIGHEST) else "was not"
+            report.notes.append(f"the target of {goal.value:g} {how} met; this is the nearest")
+        if options.worst_lpips is not None and goal.option != WORST:
+            worst = trials.seen(out).worst
+            report.notes.append(worst_words(worst))
+            if worst > options.worst_lpips:
+                report.notes.append(f"the worst second is over {options.worst_lpips:g}: that takes more bits")
         out.seek(0)
         shutil.copyfileobj(out, file)
     return report
@@ -121,7 +130,7 @@ class _Trials:
         self._say(f"looking for the quality on samples, {quality:g}")
         settings = replace(self._options, quality=quality).settings()
         try:
-            return samples.outcome(settings, self._goal.is_distance, self._progress)
+            return samples.outcome(settings, self._goal, self._progress)
         except InputError as error:
             raise _Missing from error
 
@@ -130,13 +139,15 @@ class _Trials:
         out: IO[bytes] = self._stack.enter_context(tempfile.SpooledTemporaryFile(IN_MEMORY))  # noqa: SIM115
         options = replace(self._options, quality=quality)
         report = encode_stream(self._again(), cast(BinaryIO, out), options, self._progress)
-        distance = 0.0
-        if self._goal.is_distance:
-            out.seek(0)
-            settings = self._options.settings()
-            with open_source(self._again(), settings, sound=False) as reader:
-                distance = mean_distance(reader, out, settings)
-        return Outcome.of(report, distance), (out, report)
+        seen = self.seen(out) if self._goal.is_distance else Seen()
+        return Outcome.of(report, self._goal.distance(seen)), (out, report)
+
+    def seen(self, coded: IO[bytes]) -> Seen:
+        """Distances of an encode of the whole."""
+        coded.seek(0)
+        settings = self._options.settings()
+        with open_source(self._again(), settings, sound=False) as reader:
+            return looked_at(reader, coded, settings)
 
     def _say(self, what: str) -> None:
         if self._stage:

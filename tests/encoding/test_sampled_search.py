@@ -34,7 +34,12 @@ class Codec:
         return self._made(quality), quality
 
 
-GOALS = [Goal("target_kbps", 25), Goal("target_lpips", 0.12), Goal("max_size", 2_050_000)]
+GOALS = [
+    Goal("target_kbps", 25),
+    Goal("target_lpips", 0.12),
+    Goal("max_size", 2_050_000),
+    Goal("worst_lpips", 0.12),
+]
 
 
 @pytest.mark.parametrize("goal", GOALS)
@@ -84,6 +89,20 @@ def test_the_lowest_quality_is_tried_before_a_size_is_given_up() -> None:
     found = search_by_samples(Goal("max_size", 990_000), codec.forecast, codec.encode)
     assert found.quality == 0 and found.figure == 1_000_000
     assert 0 in codec.wholes
+
+
+def test_the_highest_quality_is_tried_before_a_worst_second_is_given_up() -> None:
+    codec = Codec()
+    found = search_by_samples(Goal("worst_lpips", 0.03), codec.forecast, codec.encode)
+    assert found.quality == 100 and found.figure == pytest.approx(0.04)
+
+
+def test_a_worst_second_is_never_exceeded() -> None:
+    for distance in (0.05, 0.12, 0.3):
+        codec = Codec(lambda quality: 0.5 + 0.3 * (quality % 7) / 7)
+        found = search_by_samples(Goal("worst_lpips", distance), codec.forecast, codec.encode)
+        assert found.figure <= distance
+        assert found.quality == min(q for q in codec.wholes if Codec._made(q).distance <= distance)
 
 
 def test_samples_that_see_too_black_do_not_refuse_a_size() -> None:

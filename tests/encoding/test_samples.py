@@ -12,7 +12,7 @@ import pytest
 from long_clips import QUICK, SECONDS, long_clip
 
 from neurocodec.encoding.encoder import encode_stream
-from neurocodec.encoding.goal import Outcome
+from neurocodec.encoding.goal import Goal, Outcome
 from neurocodec.encoding.opening import open_source
 from neurocodec.encoding.samples import LONG, Samples, sample_starts, seconds_of
 from neurocodec.format.block import BLOCK_SECONDS
@@ -63,13 +63,13 @@ def test_samples_foretell_the_whole(
         options = EncodeOptions(model=small_model, start=start, **QUICK)
         whole = Outcome.of(encode_stream(long_file, file, options))
     samples = Samples(lambda: long_file, chosen, seconds, sample_starts(seconds))
-    told = samples.outcome(chosen, look=True)
+    told = samples.outcome(chosen, Goal("target_lpips", 0.1))
     assert told.seconds == pytest.approx(whole.seconds, rel=0.01)
     assert told.sound == pytest.approx(whole.sound, rel=0.05)
     assert told.video == pytest.approx(
         whole.video, rel=0.4
     )  # of one picture a second, a stretch may have six
     assert 0 < told.distance < 1.5
-    finer = samples.outcome(replace(chosen, reference_quality=90.0), look=False)
+    finer = samples.outcome(replace(chosen, reference_quality=90.0), Goal("target_kbps", 5))
     assert finer.video > told.video and finer.distance == 0
     assert Fraction(finer.sound) == Fraction(told.sound)

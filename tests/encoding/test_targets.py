@@ -100,3 +100,21 @@ def test_a_short_file_is_coded_as_a_whole(
     coded = Coded(clip, small_model, target_kbps=40.0)
     assert coded.wholes == len(coded.stages) >= 1
     assert any(n.startswith("quality ") for n in coded.report.notes)
+
+
+def note_on_worst(coded: Coded) -> float:
+    (note,) = (n for n in coded.report.notes if "worst second at" in n)
+    return float(note.split("distance of ")[1].split()[0])
+
+
+def test_the_worst_second_is_bounded(clip: Path, small_model: str) -> None:
+    usual = Coded(clip, small_model, target_kbps=40.0, worst_lpips=0.001)
+    worst = note_on_worst(usual)
+    assert 0.001 < worst < 1 and any("that takes more bits" in n for n in usual.report.notes)
+    easy = Coded(clip, small_model, target_kbps=40.0, worst_lpips=1.0)
+    assert easy.data == usual.data and not any("more bits" in n for n in easy.report.notes)
+    bounded = Coded(clip, small_model, worst_lpips=1.02 * worst)
+    assert note_on_worst(bounded) <= 1.02 * worst
+    assert not any("cannot be met" in n for n in bounded.report.notes)
+    hopeless = Coded(clip, small_model, worst_lpips=0.001)
+    assert any("the target of 0.001 cannot be met" in n for n in hopeless.report.notes)

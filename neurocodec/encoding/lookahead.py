@@ -75,11 +75,14 @@ class Stretch:
 class ReferenceMaker(Protocol):
     """Codes the references of a block, and says what further ones would cost."""
 
-    def code(self, offset: int, begins_scene: bool) -> Placed:
-        """A reference at a frame of the block."""
+    def code(self, offset: int, independent: bool) -> Placed:
+        """A reference at a frame of the block; an independent one begins a chain, if there are chains."""
 
-    def preview(self, pictures: list[Picture], before: Picture) -> tuple[list[Picture], int]:
-        """About what pictures would decode to as references after ``before``, and their bytes in all."""
+    def preview(self, pictures: list[Picture], before: Picture | None) -> tuple[list[Picture], int]:
+        """About what pictures would decode to as references after ``before``, and their bytes in all.
+
+        Without ``before``, as an independent one and those that follow it.
+        """
 
 
 @dataclass(frozen=True)
@@ -131,7 +134,7 @@ class Lookahead:
                 continue
             if before is None and offset > start:
                 # the first reference need not be the first frame: what comes before is rendered from it too
-                before = self._add(offset, True)
+                before = self._add(offset, offset in block.cuts)
                 stretches.append(Stretch(start, offset, before, None))
                 start = offset + 1
                 continue
@@ -139,7 +142,9 @@ class Lookahead:
                 # another scene begins: what comes before has nothing to gain from it
                 stretches.append(Stretch(start, offset, before, None))
             again = None if offset in block.forced else self._recall(offset)
-            start, before = (offset, again) if again else (offset + 1, self._add(offset, True))
+            start, before = (
+                (offset, again) if again else (offset + 1, self._add(offset, offset in block.cuts))
+            )
         if before is not None and start < len(block.pictures):
             stretches.append(Stretch(start, len(block.pictures), before, None))
         stretches = [part for s in stretches for part in self._divide(s)]
@@ -147,9 +152,9 @@ class Lookahead:
             stretches = [part for s in stretches for part in ([s] if s.settled else self._split(s))]
         return stretches
 
-    def _add(self, offset: int, begins: bool = False) -> Placed:
+    def _add(self, offset: int, independent: bool) -> Placed:
         self._count += 1
-        placed = self._block.maker.code(offset, begins)
+        placed = self._block.maker.code(offset, independent)
         self._known.append(placed)
         return placed
 
@@ -220,8 +225,31 @@ class Lookahead:
         self._find_errors([s])
         if s.after is not None:
             return [s]
+        price = self._price_in(s)
+        anew: int | None = None
+        cost, chosen = self._evenly_divided(s, price)
+        if self._begins_badly(s):
+            trials, spent = self._trials(s, [s.start], independent=True)
+            renewed = Stretch(s.start + 1, s.stop, trials[0], None)
+            self._find_errors([renewed])
+            cost_renewed, parts = self._evenly_divided(renewed, price)
+            if cost_renewed + price * spent < cost:
+                chosen, anew = parts, s.start
+        return self._made_real(chosen, anew)
+
+    def _begins_badly(self, s: Stretch) -> bool:
+        """Whether the reference before a stretch already fails where the stretch begins.
+
+        Then an independent one at its first frame is tried too: predicted from one so unlike, at a chain's
+        rate, it would be a poor picture.
+        """
+        room = self._count < MOST_REFERENCES and s.stop - s.start > 1
+        return room and s.errors[min(s.errors)] >= _LIKELY_BAD * (1 - self._alpha)
+
+    def _evenly_divided(self, s: Stretch, price: float) -> tuple[float, list[Stretch]]:
+        """The best even division of a stretch whose errors are known, and what it costs."""
         best, chosen, worse = self._distortion(s), [s], 0
-        total, price, left = best, self._price_in(s), 0.0
+        total, left = best, 0.0
         for count in _DIVISIONS:
             length = (s.stop - s.start) // count
             least = price * _FEWEST_BYTES * count
@@ -237,15 +265,18 @@ class Lookahead:
             worse = 0 if sum_of_costs < best else worse + 1
             if sum_of_costs < best:
                 best, chosen = sum_of_costs, parts
-        return self._made_real(chosen)
+        return best, chosen
 
-    def _made_real(self, parts: list[Stretch]) -> list[Stretch]:
-        """Stretches between trial references, between coded ones at the same places instead."""
+    def _made_real(self, parts: list[Stretch], anew: int | None = None) -> list[Stretch]:
+        """Stretches between trial references, between coded ones at the same places instead.
+
+        The one at ``anew`` is independent.
+        """
         coded: dict[int, Placed] = {}
 
         def real(trial: Placed) -> Placed:
             if trial.offset not in coded:
-                coded[trial.offset] = self._add(trial.offset)
+                coded[trial.offset] = self._add(trial.offset, trial.offset == anew)
             return coded[trial.offset]
 
         for part in parts:
@@ -261,10 +292,12 @@ class Lookahead:
         length = s.stop - s.start
         return [s.start + (k + 1) * length // count - 1 for k in range(count)]
 
-    def _trials(self, s: Stretch, offsets: list[int]) -> tuple[list[Placed], int]:
+    def _trials(self, s: Stretch, offsets: list[int], independent: bool = False) -> tuple[list[Placed], int]:
         """References in a stretch, to try, and the bytes those would take."""
         pictures = [self._block.pictures[k] for k in offsets]
-        decoded, spent = self._block.maker.preview(pictures, s.before.reference.picture)
+        decoded, spent = self._block.maker.preview(
+            pictures, None if independent else s.before.reference.picture
+        )
         known = [
             self._engine.prepare(p, self._block.keypoints[k]) for p, k in zip(decoded, offsets, strict=True)
         ]

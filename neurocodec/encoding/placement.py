@@ -143,7 +143,7 @@ class LookaheadPlacement:
         sender = self._sender
         newest = sender.newest_chain
         current = None if 0 in measured.forced else sender.current
-        maker = _BlockReferences(sender, builder, frames, cuts)
+        maker = _BlockReferences(sender, builder, frames)
         stretches = self._lookahead.place(
             BlockFrames(
                 pictures=[f.square for f in frames],
@@ -189,17 +189,15 @@ class LookaheadPlacement:
 class _BlockReferences:
     """What :class:`Lookahead` needs of a block to make references in it."""
 
-    def __init__(
-        self, sender: ReferenceSender, builder: BlockBuilder, frames: list[Frame], cuts: list[int]
-    ) -> None:
-        self._sender, self._builder, self._frames, self._cuts = sender, builder, frames, cuts
+    def __init__(self, sender: ReferenceSender, builder: BlockBuilder, frames: list[Frame]) -> None:
+        self._sender, self._builder, self._frames = sender, builder, frames
         self.placed: list[Placed] = []
 
-    def code(self, offset: int, begins_scene: bool) -> Placed:
-        if begins_scene and offset in self._cuts:
+    def code(self, offset: int, independent: bool) -> Placed:
+        if independent:
             self._sender.coder.restart()
         self.placed.append(self._sender.send(self._builder, self._frames[offset], offset))
         return self.placed[-1]
 
-    def preview(self, pictures: list[Picture], before: Picture) -> tuple[list[Picture], int]:
+    def preview(self, pictures: list[Picture], before: Picture | None) -> tuple[list[Picture], int]:
         return self._sender.coder.preview(pictures, before)

@@ -50,11 +50,12 @@ class ReferenceCoder:
             self._encoder.close()
             self._encoder = None
 
-    def preview(self, pictures: Sequence[Picture], before: Picture) -> tuple[list[Picture], int]:
+    def preview(self, pictures: Sequence[Picture], before: Picture | None) -> tuple[list[Picture], int]:
         """About what pictures (S,S,3) would decode to as the next references, and their bytes in all.
 
         For a chain, as those that follow in a short one that begins with ``before``, a decoded reference,
-        coded with less care than the real ones.  Nothing is changed by it.
+        coded with less care than the real ones; without ``before``, as an independent one and those that
+        follow it.  Nothing is changed by it.
         """
         if not self.chained:
             stills = [encode_still(p, self.codec, self._quality) for p in pictures]
@@ -62,7 +63,8 @@ class ReferenceCoder:
             return decoded, sum(map(len, stills))
         encoder = ChainEncoder(self._size, av1_crf(self._quality), preset=_PREVIEW_PRESET)
         decoder = ChainDecoder(self._size)
-        decoder.decode(encoder.encode(before))
+        if before is not None:
+            decoder.decode(encoder.encode(before))
         coded = [encoder.encode(picture) for picture in pictures]
         encoder.close()
         return [decoder.decode(data) for data in coded], sum(map(len, coded))

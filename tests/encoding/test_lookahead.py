@@ -50,7 +50,7 @@ class Placing:
         feedback: Verdicts = verdicts,
     ) -> None:
         self.coded: list[int] = []
-        self.begun: list[int] = []
+        self.independent: list[int] = []
         self.size, self.values = size, values
         engine: Any = FakeEngine()
         self.engine = engine
@@ -67,14 +67,14 @@ class Placing:
             BlockFrames(pictures, keypoints, forced, cuts, current, oldest, maker=self)
         )
 
-    def code(self, offset: int, begins_scene: bool) -> Placed:
+    def code(self, offset: int, independent: bool) -> Placed:
         self.coded.append(offset)
-        self.begun += [offset] * begins_scene
+        self.independent += [offset] * independent
         number = 7 + len(self.coded)
         return Placed(offset, number, number, self.engine.reference(picture(self.values[offset])))
 
-    def preview(self, shown: list[np.ndarray], before: np.ndarray) -> tuple[list[np.ndarray], int]:
-        return shown, self.size * len(shown)
+    def preview(self, shown: list[np.ndarray], before: np.ndarray | None) -> tuple[list[np.ndarray], int]:
+        return shown, self.size * (len(shown) if before is not None else len(shown) + 2)
 
     def covered(self) -> list[int]:
         frames = [k for s in self.stretches for k in range(s.start, s.stop)]
@@ -139,7 +139,7 @@ def test_a_bad_stretch_is_divided_for_less_where_one_reference_alone_would_not_p
 @pytest.mark.parametrize("parts", [{"forced": (0, 30)}, {"cuts": (30,)}, {"forced": (0, 30), "cuts": (30,)}])
 def test_nothing_is_rendered_from_both_sides_of_a_cut(parts: dict[str, tuple[int, ...]]) -> None:
     placing = Placing(CUT, price=0.0, **parts)  # type: ignore[arg-type]
-    assert placing.begun == [0, 30]
+    assert placing.independent == [*parts.get("cuts", ())]
     for s in placing.stretches:
         after = [] if s.after is None else [s.after]
         sides = {p.offset >= 30 for p in [s.before, *after]} | {s.start >= 30}
@@ -183,6 +183,16 @@ def test_cuts_count_towards_the_cap() -> None:
     placing = Placing(values, price=0.0, cuts=tuple(range(2, 600, 2)))
     assert len(placing.coded) == MOST_REFERENCES
     assert placing.covered() == list(range(600))
+
+
+def test_a_block_that_the_reference_in_use_does_not_show_begins_with_an_independent_one() -> None:
+    placing = Placing(STILL, price=0.1, alpha=0.2, forced=(), current=200)
+    assert placing.coded == placing.independent == [0]
+    assert [(s.start, s.stop) for s in placing.stretches] == [(1, 60)]
+
+
+def test_the_reference_in_use_goes_on_where_a_new_one_does_not_pay() -> None:
+    assert Placing(STILL, price=2, alpha=0.2, forced=(), current=200).coded == []
 
 
 def test_one_frame() -> None:

@@ -74,7 +74,7 @@ class Placing:
         return Placed(offset, number, number, self.engine.reference(picture(self.values[offset])))
 
     def preview(self, shown: list[np.ndarray], before: np.ndarray | None) -> tuple[list[np.ndarray], int]:
-        return shown, self.size * (len(shown) if before is not None else len(shown) + 2)
+        return shown, self.size * len(shown) + (self.size // 2 if before is None else 0)
 
     def covered(self) -> list[int]:
         frames = [k for s in self.stretches for k in range(s.start, s.stop)]

@@ -26,7 +26,7 @@ DEVICES = ("auto", "cpu", "cuda")
 SIZES = ("source", "model")
 FORMATS = ("mp4", "mkv", "y4m", "png")
 
-DEFAULT_MOTION, WHOLE_MOTION, ORIGINAL_MOTION = "talk256", "swift256", "vox256"
+DEFAULT_MOTION, ORIGINAL_MOTION = "swift256", "vox256"
 DEFAULT_FEEDBACK, ORIGINAL_FEEDBACK = "perceptual", "classic-feedback"
 DEFAULT_LANDMARKS = "face68"
 DEFAULT_HEADS = "heads320"
@@ -107,9 +107,8 @@ def _check(options: Any, *names: str) -> None:
 class EncodeSettings:
     """What an encode does, option by option, with nothing left open.
 
-    ``model`` is the motion model of square pictures, ``whole_model`` that of whole frames.  ``feedback`` are
-    names of feedback networks, of which the first that is installed gives the verdicts.  ``threads`` is 0
-    where PyTorch's own number holds.
+    ``feedback`` are names of feedback networks, of which the first that is installed gives the verdicts.
+    ``threads`` is 0 where PyTorch's own number holds.
     """
 
     profile: str
@@ -118,7 +117,6 @@ class EncodeSettings:
     gap: int
     alpha: float
     model: str
-    whole_model: str
     feedback: tuple[str, ...]
     audio: str
     audio_bitrate: int
@@ -208,7 +206,7 @@ class EncodeOptions:
         None,
         "Motion model.",
         metavar="NAME|FILE",
-        usual=f"{DEFAULT_MOTION}; whole frames: {WHOLE_MOTION}; original: {ORIGINAL_MOTION}",
+        usual=f"{DEFAULT_MOTION}; original: {ORIGINAL_MOTION}",
     )
     feedback: str | None = _option(
         None,
@@ -351,9 +349,6 @@ class EncodeOptions:
             UsageError: as :meth:`settings` has it.
         """
         chosen = dict(vars(self.settings()))
-        whole = chosen.pop("whole_model")
-        if chosen["region"] in ("auto", "frames"):
-            chosen["model"] = whole if chosen["region"] == "frames" else self.model
         chosen |= {"threads": self.threads, "landmark_model": self.landmark_model}
         usual = None if self.profile == "original" else DEFAULT_FEEDBACK
         return replace(self, **(chosen | {"feedback": self.feedback or usual}))
@@ -380,7 +375,6 @@ class EncodeOptions:
             gap=self.gap,
             alpha=self.alpha,
             model=self.model or (ORIGINAL_MOTION if original else DEFAULT_MOTION),
-            whole_model=self.model or WHOLE_MOTION,
             feedback=(self.feedback,) if self.feedback else usual_feedback,
             audio=self.audio,
             audio_bitrate=self.audio_bitrate,

@@ -23,13 +23,7 @@ def test_options_that_do_not_go_together(tmp_path: Path) -> None:
         neurocodec.encode(SAMPLE, tmp_path / "o.nfc", first_reference="best", refresh="schedule")
 
 
-def test_whole_frames_have_a_model_of_their_own_unless_one_is_named() -> None:
-    usual = EncodeOptions().settings()
-    assert (usual.model, usual.whole_model) == ("talk256", "swift256")
-    named = EncodeOptions(model="other").settings()
-    assert named.model == named.whole_model == "other"
-
-
-@pytest.mark.parametrize(("region", "model"), [("frames", "swift256"), ("full", "talk256"), ("auto", None)])
-def test_resolved_options_name_the_model_where_the_region_is_known(region: str, model: str | None) -> None:
-    assert EncodeOptions(region=region).resolved().model == model
+@pytest.mark.parametrize("region", ["frames", "full", "auto"])
+def test_every_region_has_the_same_model(region: str) -> None:
+    assert EncodeOptions(region=region).resolved().model == "swift256"
+    assert EncodeOptions(region=region, model="other").resolved().model == "other"

@@ -10,6 +10,7 @@ import click
 from neurocodec.commands.options import PATH, threads_option
 from neurocodec.commands.output import emit
 from neurocodec.errors import NeurocodecError
+from neurocodec.options import DEFAULT_MOTION
 
 SHORTEST = 2.0
 """Seconds of a clip that is long enough for a first picture to arrive over any usable link."""
@@ -43,7 +44,7 @@ class NothingShown(NeurocodecError):
 @click.option("--sweep", metavar="NAME=VALUES", help="Try several values: loss=0,1,2,5,10%")
 @click.option("--out", type=PATH, metavar="OUT.mp4", help="The received video.")
 @click.option("--plot", "plot_path", type=PATH, metavar="OUT.png", help="Over time.")
-@click.option("--model", metavar="NAME|FILE", help="Motion model.  [default: talk256]")
+@click.option("--model", metavar="NAME|FILE", help=f"Motion model.  [default: {DEFAULT_MOTION}]")
 @threads_option
 @click.option("-f", "--force", is_flag=True, help="Replace existing outputs.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")

@@ -44,7 +44,7 @@ class LayeredEncoder:
     def __init__(self, reader: MediaSource, file: BinaryIO, settings: EncodeSettings) -> None:
         self._reader, self._file, self._settings = reader, file, settings
         self.report = EncodeReport()
-        motion, feedback = find(settings.whole_model, "motion"), find(DEFAULT_FEEDBACK, "feedback")
+        motion, feedback = find(settings.model, "motion"), find(DEFAULT_FEEDBACK, "feedback")
         self.report.model, self.report.feedback = motion.name, feedback.name
         self._engine = open_engine(motion, device=settings.device, threads=settings.threads or None)
         self._distance = WholeDistance(DistanceEngine(feedback, settings.device, REMEMBERED))

@@ -51,8 +51,9 @@ class LatentEngine(MotionEngine):
 
     @property
     def fitted(self) -> bool:
-        """Whether the mapping was made for exactly these weights of the motion model."""
-        return self.landmarks.description.config.get("motion") == self.description.hash[:16]
+        """Whether the mapping was made for the keypoints of exactly these weights, or of their teacher."""
+        keypoints_of = self.description.hash[:16], self.description.config.get("teacher")
+        return self.landmarks.description.config.get("motion") in keypoints_of
 
     @property
     def coordinates(self) -> int:

@@ -57,7 +57,7 @@ class SwiftConfig:
     of :class:`neurocodec.networks.talk.TalkConfig`.  ``reference_width``: channels of the U-Net over the
     reference, at half the side; ``motion_width``: of the motion network's output at 32x32;
     ``generator_width``: of the generator at a quarter of the side, ``deep_width`` at an eighth,
-    ``fine_width`` at a half.
+    ``fine_width`` at a half.  ``teacher``: beginning of the hash of the model whose keypoints it has.
     """
 
     size: int = 256
@@ -71,6 +71,7 @@ class SwiftConfig:
     generator_width: int = 40
     deep_width: int = 96
     fine_width: int = 16
+    teacher: str = ""
 
     def __post_init__(self) -> None:
         if self.size < 8 or self.size % 8:

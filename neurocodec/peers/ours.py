@@ -70,7 +70,7 @@ class Ours(Codec):
 
     @property
     def model(self) -> ModelDescription:
-        """The motion model that it runs for square pictures."""
+        """The motion model that it runs."""
         return find(self._options.settings().model, "motion")
 
     def missing(self) -> str | None:
@@ -82,11 +82,10 @@ class Ours(Codec):
 
     def version(self) -> str:
         settings = self._options.settings()
-        whole, feedback = find(settings.whole_model, "motion"), find_feedback(settings.feedback)
-        used = {f"model {m.name} {m.hash[:16]}": None for m in (self.model, whole)}
+        model, feedback = self.model, find_feedback(settings.feedback)
         return (
             f"neurocodec {neurocodec.__version__} (code {sources_digest()[:12]}), "
-            f"{', '.join(used)}, feedback {feedback.name} {feedback.hash[:16]}"
+            f"model {model.name} {model.hash[:16]}, feedback {feedback.name} {feedback.hash[:16]}"
         )
 
     def settings(self) -> dict[str, str]:

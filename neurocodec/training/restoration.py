@@ -22,7 +22,7 @@ from neurocodec.models.model_files import ModelDescription, find, save
 from neurocodec.models.model_files import load as load_model
 from neurocodec.networks.restore import Restorer
 from neurocodec.networks.talk import Talk
-from neurocodec.options import DEFAULT_FEEDBACK, DEFAULT_MOTION
+from neurocodec.options import DEFAULT_FEEDBACK
 from neurocodec.training import loop, machine
 from neurocodec.training.config import RestorationConfig
 from neurocodec.training.frame_cache import load, rows_of_people
@@ -182,7 +182,7 @@ def run(config: RestorationConfig, files: Files, export_to: Path | None, quiet: 
         raise UsageError("width must be at least 1")
     if config.piece < 64 or config.piece % 16:
         raise UsageError("piece must be a multiple of 16, at least 64")
-    model = find(files.model or DEFAULT_MOTION, "motion")
+    model = find(files.model or "talk256", "motion")
     if model.architecture != "talk":
         raise UsageError(f"{model.name} ({model.architecture}) has no place for a restorer")
     fabric = machine.start(config.machine, config.optimizer.seed)

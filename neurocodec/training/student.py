@@ -8,6 +8,7 @@ teacher's flow is a target beside the originals (distillation; Hinton et al., 20
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -194,6 +195,7 @@ class StudentTask(loop.Task):
 
     def recipe(self) -> dict[str, Any]:
         shape = self.network.config.as_dict()
+        del shape["teacher"]  # a hash, known when the model is written
         return {"architecture": "swift", "model": shape, "teacher": self.config.teacher}
 
     def export(self, average: nn.Module, path: Path) -> ModelDescription:
@@ -236,10 +238,11 @@ def export(weights: dict[str, Tensor], config: StudentConfig, path: Path) -> Mod
     shape = swift_config(config.model)
     network = Swift(shape)
     fill(network, {k: v.cpu() for k, v in weights.items()}, "the state")
-    teacher = cast(Talk, load(find(config.teacher, "motion")))
+    described = find(config.teacher, "motion")
+    teacher = cast(Talk, load(described))
     network.keypoint_net.load_state_dict(teacher.keypoint_net.state_dict())
     return save(
         path, {**to_ship(network), "landmark_basis": cast(Tensor, teacher.landmark_basis)}, name=config.name,
-        architecture="swift", size=shape.size, keypoints=network.num_keypoints, config=shape.as_dict(),
-        half=True,
+        architecture="swift", size=shape.size, keypoints=network.num_keypoints, half=True,
+        config=replace(shape, teacher=described.hash[:16]).as_dict(),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from neurocodec.commands.options import json_option, quiet_option, threads_optio
 from neurocodec.commands.output import emit, note
 from neurocodec.commands.train.options import PATH
 from neurocodec.errors import NeurocodecError, UsageError
+from neurocodec.options import DEFAULT_MOTION
 
 if TYPE_CHECKING:
     from neurocodec.evaluation.agreement import Agreement
@@ -25,7 +26,7 @@ MOST = 0.05
 @click.command()
 @click.argument("clips", nargs=-1, type=PATH, required=True)
 @click.option("--feedback", "feedback_name", metavar="NAME|FILE", help="[default: perceptual]")
-@click.option("--model", metavar="NAME|FILE", help="Motion model.  [default: talk256]")
+@click.option("--model", metavar="NAME|FILE", help=f"Motion model.  [default: {DEFAULT_MOTION}]")
 @click.option(
     "--refresh", type=click.Choice(["lookahead", "schedule"]), default="lookahead", show_default=True,
     help="How the encoder uses verdicts.",

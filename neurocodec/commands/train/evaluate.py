@@ -35,7 +35,7 @@ class _Table:
 
 @click.command()
 @click.argument("clips", nargs=-1, type=EXISTING, required=True)
-@click.option("--model", metavar="NAME|FILE", help="Motion model.  [default: talk256]")
+@click.option("--model", metavar="NAME|FILE", help=f"Motion model.  [default: {DEFAULT_MOTION}]")
 @click.option("--seconds", default=10.0, show_default=True, help="Of each clip, from its beginning.")
 @click.option("--every", default=5, show_default=True, help="Measure every n-th frame.")
 @click.option("--lpips", type=PATH, help="AlexNet LPIPS weights.")

@@ -22,7 +22,7 @@ _LOOKED_AT = 8.0
 """Seconds of the beginning that are looked at."""
 _MOSTLY = 0.7
 """Part of these in which the head is there."""
-_SMALL = 384
+SMALL = 384
 """A picture whose longer side is no larger has little that the model's own size would lose."""
 
 
@@ -30,7 +30,7 @@ def region_by_size(width: int, height: int) -> str | None:
     """``full`` or ``frames`` for pictures of this size by itself; None where it depends on what they show."""
     if min(width, height) < SMALLEST:
         return "full"
-    return None if max(width, height) <= _SMALL else "frames"
+    return None if max(width, height) <= SMALL else "frames"
 
 
 def choose_region(source: Any, settings: EncodeSettings) -> str:

@@ -2,16 +2,17 @@
 
 The model renders a head that fills the picture from few bytes; where it turns a lot, or the camera moves, a
 layer of AV1 is the better bargain.  So two pieces of it are coded in both ways.  The full picture is taken
-where it is cheaper, by distance and bytes together, and no worse for its bytes than whole frames for theirs.
+where it is cheaper, by distance and bytes together, and no worse for its bytes than whole frames for theirs;
+and without another look where a small one takes so few bytes that hardly anything moves.
 """
 
 from __future__ import annotations
 
+import io
 import math
-import tempfile
 from collections.abc import Callable
 from dataclasses import replace
-from typing import IO, Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from neurocodec.decoding.samples import beside, every_nth
 from neurocodec.encoding.framing import Framing
 from neurocodec.encoding.layer_search import worth_at
 from neurocodec.encoding.opening import open_source
-from neurocodec.encoding.rewinding import IN_MEMORY
+from neurocodec.encoding.region_choice import SMALL
 from neurocodec.encoding.whole_distance import Original, WholeDistance
 from neurocodec.format.reader import NfcReader
 from neurocodec.media.square import crop, resize
@@ -27,16 +28,20 @@ from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.model_files import find
 from neurocodec.options import DEFAULT_FEEDBACK, DecodeOptions, EncodeSettings
 
-_SECONDS, _LEAST_SECONDS = 5.0, 3.0
+_SECONDS, _LEAST_SECONDS = 5.0, 1.0
 """How much is tried, and below which the full picture is not doubted."""
-_LATER = 0.6
-"""Where the second piece begins, in parts of the video: what moves may begin to move later."""
+_LATER, _ENOUGH = 0.6, 3.0
+"""Where the second piece begins, in parts of the video: what moves may begin to move later.  And of how many
+seconds that are left there is one."""
 _LOOKS_A_SECOND = 2.5
 _PRICE = 3.0
 """What a bit costs here, in prices of :mod:`neurocodec.encoding.layer_search`: as much as it costs where the
 model's own references are placed (:func:`neurocodec.options.price_at`)."""
 _SLOPE = 0.5
 """By this power of the rate the distance of a video falls, about."""
+_CALM, _CALM_BEGINNING = 9.0, 6.0
+"""Kbit/s at a quality of 50 that a small full picture takes at most where whole frames are not tried: none of
+20 training clips was much better in them.  Where the beginning takes less still, no later piece is tried."""
 Encode = Callable[[Any, BinaryIO, EncodeSettings], Any]
 
 
@@ -48,39 +53,84 @@ def better_region(source: Any, settings: EncodeSettings, encode: Encode) -> str:
     Raises:
         NeurocodecError: as encoding and decoding have it.
     """
+    small, places = _pieces(source, settings)
+    calm = calm_at(settings.quality) if small else 0.0
+    pieces: list[_Piece] = []
+    for start, length in places:
+        pieces.append(_Piece(source, settings, encode, start, length))
+        pieces[-1].code("full")
+        if pieces[-1].seconds < _LEAST_SECONDS:
+            return "full"
+        limit = _CALM if len(pieces) == len(places) else _CALM_BEGINNING
+        if np.mean([p.kbps["full"] for p in pieces]) <= limit * calm:
+            return "full"
     distance = WholeDistance(DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"), settings.device))
-    found: dict[str, list[tuple[float, float]]] = {"full": [], "frames": []}
-    for start, length in _pieces(source, settings):
-        piece = replace(settings, start=start, duration=length, audio="none", audio_track=None, effort="fast")
-        for region, measured in found.items():
-            with tempfile.SpooledTemporaryFile(IN_MEMORY) as file:
-                report = encode(source, cast(BinaryIO, file), replace(piece, region=region))
-                _rewind(source)
-                if report.duration < _LEAST_SECONDS:
-                    return "full"
-                file.seek(0)
-                far = _mean_distance(source, file, piece, distance)
-                _rewind(source)
-                measured.append((far, report.kbps["video"]))
-    (full, full_kbps), (frames, frames_kbps) = (np.mean(pairs, 0).tolist() for pairs in found.values())
+    for piece in pieces:
+        piece.code("frames")
+        piece.measure(distance)
+    full, full_kbps, frames, frames_kbps = (
+        float(np.mean([figures[region] for figures in found]))
+        for region in ("full", "frames")
+        for found in ([p.far for p in pieces], [p.kbps for p in pieces])
+    )
     price = _PRICE * worth_at(settings.quality)
     cheaper = full + price * full_kbps <= frames + price * frames_kbps
     no_worse = full * full_kbps**_SLOPE <= frames * frames_kbps**_SLOPE
     return "full" if cheaper and no_worse else "frames"
 
 
-def _pieces(source: Any, settings: EncodeSettings) -> list[tuple[float, float]]:
-    """Start and length, in seconds, of what is tried: the beginning and, of a longer video, a later piece."""
+class _Piece:
+    """Some seconds of a source, coded in both ways; ``kbps`` and ``far``, the mean distance, are by region."""
+
+    def __init__(
+        self, source: Any, settings: EncodeSettings, encode: Encode, start: float, length: float
+    ) -> None:
+        self._source, self._encode = source, encode
+        self._settings = replace(
+            settings, start=start, duration=length, audio="none", audio_track=None, effort="fast"
+        )
+        self._files: dict[str, io.BytesIO] = {}
+        self.kbps: dict[str, float] = {}
+        self.far: dict[str, float] = {}
+        self.seconds = 0.0
+
+    def code(self, region: str) -> None:
+        """Code it in one way."""
+        file = io.BytesIO()
+        report = self._encode(self._source, file, replace(self._settings, region=region))
+        _rewind(self._source)
+        file.seek(0)
+        self._files[region], self.kbps[region] = file, report.kbps["video"]
+        self.seconds = report.duration
+
+    def measure(self, distance: WholeDistance) -> None:
+        """Find the distances of what it was coded into."""
+        for region, file in self._files.items():
+            self.far[region] = _mean_distance(self._source, file, self._settings, distance)
+            _rewind(self._source)
+
+
+def calm_at(quality: float) -> float:
+    """How rates change with quality, about: 1 at 50."""
+    return float(10 ** ((quality - 50) / 75))
+
+
+def _pieces(source: Any, settings: EncodeSettings) -> tuple[bool, list[tuple[float, float]]]:
+    """Whether the picture is small; start and length, in seconds, of what is tried of a source.
+
+    That is the beginning and, of a longer video, a later piece.
+    """
     start = settings.start or 0.0
     with open_source(source, settings, sound=False) as reader:
         whole = reader.video.duration
+        small = max(reader.video.width, reader.video.height) <= SMALL
     _rewind(source)
     left = min(whole - start if whole else _SECONDS, settings.duration or math.inf)
     first = start, min(_SECONDS, left)
-    if left < _SECONDS + _LEAST_SECONDS:
-        return [first]
+    if left < _SECONDS + _ENOUGH:
+        return small, [first]
     later = max(_SECONDS, min(_LATER * left, left - _SECONDS))
-    return [first, (start + later, min(_SECONDS, left - later))]
+    return small, [first, (start + later, min(_SECONDS, left - later))]
 
 
 def _rewind(source: Any) -> None:
@@ -88,9 +138,9 @@ def _rewind(source: Any) -> None:
         source.seek(0)
 
 
-def _mean_distance(source: Any, coded: IO[bytes], settings: EncodeSettings, distance: WholeDistance) -> float:
+def _mean_distance(source: Any, coded: BinaryIO, settings: EncodeSettings, distance: WholeDistance) -> float:
     """Mean distance of what a file decodes to from the source, at the source's size."""
-    coded_reader = NfcReader(cast(BinaryIO, coded))
+    coded_reader = NfcReader(coded)
     header = coded_reader.header
     options = DecodeOptions(model=settings.model, device=settings.device, threads=settings.threads or None)
     side = find(settings.model, "motion").size

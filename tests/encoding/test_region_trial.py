@@ -1,0 +1,88 @@
+"""Full picture or whole frames: what is tried, and what is made of it, with rates made up."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, BinaryIO
+
+import pytest
+from places import SAMPLES
+
+from neurocodec.encoding import region_trial
+from neurocodec.encoding.region_trial import better_region
+from neurocodec.options import EncodeOptions, EncodeSettings
+
+
+class Coding:
+    """Encodes nothing; ``rates`` and ``far`` (kbit/s, distance) are by region and start of the piece."""
+
+    def __init__(
+        self, rates: dict[str, list[float]], far: dict[str, list[float]], seconds: float = 5
+    ) -> None:
+        self.rates, self.far, self.seconds = rates, far, seconds
+        self.tried: list[tuple[str, float]] = []
+
+    def encode(self, source: Any, file: BinaryIO, settings: EncodeSettings) -> Any:
+        assert settings.start is not None and settings.audio == "none"
+        index = int(settings.start > 0)
+        self.tried.append((settings.region, settings.start))
+        file.write(f"{settings.region} {index}".encode())
+        return SimpleNamespace(duration=self.seconds, kbps={"video": self.rates[settings.region][index]})
+
+    def distance(self, source: Any, coded: Any, *rest: Any) -> float:
+        region, index = coded.read().decode().split()
+        return self.far[region][int(index)]
+
+
+def choose(
+    monkeypatch: pytest.MonkeyPatch, coding: Coding, source: Any = None, quality: float = 50
+) -> tuple[str, list[str]]:
+    monkeypatch.setattr(region_trial, "_mean_distance", coding.distance)
+    found = better_region(
+        source or SAMPLES / "astronaut.mp4", EncodeOptions(quality=quality).settings(), coding.encode
+    )
+    return found, [region for region, _ in coding.tried]
+
+
+def test_the_cheaper_way_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = {"full": [20.0, 20.0], "frames": [20.0, 20.0]}
+    worse = Coding(rates, {"full": [0.2, 0.2], "frames": [0.1, 0.1]})
+    assert choose(monkeypatch, worse)[0] == "frames"
+    better = Coding(rates, {"full": [0.1, 0.1], "frames": [0.2, 0.2]})
+    assert choose(monkeypatch, better)[0] == "full"
+
+
+def test_a_later_piece_counts_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = {"full": [20.0, 20.0], "frames": [20.0, 20.0]}
+    coding = Coding(rates, {"full": [0.1, 0.4], "frames": [0.15, 0.15]})
+    assert choose(monkeypatch, coding) == ("frames", ["full", "full", "frames", "frames"])
+
+
+def test_a_calm_beginning_settles_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    coding = Coding({"full": [5.0, 30.0]}, {})
+    assert choose(monkeypatch, coding) == ("full", ["full"])
+
+
+def test_two_pieces_that_are_calm_on_the_mean_settle_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    coding = Coding({"full": [8.0, 9.0]}, {})
+    assert choose(monkeypatch, coding) == ("full", ["full", "full"])
+
+
+def test_what_is_calm_depends_on_the_quality(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates, far = {"full": [8.0, 8.0], "frames": [4.0, 4.0]}, {"full": [0.2, 0.2], "frames": [0.1, 0.1]}
+    assert choose(monkeypatch, Coding(rates, far), quality=20)[0] == "frames"
+    assert choose(monkeypatch, Coding(rates, far), quality=80)[0] == "full"
+
+
+def test_a_very_short_video_is_coded_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    coding = Coding({"full": [50.0, 50.0]}, {}, seconds=0.5)
+    assert choose(monkeypatch, coding) == ("full", ["full"])
+
+
+def test_a_source_in_memory_is_read_from_its_beginning_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates, far = {"full": [20.0] * 2, "frames": [20.0] * 2}, {"full": [0.2] * 2, "frames": [0.1] * 2}
+    source = io.BytesIO(Path(SAMPLES / "astronaut.mp4").read_bytes())
+    assert choose(monkeypatch, Coding(rates, far), source)[0] == "frames"
+    assert source.tell() == 0

@@ -80,7 +80,7 @@ def better_region(source: Any, settings: EncodeSettings, encode: Encode) -> str:
 
 
 class _Piece:
-    """Some seconds of a source, coded in both ways; ``kbps`` and ``far``, the mean distance, are by region."""
+    """Some seconds of a source, coded in both ways; ``kbps`` and mean distance ``far`` are by region."""
 
     def __init__(
         self, source: Any, settings: EncodeSettings, encode: Encode, start: float, length: float

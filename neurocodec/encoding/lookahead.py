@@ -11,8 +11,9 @@ learning", MMSP 2024).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -250,12 +251,14 @@ class Lookahead:
         """The best even division of a stretch whose errors are known, and what it costs."""
         best, chosen, worse = self._distortion(s), [s], 0
         total, left = best, 0.0
+        known: dict[int, Placed] = {}
         for count in _DIVISIONS:
             length = (s.stop - s.start) // count
             least = price * _FEWEST_BYTES * count
             if length < 2 or self._count + count > MOST_REFERENCES or total <= least or worse == 2:
                 break
-            trials, spent = self._trials(s, self._even(s, count))
+            trials, spent = self._trials(s, self._even(s, count), known=known)
+            known.update({p.offset: p for p in trials})
             if price * spent + left >= best:
                 break
             parts = self._between(s, trials)
@@ -292,16 +295,24 @@ class Lookahead:
         length = s.stop - s.start
         return [s.start + (k + 1) * length // count - 1 for k in range(count)]
 
-    def _trials(self, s: Stretch, offsets: list[int], independent: bool = False) -> tuple[list[Placed], int]:
-        """References in a stretch, to try, and the bytes those would take."""
+    def _trials(
+        self,
+        s: Stretch,
+        offsets: list[int],
+        independent: bool = False,
+        known: Mapping[int, Placed] = MappingProxyType({}),
+    ) -> tuple[list[Placed], int]:
+        """References in a stretch, to try, and the bytes those would take.
+
+        ``known`` ones, of other trials, stand for those at their offsets, though predicted from others.
+        """
         pictures = [self._block.pictures[k] for k in offsets]
-        decoded, spent = self._block.maker.preview(
-            pictures, None if independent else s.before.reference.picture
-        )
-        known = [
-            self._engine.prepare(p, self._block.keypoints[k]) for p, k in zip(decoded, offsets, strict=True)
-        ]
-        return [Placed(k, -1, -1, r) for k, r in zip(offsets, known, strict=True)], spent
+        before = None if independent else s.before.reference.picture
+        decoded, spent = self._block.maker.preview(pictures, before)
+        return [
+            known.get(k) or Placed(k, -1, -1, self._engine.prepare(picture, self._block.keypoints[k]))
+            for k, picture in zip(offsets, decoded, strict=True)
+        ], spent
 
     @staticmethod
     def _between(s: Stretch, placed: list[Placed]) -> list[Stretch]:

@@ -155,13 +155,13 @@ class LookaheadPlacement:
                 maker=maker,
             )
         )
-        befores = [p for p in (current, *(s.before for s in stretches)) if p is not None]
+        befores = [s.before for s in stretches]
         starts = [p.chain for p in befores if p.number < builder.first_reference]
         if builder.references and builder.references[0].dependent:
             starts.append(newest)
         if starts:
             builder.needed = tuple(range(min(starts), builder.first_reference))
-            builder.current = current.number if current else None
+            builder.current = current.number if current and current.number in builder.needed else None
         for s in stretches:
             symbols = self._trajectory(builder, values[s.start : s.stop], s.before)
             builder.segments.append(Segment(s.before.number, s.after.number if s.after else None, symbols))

@@ -28,7 +28,7 @@ from neurocodec.models.distance import DistanceEngine
 from neurocodec.models.model_files import find
 from neurocodec.options import DEFAULT_FEEDBACK, DecodeOptions, EncodeSettings
 
-_SECONDS, _LEAST_SECONDS = 5.0, 1.0
+_SECONDS, _LEAST_SECONDS = 5.0, 2.0
 """How much is tried, and below which the full picture is not doubted."""
 _LATER, _ENOUGH = 0.6, 3.0
 """Where the second piece begins, in parts of the video: what moves may begin to move later.  And of how many

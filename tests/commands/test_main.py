@@ -45,7 +45,7 @@ def test_encode_info_decode(clip: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_readable_output(coded: Path, tmp_path: Path) -> None:
     text = call("info", coded, "--packets").stdout.decode()
-    for word in ("kbit/s", "references", "landmarks", "overhead", "talk256", "refreshes", "bits"):
+    for word in ("kbit/s", "references", "landmarks", "overhead", "swift256", "refreshes", "bits"):
         assert word in text
     done = call("decode", coded, tmp_path / "o.mp4", "--start", "0.4", "--duration", "0.8", "--size", "model")
     assert done.returncode == 0

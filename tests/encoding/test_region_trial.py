@@ -66,12 +66,12 @@ def test_a_calm_beginning_settles_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_two_pieces_that_are_calm_on_the_mean_settle_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    coding = Coding({"full": [8.0, 9.0]}, {})
+    coding = Coding({"full": [9.5, 11.0]}, {})
     assert choose(monkeypatch, coding) == ("full", ["full", "full"])
 
 
 def test_what_is_calm_depends_on_the_quality(monkeypatch: pytest.MonkeyPatch) -> None:
-    rates, far = {"full": [8.0, 8.0], "frames": [4.0, 4.0]}, {"full": [0.2, 0.2], "frames": [0.1, 0.1]}
+    rates, far = {"full": [9.0, 9.0], "frames": [4.0, 4.0]}, {"full": [0.2, 0.2], "frames": [0.1, 0.1]}
     assert choose(monkeypatch, Coding(rates, far), quality=20)[0] == "frames"
     assert choose(monkeypatch, Coding(rates, far), quality=80)[0] == "full"
 

@@ -55,7 +55,7 @@ def better_region(source: Any, settings: EncodeSettings, encode: Encode) -> str:
         NeurocodecError: as encoding and decoding have it.
     """
     small, places = _pieces(source, settings)
-    calm = calm_at(settings.quality) if small else 0.0
+    calm = _calm_at(settings.quality) if small else 0.0
     pieces: list[_Piece] = []
     for start, length in places:
         pieces.append(_Piece(source, settings, encode, start, length))
@@ -111,7 +111,7 @@ class _Piece:
             _rewind(self._source)
 
 
-def calm_at(quality: float) -> float:
+def _calm_at(quality: float) -> float:
     """How rates change with quality, about: 1 at 50."""
     return float(10 ** ((quality - 50) / 75))
 

@@ -85,15 +85,17 @@ class Montage:
         """What a reader has of the stretches that begin at ``starts`` in it; number ``place`` and more."""
         tick, sound_tick = reader.video.time_base, reader.audio.time_base if reader.audio else Fraction(1)
         ends = [start + self._length for start in starts]
+        waited_for = {False, True} if reader.audio else {False}
         for item in reader:
             heard = isinstance(item, AudioPacket)
             at = item.pts * (sound_tick if heard else tick) - reader.begin
             middle = at + item.duration * sound_tick / 2 if heard else at
             k = next((k for k, end in enumerate(ends) if middle < end), None)
-            if k is None:
-                if heard:
-                    continue
-                return
+            if k is None:  # behind all of them; the other kind may still be short of their end
+                waited_for.discard(heard)
+                if not waited_for:
+                    return
+                continue
             if middle < starts[k]:
                 continue
             moved = at - starts[k] + (place + k) * self._length

@@ -242,8 +242,8 @@ class EncodeOptions:
         f"jpeg: {JPEG_QUALITY:g}",
     )
     reference_period: float = _option(
-        60.0,
-        "A new reference at least this often; bounds how far back random access must read.",
+        180.0,
+        "At least this often everything begins afresh; bounds how far back random access must read.",
         low=5,
         high=86400,
         metavar="SECONDS",

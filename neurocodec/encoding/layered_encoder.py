@@ -14,7 +14,7 @@ from neurocodec.encoding.layer_search import EFFORTS, find_layer
 from neurocodec.encoding.layer_trial import REMEMBERED, LayerTrial, LayerTrials
 from neurocodec.encoding.layered_block import LayeredBlock
 from neurocodec.encoding.report import EncodeReport
-from neurocodec.encoding.section import MOST_BYTES, Section, find_heads
+from neurocodec.encoding.section import LONGEST_SECTION, MOST_BYTES, Section, find_heads
 from neurocodec.encoding.spool import Spool
 from neurocodec.encoding.switch_search import find_switches
 from neurocodec.encoding.whole_distance import WholeDistance
@@ -63,7 +63,7 @@ class LayeredEncoder:
             NeurocodecError: as :func:`~neurocodec.encoding.encoder.encode_stream` has it.
         """
         began = time.perf_counter()
-        period = self._settings.reference_period
+        period = min(self._settings.reference_period, LONGEST_SECTION)
         section = self._section()
         try:
             with Ahead(iter(self._framing), depth_ahead(_AHEAD, self._settings.threads)) as items:

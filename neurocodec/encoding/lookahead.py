@@ -10,18 +10,16 @@ learning", MMSP 2024).
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neurocodec.encoding.gallery import RUN_BYTES, Gallery
+from neurocodec.encoding.stretches import BlockFrames, Placed, Stretch, Verdicts
 from neurocodec.models.device import BATCH
-from neurocodec.models.motion_engine import MotionEngine, Reference
-from neurocodec.types import Picture, Pictures
+from neurocodec.models.motion_engine import MotionEngine
+from neurocodec.types import Pictures
 
 _BARGAIN = 0.2
 """Part of the price that is asked for stretches with a bad verdict."""
@@ -37,7 +35,7 @@ A trial that could not pay even then is skipped.  The least of 30 divisions that
 """
 _FEWEST_BYTES = 40
 """No reference is expected to take less."""
-REMEMBERED = 8
+RECALLED = 8
 """Earlier references that a new scene is looked for in."""
 _GOOD_ENOUGH = 0.5
 """Error (1 - verdict) below which a remembered reference spares a new one at a cut."""
@@ -45,63 +43,6 @@ _ENOUGH_LOOKS = 2
 """Frames of a stretch that get a verdict at least, if the gap allows."""
 MOST_REFERENCES = 48
 """References put in one block."""
-Verdicts = Callable[[Pictures, Sequence[Picture]], NDArray[np.float64]]
-
-
-@dataclass
-class Placed:
-    """A reference: frame offset in its block, number in the file, ready to render with.
-
-    ``chain`` is the number of the independent reference from which it has to be decoded.
-    """
-
-    offset: int
-    number: int
-    chain: int
-    reference: Reference
-
-
-@dataclass
-class Stretch:
-    """Frames start..stop-1 between two references; ``errors`` of those that were looked at, by offset."""
-
-    start: int
-    stop: int
-    before: Placed
-    after: Placed | None
-    errors: dict[int, float] = field(default_factory=dict)
-    settled: bool = False
-
-
-class ReferenceMaker(Protocol):
-    """Codes the references of a block, and says what further ones would cost."""
-
-    def code(self, offset: int, independent: bool) -> Placed:
-        """A reference at a frame of the block; an independent one begins a chain, if there are chains."""
-
-    def preview(self, pictures: list[Picture], before: Picture | None) -> tuple[list[Picture], int]:
-        """About what pictures would decode to as references after ``before``, and their bytes in all.
-
-        Without ``before``, as an independent one and those that follow it.
-        """
-
-
-@dataclass(frozen=True)
-class BlockFrames:
-    """A block in which references are to be placed.
-
-    ``pictures`` (S,S,3) and ``keypoints`` (frames,N,2) are those of its frames.  The offsets ``forced`` get a
-    reference in any case; at ``cuts`` an earlier one, of a chain numbered ``oldest`` or higher, may serve
-    again.  ``current`` is the reference in use (None: offset 0 is forced).
-    """
-
-    pictures: list[Picture]
-    keypoints: NDArray[np.float32]
-    forced: list[int]
-    cuts: list[int]
-    current: Placed | None
-    oldest: int
-    maker: ReferenceMaker
 
 
 class Lookahead:
@@ -120,7 +61,7 @@ class Lookahead:
     ) -> None:
         self._engine, self._verdicts = engine, verdicts
         self._gap, self._price, self._alpha = gap, price, alpha
-        self._known: deque[Placed] = deque(maxlen=REMEMBERED)
+        self._gallery = Gallery(engine, verdicts, gap)
         self._block: BlockFrames
         self._count = 0
 
@@ -128,7 +69,7 @@ class Lookahead:
         """The block's stretches in order of time, between the references that were coded for it."""
         self._block, self._count = block, 0
         stretches: list[Stretch] = []
-        self._known = deque((p for p in self._known if p.chain >= block.oldest), maxlen=REMEMBERED)
+        self._gallery.forget(block)
         start, before = 0, block.current
         for offset in sorted({*block.forced, *block.cuts}):
             if self._count >= MOST_REFERENCES and before is not None and offset not in block.forced:
@@ -156,12 +97,12 @@ class Lookahead:
     def _add(self, offset: int, independent: bool) -> Placed:
         self._count += 1
         placed = self._block.maker.code(offset, independent)
-        self._known.append(placed)
+        self._gallery.remember(placed)
         return placed
 
     def _recall(self, offset: int) -> Placed | None:
         """The remembered reference that shows the scene beginning at ``offset`` well enough, if any."""
-        known = [*self._known]
+        known = self._gallery.latest(RECALLED)
         if not known:
             return None
         at = self._block.keypoints[offset : offset + 1]
@@ -235,7 +176,12 @@ class Lookahead:
             self._find_errors([renewed])
             cost_renewed, parts = self._evenly_divided(renewed, price)
             if cost_renewed + price * spent < cost:
-                chosen, anew = parts, s.start
+                cost, chosen, anew = cost_renewed + price * spent, parts, s.start
+        for runs in self._gallery.plans(s, self._block) if cost > price * _FEWEST_BYTES else []:
+            self._find_errors(runs)
+            again = sum(self._distortion(run) for run in runs) + price * RUN_BYTES * len(runs)
+            if again < cost:
+                cost, chosen, anew = again, runs, None
         return self._made_real(chosen, anew)
 
     def _begins_badly(self, s: Stretch) -> bool:

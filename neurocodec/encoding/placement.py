@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 
 from neurocodec.encoding.block_builder import BlockBuilder, Segment
 from neurocodec.encoding.framing import Frame
-from neurocodec.encoding.lookahead import BlockFrames, Lookahead, Placed, Verdicts
+from neurocodec.encoding.lookahead import Lookahead
 from neurocodec.encoding.reference_sender import ReferenceSender
 from neurocodec.encoding.schedule import RefreshSchedule
+from neurocodec.encoding.stretches import BlockFrames, Placed, Verdicts
 from neurocodec.faces.first_reference import best_frame
-from neurocodec.format.block import MAX_BLOCK_REFERENCES
+from neurocodec.format.block import MAX_BLOCK_REFERENCES, RECENT
 from neurocodec.keypoints.quantization import dequantize, quantize, scaled
 from neurocodec.keypoints.smoothing import smooth
 from neurocodec.models.feedback import FeedbackNetwork
@@ -153,10 +154,11 @@ class LookaheadPlacement:
                 current=current,
                 oldest=sender.oldest_chain(builder),
                 maker=maker,
+                lowest=builder.first_reference - RECENT,
             )
         )
-        befores = [s.before for s in stretches]
-        starts = [p.chain for p in befores if p.number < builder.first_reference]
+        used = [p for s in stretches for p in (s.before, s.after) if p is not None]
+        starts = [p.chain for p in used if p.number < builder.first_reference]
         if builder.references and builder.references[0].dependent:
             starts.append(newest)
         if starts:

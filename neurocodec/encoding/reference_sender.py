@@ -6,7 +6,7 @@ from collections import deque
 
 from neurocodec.encoding.block_builder import BlockBuilder
 from neurocodec.encoding.framing import Frame
-from neurocodec.encoding.lookahead import Placed
+from neurocodec.encoding.stretches import Placed
 from neurocodec.format.block import (
     BLOCK_SECONDS,
     MAX_BLOCK_REFERENCES,
@@ -71,5 +71,6 @@ class ReferenceSender:
         """Number of the oldest chain that a block may go back to."""
         first, pts = builder.first_reference, builder.pts[0]
         period = self._period / builder.header.time_base
-        allowed = [n for n, t in self._chains if pts - t <= period and first - n <= RECENT]
+        most = MAX_CHAIN - MAX_BLOCK_REFERENCES
+        allowed = [n for n, t in self._chains if pts - t <= period and first - n <= most]
         return min(allowed, default=first)

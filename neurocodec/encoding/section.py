@@ -18,6 +18,8 @@ from neurocodec.models.device import BATCH
 from neurocodec.models.motion_engine import MotionEngine
 from neurocodec.types import Picture
 
+LONGEST_SECTION = 60.0
+"""Seconds of a section at most: its pictures lie on the disk."""
 MOST_BYTES = 3 << 30
 """Of a section on the disk."""
 

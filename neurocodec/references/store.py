@@ -21,7 +21,7 @@ from neurocodec.references.picture_count import is_one_picture
 from neurocodec.references.still import decode_still
 from neurocodec.types import Picture
 
-_READY = 6
+_READY = 24
 """References kept ready to render with."""
 
 

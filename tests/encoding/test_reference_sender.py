@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from neurocodec.encoding.reference_sender import ReferenceSender
-from neurocodec.format.block import RECENT
+from neurocodec.format.block import MAX_BLOCK_REFERENCES, MAX_CHAIN, RECENT
 from neurocodec.options import EncodeOptions
 
 
@@ -27,7 +27,7 @@ def block(first_reference: int, seconds: float) -> Any:
 @pytest.mark.parametrize(("chain", "anew"), [(0, True), (1, False)])
 def test_the_reference_period_is_that_of_the_chain_in_use(chain: int, anew: bool) -> None:
     """A cut back to an older scene goes on with its chain, not with the newest."""
-    some = sender()
+    some = sender(reference_period=60.0)
     some._chains = deque([(0, 0), (1, 59 * 25)])
     some.current = SimpleNamespace(number=chain, chain=chain)
     assert some.begins_anew(block(2, 60)) is anew
@@ -47,5 +47,6 @@ def test_a_block_goes_back_as_far_as_the_period_and_the_number_of_references_all
     some._chains = deque([(0, 0), (3, 100), (5, 250)])
     assert some.oldest_chain(block(6, 10)) == 0
     assert some.oldest_chain(block(6, 11)) == 3
-    assert some.oldest_chain(block(3 + RECENT + 1, 11)) == 5
-    assert some.oldest_chain(block(500, 11)) == 500
+    most = MAX_CHAIN - MAX_BLOCK_REFERENCES
+    assert some.oldest_chain(block(3 + most + 1, 11)) == 5
+    assert some.oldest_chain(block(2000, 11)) == 2000

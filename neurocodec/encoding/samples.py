@@ -18,6 +18,7 @@ from neurocodec.encoding.encoder import encode_opened
 from neurocodec.encoding.goal import Goal, Outcome
 from neurocodec.encoding.opening import open_source
 from neurocodec.encoding.rewinding import IN_MEMORY
+from neurocodec.encoding.section import LONGEST_SECTION
 from neurocodec.format.block import BLOCK_SECONDS
 from neurocodec.format.damage import Loss
 from neurocodec.format.reader import NfcReader
@@ -82,7 +83,10 @@ class Samples:
             out.seek(0)
             coded = Outcome.of(report)
             scale = self._seconds / coded.seconds
-            video = _whole_video(_video_by_block(out), self._seconds, settings.reference_period)
+            period = settings.reference_period
+            if settings.region == "frames":
+                period = min(period, LONGEST_SECTION)
+            video = _whole_video(_video_by_block(out), self._seconds, period)
             video += report.bytes["overhead"] * scale
             seen = Seen()
             if goal.is_distance:

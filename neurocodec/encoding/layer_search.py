@@ -93,15 +93,14 @@ def _within(crf: float) -> float:
 
 
 def _neighbours(choice: LayerChoice, longest: float) -> Iterator[LayerChoice]:
-    """Other choices near this one, those that change most first."""
+    """Other choices near this one, those that change most first; but coarser frames before fewer of all."""
     place = SCALES.index(choice.scale)
     if place:
         yield replace(choice, scale=SCALES[place - 1], crf=_within(choice.crf + _FINER))
-    if choice.spacing < longest:
-        yield replace(choice, spacing=min(longest, choice.spacing * 2))
-    for step in (_STEP, -_STEP):
-        if _within(choice.crf + step) != choice.crf:
-            yield replace(choice, crf=_within(choice.crf + step))
+    fewer = [replace(choice, spacing=min(longest, choice.spacing * 2))] if choice.spacing < longest else []
+    factors = (_within(choice.crf + step) for step in (_STEP, -_STEP))
+    others = [replace(choice, crf=crf) for crf in factors if crf != choice.crf]
+    yield from (*others, *fewer) if choice.spacing == 1 else (*fewer, *others)
     if place + 1 < len(SCALES):
         yield replace(choice, scale=SCALES[place + 1], crf=_within(choice.crf - _COARSER))
     if choice.spacing > 1:

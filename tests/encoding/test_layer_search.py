@@ -61,6 +61,14 @@ def test_it_finds_the_spacing_that_costs_least() -> None:
     assert found(50, spacing=2.5).choice.spacing == 2.5
 
 
+def test_of_every_frame_a_coarser_one_is_tried_before_fewer() -> None:
+    """At high qualities the search begins with every frame; half of them may be worse than all, coarser."""
+    some: Any = Curves(spacing=1)
+    find_layer(some, 95, RATE, 1280, 2)
+    first, second = some.tried
+    assert first.spacing == second.spacing == 1 and second.crf > first.crf
+
+
 def test_content_that_gains_more_gets_more() -> None:
     assert found(50, slope=0.1).bytes > found(50, slope=0.04).bytes
 

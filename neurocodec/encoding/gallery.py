@@ -10,7 +10,6 @@ both errors.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from itertools import combinations, pairwise
 
 import cv2
@@ -28,8 +27,6 @@ _TRIED = 6
 """References that are tried in a stretch."""
 _RUNS = (1, 2, 4, 8)
 """Numbers of runs that a stretch is divided into."""
-_SHORTEST = 10
-"""Frames of a run at least."""
 RUN_BYTES = 12
 """About what another run costs: its names, and that the prediction of landmarks starts again."""
 _THUMB = 32
@@ -50,9 +47,6 @@ class Gallery:
     def __init__(self, engine: MotionEngine, verdicts: Verdicts, gap: int) -> None:
         self._engine, self._verdicts, self._gap = engine, verdicts, gap
         self._known: deque[Placed] = deque(maxlen=REMEMBERED)
-
-    def __len__(self) -> int:
-        return len(self._known)
 
     def remember(self, placed: Placed) -> None:
         """Keep a reference; the oldest one goes."""
@@ -78,36 +72,24 @@ class Gallery:
         errors = np.stack([self._errors(placed, looks, block) for placed in tried])
         plans = []
         for count in _RUNS:
-            if (s.stop - s.start) // count < _SHORTEST and count > 1:
-                break
+            if (s.stop - s.start) // count < 2 * self._gap:
+                break  # each run has a frame that is looked at
             plans.append(self._divided(s, count, looks, tried, errors))
         ranked = sorted(plans, key=lambda plan: plan[0])
         return [parts for _, parts in ranked[:2]]
 
-    def _short_list(self, s: Stretch, looks: Sequence[int], block: BlockFrames) -> list[Placed]:
+    def _short_list(self, s: Stretch, looks: list[int], block: BlockFrames) -> list[Placed]:
         """The one in use and those that cover the frames looked at best together."""
-        known = [p for p in self._known if p.number != s.before.number]
-        if not known:
-            return [s.before]
-        apart = np.array([self._apart(p, looks, block) for p in [s.before, *known]])
+        known = [s.before, *(p for p in self._known if p.number != s.before.number)]
+        points, small = block.keypoints[looks], np.stack([_thumb(block.pictures[k]) for k in looks])
+        apart = np.stack([_apart(p, points, small) for p in known])
         chosen, left = [0], apart[0]
         while len(chosen) < min(_TRIED, len(apart)):
             totals = np.minimum(left, apart).sum(1)
             totals[chosen] = np.inf
             chosen.append(int(np.argmin(totals)))
             left = np.minimum(left, apart[chosen[-1]])
-        return [([s.before, *known])[k] for k in chosen]
-
-    @staticmethod
-    def _apart(placed: Placed, looks: Sequence[int], block: BlockFrames) -> NDArray[np.float64]:
-        """How unlike a reference frames are, by keypoints and small pictures."""
-        small = _thumb(placed.reference.picture)
-        points = placed.reference.keypoints
-        out = []
-        for k in looks:
-            moved = float(np.sqrt(((block.keypoints[k] - points) ** 2).sum(1).mean()))
-            out.append(moved / _KEYPOINT + float(np.abs(_thumb(block.pictures[k]) - small).mean()) / _LEVELS)
-        return np.array(out)
+        return [known[k] for k in chosen]
 
     def _errors(self, placed: Placed, looks: list[int], block: BlockFrames) -> NDArray[np.float64]:
         """Errors (1 - verdict) of frames rendered from one reference."""
@@ -128,8 +110,6 @@ class Gallery:
         total = 0.0
         for start, stop in pairwise(borders):
             inside = (at >= start) & (at < stop)
-            if not inside.any():
-                inside = np.abs(at - (start + stop) // 2) == np.abs(at - (start + stop) // 2).min()
             seen = errors[:, inside]
             pairs = [*combinations(range(len(tried)), 2)]
             least = [float(np.minimum(seen[i], seen[j]).mean()) for i, j in pairs]
@@ -142,6 +122,13 @@ class Gallery:
             else:
                 parts.append(Stretch(start, stop, a, b))
         return total, parts
+
+
+def _apart(placed: Placed, points: NDArray[np.float32], small: NDArray[np.float32]) -> NDArray[np.float32]:
+    """How unlike a reference frames are, by keypoints (n,N,2) and small pictures: (n,)."""
+    moved = np.sqrt(((points - placed.reference.keypoints) ** 2).sum(2).mean(1))
+    differs = np.abs(small - _thumb(placed.reference.picture)).mean((1, 2, 3))
+    return np.asarray(moved / _KEYPOINT + differs / _LEVELS)
 
 
 def _thumb(picture: Picture) -> NDArray[np.float32]:

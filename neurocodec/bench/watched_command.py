@@ -2,8 +2,8 @@
 
 ``python -m neurocodec.bench.watched_command OUT.json STARTED encode|decode ...``: STARTED is ``time.time()``
 before the process was started.  What is written to OUT.json: ``first`` (seconds until the first frame was
-done), ``seconds`` (until the end), ``peak`` (largest resident memory in bytes) and ``resident`` (bytes in
-use, at tenths of the frames).
+done), ``seconds`` (until the end), ``peak`` (largest resident memory in bytes), and lists by tenths of the
+frames: ``resident`` (bytes in use) and ``peaks`` (the most until then).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 _STATUS = Path("/proc/self/status")
-_EVERY = 100
+_EVERY = 20
 """Frames between looks at the memory."""
 
 
@@ -49,7 +49,8 @@ class Watch:
     def __init__(self, started: float) -> None:
         self.started = started
         self.first: float | None = None
-        self.looks: list[tuple[int, int]] = []
+        self.looks: list[tuple[int, int, int]] = []
+        """Frames done, bytes in use, and the most until then."""
         self._next = 0
 
     def __call__(self, done: int, total: int | None) -> None:
@@ -59,12 +60,12 @@ class Watch:
             self._next = done + _EVERY
             now = _field("VmRSS")
             if now is not None:
-                self.looks.append((done, now))
+                self.looks.append((done, now, peak()))
 
-    def tenths(self) -> list[int]:
-        """Bytes in use at about each tenth of the looks."""
+    def tenths(self) -> list[tuple[int, int, int]]:
+        """The looks at about each tenth of the frames."""
         n = len(self.looks)
-        return [self.looks[k * n // 10][1] for k in range(10)] if n else []
+        return [self.looks[k * n // 10] for k in range(10)] if n else []
 
 
 def watched(call: Callable[..., Any], watch: Watch) -> Callable[..., Any]:
@@ -95,7 +96,14 @@ def main() -> None:
         run_command()
     finally:
         seconds = time.time() - watch.started
-        found = {"first": watch.first, "seconds": seconds, "peak": peak(), "resident": watch.tenths()}
+        tenths = watch.tenths()
+        found = {
+            "first": watch.first,
+            "seconds": seconds,
+            "peak": peak(),
+            "resident": [now for _, now, _ in tenths],
+            "peaks": [most for _, _, most in tenths],
+        }
         Path(out).write_text(json.dumps(found))
 
 

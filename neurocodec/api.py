@@ -15,7 +15,6 @@ from neurocodec.decoding.report import DecodeReport
 from neurocodec.decoding.span_decoder import decode_pictures
 from neurocodec.decoding.video import decode_stream
 from neurocodec.encoding.report import EncodeReport
-from neurocodec.encoding.targets import encode_once_or_to_target
 from neurocodec.errors import UsageError
 from neurocodec.files.opening import (
     OutputGuard,
@@ -60,6 +59,8 @@ def encode(
     Raises:
         NeurocodecError: see :mod:`neurocodec.errors`; nothing is left at ``destination`` then.
     """
+    from neurocodec.encoding.targets import encode_once_or_to_target  # what decoding need not wait for
+
     chosen = replace(options or EncodeOptions(), **settings)
     chosen.settings()
     refuse_same_file(source, destination)

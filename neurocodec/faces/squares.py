@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import convolve1d, maximum_filter1d, median_filter
 
 from neurocodec.format.block import Region
 
@@ -84,6 +83,8 @@ def _place(centre: float, side: float, length: int) -> int:
 
 
 def _median(values: Values, rate: float) -> Values:
+    from scipy.ndimage import median_filter
+
     size = 2 * int(_STEADY * rate / 2) + 1
     return np.asarray(median_filter(values, size=size, mode="nearest"))
 
@@ -174,12 +175,16 @@ def _eased(values: Values, value_of: Callable[[Values], float], parts: Sequence[
 
 def _smooth(values: Values, frames: float) -> Values:
     """A weighted mean (Hann) over so many frames, along the last axis."""
+    from scipy.ndimage import convolve1d
+
     weights = np.hanning(2 * max(1, round(frames / 2)) + 3)[1:-1]
     return np.asarray(convolve1d(values, weights / weights.sum(), mode="nearest"))
 
 
 def _containing(centres: Values, sides: Values, corner: Values, size: Values, rate: float) -> Values:
     """Middles (2,n) moved, smoothly and no more than they must, so that the faces are in their squares."""
+    from scipy.ndimage import maximum_filter1d
+
     room = np.minimum(_SURE * size[1], np.maximum(sides - size, 0) / 2)
     beyond = corner + size + room - (centres + sides / 2)
     before = centres - sides / 2 - (corner - room)

@@ -92,7 +92,7 @@ class _Corners:
         count, _, _, h, _ = flow.shape
         at = ((flow + 1) * (0.5 * (h - 1))).clamp_(0, h - 1)
         low = at.floor().clamp_(max=max(h - 2, 0))
-        part = at - low
+        self._right, self._below = (at - low).unbind(2)
         x, y = low.unbind(2)
         first = y.mul_(h).add_(x).to(torch.int32)
         first += (torch.arange(count, dtype=torch.int32) * (h * h)).view(count, 1, 1, 1)
@@ -100,16 +100,21 @@ class _Corners:
         offsets = torch.tensor([0, step, h * step, (h + 1) * step], dtype=torch.int32)
         # (B,h,h,count,4), flattened to one bag a place
         self.rows = (first.permute(1, 2, 3, 0)[..., None] + offsets).flatten(0, 2).flatten(1)
-        fx, fy = part.unbind(2)
-        both = fx * fy
-        self._weights = torch.stack([1 - fx - fy + both, fx - both, fy - both, both], -1)  # (count,B,h,h,4)
         self._shape = flow.shape
 
     def sum(self, table: Tensor, shares: Tensor) -> Tensor:
         """Rows (count*h*h,C) -> (B,h,h,C): the references' samples, weighted by shares (count,B,h,h)."""
-        _, b, _, h, _ = self._shape
-        weights = (self._weights * shares[..., None]).permute(1, 2, 3, 0, 4).reshape(b * h * h, -1)
-        out = F.embedding_bag(self.rows, table, mode="sum", per_sample_weights=weights)
+        count, b, _, h, _ = self._shape
+        weights = torch.empty(b, h, h, count, 4)
+        here, right, below, both = weights.permute(3, 0, 1, 2, 4).unbind(-1)
+        on_right, on_below = shares * self._right, shares * self._below
+        across = on_right * self._below
+        both.copy_(across)
+        torch.sub(on_right, across, out=right)
+        below_only = on_below.sub_(across)
+        below.copy_(below_only)
+        torch.sub(shares - on_right, below_only, out=here)
+        out = F.embedding_bag(self.rows, table, mode="sum", per_sample_weights=weights.view(b * h * h, -1))
         return out.view(b, h, h, -1)
 
 

@@ -77,6 +77,27 @@ class TPSParameters(NamedTuple):
             warped = linear + offset + bent
         return warped.reshape(*self.affine.shape[:2], *coordinates.shape)
 
+    def basis(self, height: int, width: int, pictures: int) -> Tensor:
+        """What splines are made of over a grid: (pictures, K, N + 3, height * width), for the first pictures.
+
+        Radial functions of the control points, then x, y and 1: :attr:`factors` times it is the warp. It
+        depends on the driving keypoints alone.
+        """
+        control = self.control_points[:pictures]
+        grid = coordinate_grid(height, width, device=control.device, dtype=control.dtype)
+        count = control.shape[2]
+        out = control.new_empty(*control.shape[:2], count + 3, height, width)
+        across = (grid[0, :, 0] - control[..., 0, None]).square()
+        down = (grid[:, 0, 1] - control[..., 1, None]).square()
+        out[:, :, :count] = _radial_basis(down[..., None] + across[..., None, :])
+        out[:, :, count], out[:, :, count + 1], out[:, :, count + 2] = grid[..., 0], grid[..., 1], 1
+        return out.flatten(-2)
+
+    @property
+    def factors(self) -> Tensor:
+        """What :meth:`basis` is multiplied by for x and for y: (B, K, 2, N + 3)."""
+        return torch.cat([self.weights.transpose(-1, -2), self.affine], -1)
+
 
 def coordinate_grid(
     height: int,

@@ -62,3 +62,14 @@ def test_a_fused_network_can_be_copied_after_use() -> None:
     with torch.inference_mode():
         wanted = network(a, b)
         torch.testing.assert_close(copy.deepcopy(network)(a, b), wanted)
+
+
+def test_one_picture_first_then_several_give_what_the_layers_give() -> None:
+    """Weights are laid out anew for other numbers of pictures."""
+    torch.manual_seed(8)
+    convolution = torch.nn.Conv2d(32, 16, 3, padding=1)
+    fused = FusedConvolution(convolution, torch.nn.ReLU())
+    with torch.inference_mode():
+        for count in (1, 8, 3, 1):
+            x = torch.randn(count, 32, 8, 8).to(memory_format=torch.channels_last)
+            torch.testing.assert_close(fused(x), convolution(x).relu(), atol=1e-5, rtol=1e-4)

@@ -192,3 +192,14 @@ def test_splines_in_plain_arithmetic_are_the_same() -> None:
     torch.testing.assert_close(plain.affine, usual.affine, atol=1e-3, rtol=1e-3)
     grid = torch.rand(50, 2, generator=rng) * 2 - 1
     torch.testing.assert_close(plain.warp(grid), usual.warp(grid), atol=1e-3, rtol=1e-3)
+
+
+def test_factors_times_basis_is_the_warp() -> None:
+    """With two source poses for one driving pose, whose basis they share."""
+    driving = random_points(5, 3, 4, 5, 2)
+    splines = fit_tps(torch.cat([driving, driving]), random_points(6, 6, 4, 5, 2))
+    basis, factors = splines.basis(7, 9, 3), splines.factors
+    assert basis.shape == (3, 4, 8, 63) and factors.shape == (6, 4, 2, 8)
+    got = torch.matmul(factors.view(2, 3, 4, 2, 8), basis).view(6, 4, 2, 7, 9)
+    wanted = splines.warp(coordinate_grid(7, 9)).movedim(-1, 2)
+    torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-4)

@@ -55,15 +55,17 @@ class Between:
         return picture
 
     def _moved(self, share: float) -> Picture:
-        forth, back = self._flows
-        height, width = self._before.shape[:2]
-        if max(np.abs(forth).max(initial=0), np.abs(back).max(initial=0)) < _STILL:
+        if self._is_still:
             return cv2.addWeighted(self._before, 1 - share, self._after, share, 0)
+        forth, back = self._flows
         to_before = share * share * back - (1 - share) * share * forth
         to_after = (1 - share) ** 2 * forth - share * (1 - share) * back
-        a = _warped(self._before, to_before, width, height)
-        b = _warped(self._after, to_after, width, height)
-        return cv2.addWeighted(a, 1 - share, b, share, 0)
+        a, b = _warped(self._before, to_before), _warped(self._after, to_after)
+        return cv2.addWeighted(a, 1 - share, b, share, 0, dst=a)
+
+    @cached_property
+    def _is_still(self) -> bool:
+        return max(float(np.abs(flow).max(initial=0)) for flow in self._flows) < _STILL
 
     @cached_property
     def _flows(self) -> tuple[Flow, Flow]:
@@ -92,10 +94,18 @@ def _luma(picture: Picture) -> Picture:
     return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
 
 
-def _warped(picture: Picture, flow: Flow, width: int, height: int) -> Picture:
+def _warped(picture: Picture, flow: Flow) -> Picture:
     """A picture sampled where a small flow points to."""
-    large = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
-    x, y = _grid(height, width)
-    along = cv2.scaleAdd(np.ascontiguousarray(large[..., 0]), width / flow.shape[1], x)
-    down = cv2.scaleAdd(np.ascontiguousarray(large[..., 1]), height / flow.shape[0], y)
+    along, down = (
+        _enlarged(part, large, small, grid)
+        for part, large, small, grid in zip(
+            cv2.split(flow), picture.shape[1::-1], flow.shape[1::-1], _grid(*picture.shape[:2]), strict=True
+        )
+    )
     return cv2.remap(picture, along, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _enlarged(part: Flow, large: int, small: int, grid: Flow) -> Flow:
+    """One coordinate of a small flow, as places in a picture whose side is ``large``, not ``small``."""
+    shift = cv2.resize(part * np.float32(large / small), grid.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return cv2.add(shift, grid, dst=shift)

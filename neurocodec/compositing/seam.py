@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,12 +31,11 @@ def blend(picture: Picture, head: Picture, square: Region, shown: NDArray[np.flo
     across = _weights(square.side, square.x > 0, square.x + square.side < width)
     down = _weights(square.side, square.y > 0, square.y + square.side < height)
     rows, columns = slice(top - square.y, bottom - square.y), slice(left - square.x, right - square.x)
-    weight = (down[rows, None] * across[None, columns])[..., None]
+    weight = down[rows, None] * across[None, columns]
     if shown is not None:
-        weight *= shown[rows, columns, None]
+        weight *= shown[rows, columns]
     under = picture[top:bottom, left:right]
-    mixed = under + weight * (head[rows, columns].astype(np.float32) - under)
-    picture[top:bottom, left:right] = np.rint(mixed)
+    picture[top:bottom, left:right] = cv2.blendLinear(under, head[rows, columns], 1 - weight, weight)
 
 
 def _within(first: int, stop: int, start: int, seen: NDArray[np.bool_]) -> tuple[int, int]:

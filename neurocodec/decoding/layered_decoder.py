@@ -99,9 +99,10 @@ class LayeredDecoder:
         waiting = [next(head, None) for head in heads]
         for k in frames:
             pts = block.pts[k]
-            picture = before.picture.copy()
             if way and after:
                 picture = way.at((pts - before.pts) / (after.pts - before.pts), k - switch[0])
+            else:
+                picture = before.picture.copy()
             for i, head in enumerate(heads):
                 coming = waiting[i]
                 if coming and coming[0] == k:

@@ -10,7 +10,7 @@ import numpy as np
 
 from neurocodec.encoding.framing import Framing
 from neurocodec.encoding.opening import open_source
-from neurocodec.faces.head_tracks import HeadTracker
+from neurocodec.faces.head_tracks import EVERY, HeadTracker
 from neurocodec.faces.squares import squares
 from neurocodec.layers.sizes import SMALLEST
 from neurocodec.models.model_files import find
@@ -20,6 +20,8 @@ FILLED = 0.8
 """Part of the picture that the square of the only head covers at least, for the full picture to be tried."""
 _LOOKED_AT = 8.0
 """Seconds of the beginning that are looked at."""
+_LOOKS_A_SECOND = 3.0
+"""For faces: fewer than where heads are followed to be rendered, with the same answer on 42 clips."""
 _MOSTLY = 0.7
 """Part of these in which the head is there."""
 SMALL = 384
@@ -46,7 +48,8 @@ def choose_region(source: Any, settings: EncodeSettings) -> str:
         width, height, rate = reader.video.width, reader.video.height, float(reader.video.fps)
         if region_by_size(width, height) == "full":
             return "full"
-        tracker = HeadTracker(width, height, rate=rate)
+        every = max(EVERY, round(rate / _LOOKS_A_SECOND))
+        tracker = HeadTracker(width, height, every, rate=rate)
         frames = 0
         pictures = Framing(reader, side, replace(settings, region="frames")).frames()
         for frame in islice(pictures, max(1, min(round(_LOOKED_AT * rate), 1000))):

@@ -8,12 +8,12 @@ added to the enlarged rendering.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from neurocodec.compositing.moving import moved
 from neurocodec.networks.warp import Warp
 from neurocodec.types import Picture
 
@@ -32,24 +32,13 @@ def sharpened(rendering: Picture, details: Sequence[Detail], warp: Warp) -> Pict
     """A rendering (S,S,3), enlarged to the side of the details of its references, with them."""
     side = details[0].shape[0]
     large = cv2.resize(rendering, (side, side), interpolation=cv2.INTER_CUBIC)
-    moved = np.zeros((side, side), np.float32)
-    along, down = _places(side)
+    added = np.zeros((side, side), np.float32)
+    scale = 0.5 * (side - 1)
     for detail, shift, share in zip(details, warp.shifts, warp.shares, strict=True):
-        x, y = (_enlarged(part * np.float32(0.5 * (side - 1)), side) for part in cv2.split(shift))
-        cv2.add(x, along, dst=x)
-        cv2.add(y, down, dst=y)
-        part = cv2.remap(detail, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        cv2.accumulateProduct(part, _enlarged(share, side), moved)
-    cv2.multiply(moved, _enlarged(warp.mask, side), dst=moved)
-    return cv2.add(large, cv2.merge([moved] * 3), dst=large, dtype=cv2.CV_8U)
+        cv2.accumulateProduct(moved(detail, shift, (scale, scale)), _enlarged(share, side), added)
+    cv2.multiply(added, _enlarged(warp.mask, side), dst=added)
+    return cv2.add(large, cv2.merge([added] * 3), dst=large, dtype=cv2.CV_8U)
 
 
 def _enlarged(small: NDArray[np.float32], side: int) -> NDArray[np.float32]:
     return cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR)
-
-
-@lru_cache(maxsize=4)
-def _places(side: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Columns and rows of all pixels."""
-    along = np.tile(np.arange(side, dtype=np.float32), (side, 1))
-    return along, np.ascontiguousarray(along.T)

@@ -6,13 +6,14 @@ equation 4; the two warped pictures are weighted by nearness in time.  Flow: DIS
 
 from __future__ import annotations
 
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from neurocodec.compositing.moving import moved
 from neurocodec.layers.switches import Switch
 from neurocodec.types import Picture
 
@@ -24,11 +25,6 @@ _STILL = 0.3
 """Flow, in pixels of those, below which nothing is moved."""
 Flow = NDArray[np.float32]
 _opencv: Any = cv2  # whose types leave DIS out
-
-
-@lru_cache(maxsize=1)
-def _grid(height: int, width: int) -> tuple[Flow, Flow]:
-    return tuple(np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)))  # type: ignore[return-value]
 
 
 class Between:
@@ -50,8 +46,8 @@ class Between:
         picture = self._moved(share)
         if self._switch.places.any():
             rows, columns, weight = self._seam
-            moved, still = (np.ascontiguousarray(p[rows, columns]) for p in (picture, held))
-            picture[rows, columns] = cv2.blendLinear(moved, still, 1 - weight, weight)
+            moving, still = (np.ascontiguousarray(p[rows, columns]) for p in (picture, held))
+            picture[rows, columns] = cv2.blendLinear(moving, still, 1 - weight, weight)
         return picture
 
     def _moved(self, share: float) -> Picture:
@@ -60,7 +56,8 @@ class Between:
         forth, back = self._flows
         to_before = share * share * back - (1 - share) * share * forth
         to_after = (1 - share) ** 2 * forth - share * (1 - share) * back
-        a, b = _warped(self._before, to_before), _warped(self._after, to_after)
+        scale = self._before.shape[1] / forth.shape[1], self._before.shape[0] / forth.shape[0]
+        a, b = moved(self._before, to_before, scale), moved(self._after, to_after, scale)
         return cv2.addWeighted(a, 1 - share, b, share, 0, dst=a)
 
     @cached_property
@@ -92,20 +89,3 @@ class Between:
 
 def _luma(picture: Picture) -> Picture:
     return cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) if picture.ndim == 3 else picture
-
-
-def _warped(picture: Picture, flow: Flow) -> Picture:
-    """A picture sampled where a small flow points to."""
-    along, down = (
-        _enlarged(part, large, small, grid)
-        for part, large, small, grid in zip(
-            cv2.split(flow), picture.shape[1::-1], flow.shape[1::-1], _grid(*picture.shape[:2]), strict=True
-        )
-    )
-    return cv2.remap(picture, along, down, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-
-
-def _enlarged(part: Flow, large: int, small: int, grid: Flow) -> Flow:
-    """One coordinate of a small flow, as places in a picture whose side is ``large``, not ``small``."""
-    shift = cv2.resize(part * np.float32(large / small), grid.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    return cv2.add(shift, grid, dst=shift)

@@ -33,8 +33,6 @@ from neurocodec.networks.swift import (
     openness,
 )
 from neurocodec.networks.talk import (
-    BLUR_SIGMA,
-    BLUR_TAPS,
     MOST_SHARPENED,
     MOTION_SIZE,
     POINTS_PER_TPS,
@@ -43,6 +41,7 @@ from neurocodec.networks.talk import (
 from neurocodec.networks.talk_render import (
     TiedTables,
     _bilinear,
+    _blurred,
     _buffer,
     _Corners,
     _put_up,
@@ -330,7 +329,5 @@ def _finished(
 ) -> Picture:
     """Pictures (S,S,3), 0 to 255, blended and sharpened by maps (S,S), as ``talk.blended`` does."""
     picture = cv2.blendLinear(painted, deformed, 1 - mask, mask)
-    size = (BLUR_TAPS, BLUR_TAPS)
-    blurred = cv2.GaussianBlur(picture, size, BLUR_SIGMA, borderType=cv2.BORDER_REFLECT_101)
-    sharp = cv2.blendLinear(picture, blurred, 1 + amount, -amount)
+    sharp = cv2.blendLinear(picture, _blurred(picture), 1 + amount, -amount)
     return cv2.convertScaleAbs(np.maximum(sharp, 0, out=sharp))

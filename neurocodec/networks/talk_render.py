@@ -134,10 +134,15 @@ def _opened(x: Tensor) -> Tensor:
     return x.view(b, h, h, c, 2, 2).permute(0, 1, 4, 2, 5, 3).reshape(b, 2 * h, 2 * h, c)
 
 
-def _detail(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What a Gaussian takes away from a picture (S,S,3), as :func:`~neurocodec.networks.talk.sharpened`."""
+def _blurred(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """A picture (S,S,3) behind the Gaussian of :func:`~neurocodec.networks.talk.sharpened`."""
     size = (BLUR_TAPS, BLUR_TAPS)
-    blurred = cv2.GaussianBlur(picture, size, BLUR_SIGMA, borderType=cv2.BORDER_REFLECT_101)
+    return cv2.GaussianBlur(picture, size, BLUR_SIGMA, borderType=cv2.BORDER_REFLECT_101)
+
+
+def _detail(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What that Gaussian takes away from a picture (S,S,3)."""
+    blurred = _blurred(picture)
     return np.subtract(picture, blurred, out=blurred)
 
 

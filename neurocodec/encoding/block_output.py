@@ -107,11 +107,20 @@ class BlockOutput:
         except ValueError as error:
             raise self._beyond_the_format(error) from error
 
-    def close(self, report: EncodeReport) -> None:
-        """Write the index, and put frames, references, duration, bytes, rates and digest in the report."""
-        self._writer.close()
+    @property
+    def ending(self) -> bytes:
+        """What would make a whole file of the blocks so far."""
+        return self._writer.ending
+
+    def count(self, report: EncodeReport) -> None:
+        """Put frames, references, duration, bytes and rates so far in the report."""
         report.frames, report.references = self.frames, self.references
         report.duration = playing_time(self.header, self._first, self._last, self._step)
         report.bytes = self._writer.bytes_by_kind
         report.kbps = rates(report.bytes, report.duration)
+
+    def close(self, report: EncodeReport) -> None:
+        """Write the index, and put what was written and the digest of its symbols in the report."""
+        self._writer.close()
+        self.count(report)
         report.symbols_sha256 = self._digest.hexdigest()

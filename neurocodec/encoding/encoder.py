@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurocodec.encoding.block_output import BlockOutput
 from neurocodec.encoding.cuts import CutDetector
+from neurocodec.encoding.doubted import HeldBack, OtherwiseBetterError
 from neurocodec.encoding.file_header import file_description, file_header
 from neurocodec.encoding.framing import Frame, Framing
 from neurocodec.encoding.layered_encoder import LayeredEncoder
@@ -20,7 +21,7 @@ from neurocodec.encoding.opening import open_source
 from neurocodec.encoding.placement import MeasuredFrames, open_placement
 from neurocodec.encoding.reference_sender import ReferenceSender
 from neurocodec.encoding.region_choice import choose_region, region_by_size
-from neurocodec.encoding.region_trial import better_region
+from neurocodec.encoding.region_trial import Beginning, better_region
 from neurocodec.encoding.report import EncodeReport
 from neurocodec.encoding.rewinding import can_be_read_twice
 from neurocodec.errors import InputError
@@ -56,6 +57,7 @@ class Encoder:
         self._placement = open_placement(self._engine, self._feedback, self._sender, settings)
         self._sound: deque[SoundPacket] = deque()
         self._output: BlockOutput | None = None
+        self._begun: Callable[[EncodeReport, bytes], None] | None = None
 
     def _open_engine(self) -> MotionEngine:
         settings = self.settings
@@ -81,12 +83,18 @@ class Encoder:
             )
         return CountedFeedback(open_feedback(description, self.settings.device))
 
-    def run(self, progress: Progress | None = None) -> EncodeReport:
+    def run(
+        self, progress: Progress | None = None, begun: Callable[[EncodeReport, bytes], None] | None = None
+    ) -> EncodeReport:
         """Encode everything.
+
+        ``begun`` is called after the first block, with what is known by then and with the bytes that would
+        make a whole file of it.  What it raises ends the encode.
 
         Raises:
             NeurocodecError: as :func:`encode_stream` has it.
         """
+        self._begun = begun
         began = time.perf_counter()
         frames: list[Frame] = []
         with Ahead(iter(self._framing), depth_ahead(_AHEAD, self.settings.threads)) as items:
@@ -121,6 +129,10 @@ class Encoder:
         if progress:
             progress(output.frames + len(frames), self._reader.video.frames)
         output.write(builder, self._sound, last)
+        if self._begun:
+            output.count(self.report)
+            self._begun(self.report, output.ending)
+            self._begun = None
 
     def _begin_file(self, first: Frame) -> BlockOutput:
         usual = self._sound[0].duration if self._sound else 0
@@ -150,8 +162,12 @@ def encode_stream(
         NeurocodecError: for bad options, input, models or output; see :mod:`neurocodec.errors`.
     """
     settings = options.settings()
-    settings = replace(settings, region=settled_region(source, settings))
-    return _encoded(source, file, settings, progress)
+    region = _region_or_either(source, settings)
+    if region == "either" and is_path(source):
+        return _encoded_in_full_or_frames(source, file, settings, progress)
+    if region == "either":
+        region = better_region(source, settings, _encoded)
+    return _encoded(source, file, replace(settings, region=region), progress)
 
 
 def settled_region(source: Any, settings: EncodeSettings) -> str:
@@ -160,14 +176,37 @@ def settled_region(source: Any, settings: EncodeSettings) -> str:
     Raises:
         NeurocodecError: as :func:`encode_stream` has it.
     """
+    region = _region_or_either(source, settings)
+    return better_region(source, settings, _encoded) if region == "either" else region
+
+
+def _region_or_either(source: Any, settings: EncodeSettings) -> str:
+    """As :func:`settled_region`, but ``either`` where both ways have to be tried."""
     if settings.region != "auto" or not can_be_read_twice(source):
         return settings.region
     region = choose_region(source, settings)
     if not is_path(source):
         source.seek(0)
-    if region == "either":
-        region = "full" if settings.effort == "fast" else better_region(source, settings, _encoded)
-    return region
+    return "full" if region == "either" and settings.effort == "fast" else region
+
+
+def _encoded_in_full_or_frames(
+    source: Any, file: BinaryIO, settings: EncodeSettings, progress: Progress | None
+) -> EncodeReport:
+    """Begin with the full picture, and go on with it unless the trial is for whole frames."""
+    full, held = replace(settings, region="full"), HeldBack(file)
+
+    def begun(report: EncodeReport, ending: bytes) -> None:
+        beginning = Beginning(held.kept + ending, report.kbps["video"], report.duration)
+        if better_region(source, settings, _encoded, beginning) == "frames":
+            raise OtherwiseBetterError
+        held.release()
+
+    try:
+        with open_source(source, full) as reader:
+            return Encoder(reader, cast(BinaryIO, held), full).run(progress, begun)
+    except OtherwiseBetterError:
+        return _encoded(source, file, replace(settings, region="frames"), progress)
 
 
 def _encoded(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -46,10 +46,22 @@ later piece is tried."""
 Encode = Callable[[Any, BinaryIO, EncodeSettings], Any]
 
 
-def better_region(source: Any, settings: EncodeSettings, encode: Encode) -> str:
+@dataclass(frozen=True)
+class Beginning:
+    """The first seconds of a source as its full picture was coded: a file, kbit/s without sound, seconds."""
+
+    file: bytes
+    kbps: float
+    seconds: float
+
+
+def better_region(
+    source: Any, settings: EncodeSettings, encode: Encode, beginning: Beginning | None = None
+) -> str:
     """``full`` or ``frames``: the better bargain for some seconds of a source.
 
     ``encode`` encodes a source, which can be read again, into a file with settings whose region is either.
+    A ``beginning`` that is there already is not coded again.
 
     Raises:
         NeurocodecError: as encoding and decoding have it.
@@ -59,7 +71,10 @@ def better_region(source: Any, settings: EncodeSettings, encode: Encode) -> str:
     pieces: list[_Piece] = []
     for start, length in places:
         pieces.append(_Piece(source, settings, encode, start, length))
-        pieces[-1].code("full")
+        if beginning and len(pieces) == 1:
+            pieces[-1].take(beginning)
+        else:
+            pieces[-1].code("full")
         if pieces[-1].seconds < _LEAST_SECONDS:
             return "full"
         limit = _CALM if len(pieces) == len(places) else _CALM_BEGINNING
@@ -103,6 +118,12 @@ class _Piece:
         file.seek(0)
         self._files[region], self.kbps[region] = file, report.kbps["video"]
         self.seconds = report.duration
+
+    def take(self, beginning: Beginning) -> None:
+        """What its full picture was coded into."""
+        self._files["full"], self.kbps["full"] = io.BytesIO(beginning.file), beginning.kbps
+        self.seconds = beginning.seconds
+        self._settings = replace(self._settings, duration=beginning.seconds)
 
     def measure(self, distance: WholeDistance) -> None:
         """Find the distances of what it was coded into."""

@@ -87,7 +87,7 @@ class NfcWriter:
         for kind, count in block.payload_bytes.items():
             self.payload[kind] += count
         lateness = block.pts[0] - self.header.regular_pts(block.first_frame) if block.pts else 0
-        self._end_stretch()
+        self._index += self._entry()
         rest = varint(len(block.pts)) + varint(len(block.references)) + svarint(lateness)
         self._last = self._stretch + len(data), rest
         self._stretch = 0
@@ -109,17 +109,23 @@ class NfcWriter:
         self._stretch += len(data)
         self._put(data)
 
-    def _end_stretch(self, further: int = 0) -> None:
-        """Put the block before into the index, with ``further`` bytes behind it."""
-        if self._last is not None:
-            size, rest = self._last
-            self._index += varint(size + further) + rest
+    def _entry(self, further: int = 0) -> bytes:
+        """What the index says of the block before, with ``further`` bytes behind it."""
+        if self._last is None:
+            return b""
+        size, rest = self._last
+        return varint(size + further) + rest
+
+    @property
+    def ending(self) -> bytes:
+        """The index, which would make a whole file of what is written so far."""
+        entries = bytes(self._index) + self._entry(self._stretch)
+        index = chunk(INDEX_CHUNK, entries if len(entries) <= MAX_INDEX else b"")
+        return index + len(index).to_bytes(TRAILER_BYTES, "little")
 
     def close(self) -> None:
         """Write the index.  The file object stays open."""
-        self._end_stretch(self._stretch)
-        index = chunk(INDEX_CHUNK, bytes(self._index) if len(self._index) <= MAX_INDEX else b"")
-        self._put(index + len(index).to_bytes(TRAILER_BYTES, "little"))
+        self._put(self.ending)
 
     @property
     def bytes_by_kind(self) -> dict[str, int]:

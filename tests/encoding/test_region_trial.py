@@ -10,8 +10,10 @@ from typing import Any, BinaryIO
 import pytest
 from places import SAMPLES
 
-from neurocodec.encoding import region_trial
-from neurocodec.encoding.region_trial import better_region
+import neurocodec
+from neurocodec.encoding import encoder, region_trial
+from neurocodec.encoding.region_trial import Beginning, better_region
+from neurocodec.format.reader import NfcReader
 from neurocodec.options import EncodeOptions, EncodeSettings
 
 
@@ -86,3 +88,39 @@ def test_a_source_in_memory_is_read_from_its_beginning_each_time(monkeypatch: py
     source = io.BytesIO(Path(SAMPLES / "astronaut.mp4").read_bytes())
     assert choose(monkeypatch, Coding(rates, far), source)[0] == "frames"
     assert source.tell() == 0
+
+
+def test_a_beginning_that_was_coded_is_not_coded_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    coding = Coding({"full": [-1, 30.0], "frames": [20.0] * 2}, {"full": [0.2] * 2, "frames": [0.1] * 2})
+    monkeypatch.setattr(region_trial, "_mean_distance", coding.distance)
+    settings = EncodeOptions().settings()
+
+    def choice(kbps: float) -> str:
+        coding.tried.clear()
+        beginning = Beginning(b"full 0", kbps, 5.0)
+        return better_region(SAMPLES / "astronaut.mp4", settings, coding.encode, beginning)
+
+    assert choice(5.0) == "full" and not coding.tried
+    assert choice(30.0) == "frames"
+    assert coding.tried == [("full", 5.0), ("frames", 0.0), ("frames", 5.0)]
+
+
+@pytest.mark.parametrize("wanted", ["full", "frames"])
+def test_the_full_picture_is_gone_on_with_or_given_up(
+    wanted: str, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is the same as if the better way had been asked for; the trial gets a whole file."""
+    settings: dict[str, Any] = {"effort": "default", "threads": 1, "device": "cpu"}
+    out = io.BytesIO()
+
+    def trial(source: Any, settings: EncodeSettings, encode: Any, beginning: Beginning) -> str:
+        assert out.getvalue() == b""
+        whole = NfcReader(io.BytesIO(beginning.file))
+        assert [len(block.pts) for block, _ in whole] == [40]
+        assert beginning.seconds == pytest.approx(1.6)
+        return wanted
+
+    monkeypatch.setattr(encoder, "choose_region", lambda *a: "either")
+    monkeypatch.setattr(encoder, "better_region", trial)
+    neurocodec.encode(clip, out, **settings)
+    assert out.getvalue() == neurocodec.encode_bytes(clip, region=wanted, **settings)

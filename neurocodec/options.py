@@ -31,7 +31,8 @@ DEFAULT_FEEDBACK, ORIGINAL_FEEDBACK = "perceptual", "classic-feedback"
 DEFAULT_LANDMARKS = "face68"
 DEFAULT_HEADS = "heads320"
 DEFAULT_QUALITY = 50.0
-DEFAULT_SMOOTHING = 0.2
+LATENT_SMOOTHING = 0.2
+"""How far rounding of the latent of 68 landmarks may deviate, in squared steps a bit."""
 ORIGINAL_QUANTIZATION = 100
 JPEG_QUALITY = 95
 TARGETS = ("target_kbps", "max_size", "target_lpips", "worst_lpips")
@@ -50,6 +51,15 @@ def reference_quality_at(quality: float) -> float:
 def price_at(quality: float) -> float:
     """What a byte of reference costs, in units of one frame's loss of verdict, for a quality of 0 to 100."""
     return 0.145 * 10 ** (-0.02 * quality)
+
+
+def smoothing_at(quality: float, quantization: int) -> float:
+    """How far rounding may deviate, in squared steps a bit, for a quality of 0 to 100 and Q.
+
+    1 at a quality of 50 and Q = 100.  It follows the price of references, down to a tenth, and the square of a
+    step, by which an error is seen.
+    """
+    return float(max(10 ** (-0.02 * (quality - 50)), 0.1) * (quantization / 100) ** 2)
 
 
 @dataclass(frozen=True)
@@ -266,7 +276,7 @@ class EncodeOptions:
         "How far rounding may deviate to save bits (only with lookahead); 0 only rounds.",
         low=0,
         high=100,
-        usual=f"{DEFAULT_SMOOTHING:g}",
+        usual="by quality and quantization",
     )
     first_reference: str = _option(
         "first",
@@ -368,10 +378,13 @@ class EncodeOptions:
         by_quality = JPEG_QUALITY if codec == "jpeg" else reference_quality_at(quality)
         usual_feedback = (ORIGINAL_FEEDBACK, DEFAULT_FEEDBACK) if original else (DEFAULT_FEEDBACK,)
         usual_quantization = ORIGINAL_QUANTIZATION if original else quantization_at(quality)
+        quantization = self.quantization or usual_quantization
+        learned = self.landmarks == "learned"
+        usual_smoothing = smoothing_at(quality, quantization) if learned else LATENT_SMOOTHING
         settings = EncodeSettings(
             profile=self.profile,
             quality=quality,
-            quantization=self.quantization or usual_quantization,
+            quantization=quantization,
             gap=self.gap,
             alpha=self.alpha,
             model=self.model or (ORIGINAL_MOTION if original else DEFAULT_MOTION),
@@ -385,7 +398,7 @@ class EncodeOptions:
             landmark_code=self.landmark_code or ("original" if original else "range"),
             refresh=self.refresh or ("schedule" if original else "lookahead"),
             price=price_at(quality) if self.price is None else self.price,
-            smoothing=DEFAULT_SMOOTHING if self.smoothing is None else self.smoothing,
+            smoothing=usual_smoothing if self.smoothing is None else self.smoothing,
             first_reference=self.first_reference,
             landmarks=self.landmarks,
             landmark_model=self.landmark_model or DEFAULT_LANDMARKS,

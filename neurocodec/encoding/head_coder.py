@@ -17,6 +17,7 @@ from neurocodec.format.head import HeadPart
 from neurocodec.format.header import Header
 from neurocodec.format.layer import LayerPart
 from neurocodec.keypoints.packets import pack_head
+from neurocodec.keypoints.importance import importance
 from neurocodec.keypoints.quantization import Symbols, dequantize, scaled
 from neurocodec.keypoints.smoothing import smooth
 from neurocodec.layers.switches import Switch
@@ -109,7 +110,8 @@ class HeadCoder:
             used = [self._references.get(s.number, s.picture, square) for s in (before, after)]
             values = head.values[rows[0] - head.first : rows[-1] + 1 - head.first]
             reference, steps = used[0].ready.coded, self._header.quantization
-            symbols = smooth(scaled(values, reference, steps, self._basis), self._smoothing)
+            exact = scaled(values, reference, steps, self._basis)
+            symbols = smooth(exact, self._smoothing, importance(self._basis, exact.shape[1]))
             for n, k in enumerate(rows):
                 self._rows[h][k] = n == 0, symbols[n]
             if way:

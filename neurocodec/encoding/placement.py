@@ -17,6 +17,7 @@ from neurocodec.encoding.schedule import RefreshSchedule
 from neurocodec.encoding.stretches import BlockFrames, Placed, Verdicts
 from neurocodec.faces.first_reference import best_frame
 from neurocodec.format.block import MAX_BLOCK_REFERENCES, RECENT
+from neurocodec.keypoints.importance import importance
 from neurocodec.keypoints.quantization import dequantize, quantize, scaled
 from neurocodec.keypoints.smoothing import smooth
 from neurocodec.models.feedback import FeedbackNetwork
@@ -185,7 +186,7 @@ class LookaheadPlacement:
         header = builder.header
         basis = self._engine.basis if header.transformed else None
         exact = scaled(values, before.reference.coded, header.quantization, basis)
-        return smooth(exact, self._smoothing)
+        return smooth(exact, self._smoothing, importance(basis, exact.shape[1]))
 
 
 class _BlockReferences:

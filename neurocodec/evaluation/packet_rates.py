@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from neurocodec.datasets.clips import first_seconds
 from neurocodec.errors import NeurocodecError
 from neurocodec.format.header import LandmarkCode
+from neurocodec.keypoints.importance import importance
 from neurocodec.keypoints.packet_code import PacketEncoder
 from neurocodec.keypoints.quantization import scaled
 from neurocodec.keypoints.smoothing import smooth
@@ -24,7 +25,7 @@ from neurocodec.keypoints.transform import forward, train_basis
 from neurocodec.models.device import BATCH
 from neurocodec.models.landmark_engine import LandmarkEngine
 from neurocodec.models.motion_engine import MotionEngine
-from neurocodec.options import DEFAULT_SMOOTHING
+from neurocodec.options import DEFAULT_QUALITY, LATENT_SMOOTHING, smoothing_at
 
 Integers = NDArray[np.int32]
 _BLOCK_SECONDS = 5
@@ -81,6 +82,8 @@ def packet_rates(
     sets: list[list[Integers]] = [[] for _ in range(6)]
     plain, transformed, smoothed, latent, points, turned = sets
     block = 0
+    strength = smoothing_at(DEFAULT_QUALITY, quantization)
+    counts = importance(engine.basis, len(engine.basis))
     for clip in clips:
         frames, fps = first_seconds(clip, engine.size, seconds)
         batches = [np.stack(frames[k : k + BATCH]) for k in range(0, len(frames), BATCH)]
@@ -91,10 +94,10 @@ def packet_rates(
         found = np.concatenate([landmarks.latents(b)[0] for b in batches])
         flat = 2 * landmarks.decode(found).reshape(len(frames), -1).astype(np.float64) - 1
         of_points = quantization * (flat - flat[0])
-        smoothed.append(smooth(exact, DEFAULT_SMOOTHING))
-        latent.append(smooth(quantization * (found - found[0]).astype(np.float64), DEFAULT_SMOOTHING))
-        points.append(smooth(of_points, DEFAULT_SMOOTHING))
-        turned.append(smooth(forward(of_points, train_basis([flat])), DEFAULT_SMOOTHING))
+        smoothed.append(smooth(exact, strength, counts))
+        latent.append(smooth(quantization * (found - found[0]).astype(np.float64), LATENT_SMOOTHING))
+        points.append(smooth(of_points, strength))
+        turned.append(smooth(forward(of_points, train_basis([flat])), strength))
         block = max(block, round(_BLOCK_SECONDS * fps))
     count = sum(map(len, plain))
 

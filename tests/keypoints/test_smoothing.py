@@ -1,9 +1,14 @@
 """Trajectories of keypoints that cost fewer bits."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from places import CHECKPOINTS
+from safetensors.numpy import load_file
+
+from neurocodec.keypoints.importance import importance
 from neurocodec.keypoints.smoothing import _bits, smooth
 
 some = settings(deadline=None, max_examples=40)
@@ -53,3 +58,21 @@ def test_jitter_of_less_than_a_step_is_smoothed_away() -> None:
 
 def test_a_trajectory_of_no_frames() -> None:
     assert smooth(np.zeros((0, 4)), 0.15).shape == (0, 4)
+
+
+def test_what_counts_more_stays_nearer() -> None:
+    exact = np.repeat(3 + 1.4 * np.sin(np.arange(60) / 3)[:, None], 2, 1)
+    u = smooth(exact, 1.0, np.array([4.0, 0.25]))
+    far = ((u - exact) ** 2).mean(0)
+    assert far[0] < 0.25 < far[1]
+    assert (u[:, 0] == smooth(exact[:, :1], 0.25)[:, 0]).all()
+    assert (u[:, 1] == smooth(exact[:, :1], 4.0)[:, 0]).all()
+
+
+def test_only_the_basis_that_was_measured_has_coefficients_of_unlike_importance() -> None:
+    ours = load_file(CHECKPOINTS / "swift256.safetensors")["landmark_basis"]
+    counts = importance(ours, len(ours))
+    assert counts.shape == (60,) and counts.mean() == pytest.approx(1, abs=0.01)
+    assert counts[:20].mean() > 1.5 * counts[40:].mean()
+    assert (importance(-ours, len(ours)) == 1).all()
+    assert (importance(None, 8) == np.ones(8)).all()

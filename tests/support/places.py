@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLES = ROOT / "samples"
+CHECKPOINTS = ROOT / "checkpoints"
 DATA = ROOT / "tests" / "data"
 CONFORMANCE = ROOT / "tests" / "conformance"
 

@@ -68,7 +68,7 @@ def test_a_calm_beginning_settles_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_two_pieces_that_are_calm_on_the_mean_settle_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    coding = Coding({"full": [9.5, 11.0]}, {})
+    coding = Coding({"full": [7.5, 8.4]}, {})
     assert choose(monkeypatch, coding) == ("full", ["full", "full"])
 
 
@@ -124,3 +124,10 @@ def test_the_full_picture_is_gone_on_with_or_given_up(
     monkeypatch.setattr(encoder, "better_region", trial)
     neurocodec.encode(clip, out, **settings)
     assert out.getvalue() == neurocodec.encode_bytes(clip, region=wanted, **settings)
+
+
+def test_whole_frames_are_given_an_allowance_for_their_fast_trial(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = {"full": [20.0] * 2, "frames": [20.0] * 2}
+    for share, better in ((0.5, "full"), (0.7, "frames")):
+        coding = Coding(rates, {"full": [0.2 * share] * 2, "frames": [0.2] * 2})
+        assert choose(monkeypatch, coding)[0] == better

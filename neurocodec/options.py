@@ -56,8 +56,8 @@ def price_at(quality: float) -> float:
 def smoothing_at(quality: float, quantization: int) -> float:
     """How far rounding may deviate, in squared steps a bit, for a quality of 0 to 100 and Q.
 
-    1 at a quality of 50 and Q = 100.  It follows the price of references, down to a tenth, and the square of a
-    step, by which an error is seen.
+    1 at a quality of 50 and Q = 100.  It follows the price of references, down to a tenth, and the square of
+    a step, by which an error is seen.
     """
     return float(max(10 ** (-0.02 * (quality - 50)), 0.1) * (quantization / 100) ** 2)
 

@@ -16,8 +16,8 @@ from neurocodec.encoding.whole_distance import WholeDistance
 from neurocodec.format.head import HeadPart
 from neurocodec.format.header import Header
 from neurocodec.format.layer import LayerPart
-from neurocodec.keypoints.packets import pack_head
 from neurocodec.keypoints.importance import importance
+from neurocodec.keypoints.packets import pack_head
 from neurocodec.keypoints.quantization import Symbols, dequantize, scaled
 from neurocodec.keypoints.smoothing import smooth
 from neurocodec.layers.switches import Switch

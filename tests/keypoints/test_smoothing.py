@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from places import CHECKPOINTS
 from safetensors.numpy import load_file
 

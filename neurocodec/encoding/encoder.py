@@ -187,7 +187,7 @@ def _region_or_either(source: Any, settings: EncodeSettings) -> str:
     region = choose_region(source, settings)
     if not is_path(source):
         source.seek(0)
-    return "full" if region == "either" and settings.effort == "fast" else region
+    return region
 
 
 def _encoded_in_full_or_frames(

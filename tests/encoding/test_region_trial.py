@@ -39,12 +39,15 @@ class Coding:
 
 
 def choose(
-    monkeypatch: pytest.MonkeyPatch, coding: Coding, source: Any = None, quality: float = 50
+    monkeypatch: pytest.MonkeyPatch,
+    coding: Coding,
+    source: Any = None,
+    quality: float = 50,
+    effort: str = "default",
 ) -> tuple[str, list[str]]:
     monkeypatch.setattr(region_trial, "_mean_distance", coding.distance)
-    found = better_region(
-        source or SAMPLES / "astronaut.mp4", EncodeOptions(quality=quality).settings(), coding.encode
-    )
+    settings = EncodeOptions(quality=quality, effort=effort).settings()
+    found = better_region(source or SAMPLES / "astronaut.mp4", settings, coding.encode)
     return found, [region for region, _ in coding.tried]
 
 
@@ -60,6 +63,14 @@ def test_a_later_piece_counts_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = {"full": [20.0, 20.0], "frames": [20.0, 20.0]}
     coding = Coding(rates, {"full": [0.1, 0.4], "frames": [0.15, 0.15]})
     assert choose(monkeypatch, coding) == ("frames", ["full", "full", "frames", "frames"])
+
+
+def test_the_fast_effort_tries_the_beginning_alone_and_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = {"full": [20.0, 20.0], "frames": [20.0, 20.0]}
+    coding = Coding(rates, {"full": [0.14, 9.0], "frames": [0.2, 0.2]})
+    assert choose(monkeypatch, coding)[0] == "frames"
+    coding.tried.clear()
+    assert choose(monkeypatch, coding, effort="fast") == ("full", ["full", "frames"])
 
 
 def test_a_calm_beginning_settles_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,8 +48,8 @@ sees less of what is wrong with a rendering: .66 to 1.07 of LPIPS, of whole fram
 """
 _CALM, _CALM_BEGINNING = 8.0, 7.0
 """Kbit/s at a quality of 50 that a small full picture takes at most where whole frames are not tried: of 13
-training clips, those that were clearly better in them took 8 and more.  Where the beginning takes less still,
-no later piece is tried."""
+training clips, all but one of those that were clearly better in them took 8 and more.  Where the beginning
+takes less still, no later piece is tried."""
 Encode = Callable[[Any, BinaryIO, EncodeSettings], Any]
 
 

@@ -1,9 +1,10 @@
 """Full picture or whole frames?  Both are tried where one head fills the picture, and measured.
 
 The model renders a head that fills the picture from few bytes; where it turns a lot, or the camera moves, a
-layer of AV1 is the better bargain.  So two pieces of it are coded in both ways.  The full picture is taken
-where it is cheaper, by distance and bytes together, and no worse for its bytes than whole frames for theirs;
-and without another look where a small one takes so few bytes that hardly anything moves.
+layer of AV1 is the better bargain.  So a piece of it is coded in both ways, and where that leaves a doubt a
+later one too.  The full picture is taken where it is cheaper, by distance and bytes together, and no worse
+for its bytes than whole frames for theirs; and without another look where a small one takes so few bytes
+that hardly anything moves.
 """
 
 from __future__ import annotations
@@ -46,6 +47,8 @@ They are coded at that, and at the default come out at .77 of its distance for t
 sees less of what is wrong with a rendering: .66 to 1.07 of LPIPS, of whole frames .81 to 1.2
 (docs/experiments.md).
 """
+_CLEAR = 1.3
+"""Where one way costs so much of the other for the first piece, no later one is tried."""
 _CALM, _CALM_BEGINNING = 8.0, 7.0
 """Kbit/s at a quality of 50 that a small full picture takes at most where whole frames are not tried: of 13
 training clips, all but one of those that were clearly better in them took 8 and more.  Where the beginning
@@ -77,32 +80,41 @@ def better_region(
     small, places = _pieces(source, settings)
     places = places[:1] if fast else places
     calm = _calm_at(settings.quality) if small else 0.0
-    pieces: list[_Piece] = []
-    for start, length in places:
-        pieces.append(_Piece(source, settings, encode, start, length))
-        if beginning and len(pieces) == 1:
-            pieces[-1].take(beginning)
-        else:
-            pieces[-1].code("full")
-        if pieces[-1].seconds < _LEAST_SECONDS:
-            return "full"
-        limit = _CALM if len(pieces) == len(places) else _CALM_BEGINNING
-        if np.mean([p.kbps["full"] for p in pieces]) <= limit * calm:
-            return "full"
     distance = WholeDistance(DistanceEngine(find(DEFAULT_FEEDBACK, "feedback"), settings.device))
-    for piece in pieces:
+    pieces: list[_Piece] = []
+    ratio = 1.0
+    for start, length in places:
+        last = len(pieces) == len(places) - 1
+        piece = _Piece(source, settings, encode, start, length)
+        if beginning and not pieces:
+            piece.take(beginning)
+        else:
+            piece.code("full")
+        if piece.seconds < _LEAST_SECONDS:
+            return "full"
+        pieces.append(piece)
+        if np.mean([p.kbps["full"] for p in pieces]) <= (_CALM if last else _CALM_BEGINNING) * calm:
+            return "full"
         piece.code("frames")
         piece.measure(distance)
+        ratio = _costs_of_frames(pieces, settings.quality, _AS_THEY_ARE if fast else _ALLOWANCE)
+        if max(ratio, 1 / ratio) > _CLEAR:
+            break
+    return "frames" if ratio < 1 else "full"
+
+
+def _costs_of_frames(pieces: list[_Piece], quality: float, allowance: float) -> float:
+    """What whole frames cost where the full picture costs one: by price or by the curve, if that is less."""
     full, full_kbps, frames, frames_kbps = (
         float(np.mean([figures[region] for figures in found]))
         for region in ("full", "frames")
         for found in ([p.far for p in pieces], [p.kbps for p in pieces])
     )
-    frames *= _AS_THEY_ARE if fast else _ALLOWANCE
-    price = _PRICE * worth_at(settings.quality)
-    cheaper = full + price * full_kbps <= frames + price * frames_kbps
-    no_worse = full * full_kbps**_SLOPE <= frames * frames_kbps**_SLOPE
-    return "full" if cheaper and no_worse else "frames"
+    frames *= allowance
+    price = _PRICE * worth_at(quality)
+    by_price = (frames + price * frames_kbps) / (full + price * full_kbps)
+    by_curve = frames * frames_kbps**_SLOPE / (full * full_kbps**_SLOPE) if full else 1.0
+    return min(by_price, by_curve)
 
 
 class _Piece:

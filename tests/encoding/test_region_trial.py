@@ -62,7 +62,7 @@ def test_the_cheaper_way_wins(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_later_piece_counts_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
     rates = {"full": [20.0, 20.0], "frames": [20.0, 20.0]}
     coding = Coding(rates, {"full": [0.1, 0.4], "frames": [0.15, 0.15]})
-    assert choose(monkeypatch, coding) == ("frames", ["full", "full", "frames", "frames"])
+    assert choose(monkeypatch, coding) == ("frames", ["full", "frames", "full", "frames"])
 
 
 def test_the_fast_effort_tries_the_beginning_alone_and_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,8 +79,17 @@ def test_a_calm_beginning_settles_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_two_pieces_that_are_calm_on_the_mean_settle_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    coding = Coding({"full": [7.5, 8.4]}, {})
-    assert choose(monkeypatch, coding) == ("full", ["full", "full"])
+    coding = Coding({"full": [7.5, 8.4], "frames": [7.5, 0]}, {"full": [0.1, 0], "frames": [0.16, 0]})
+    assert choose(monkeypatch, coding) == ("full", ["full", "frames", "full"])
+
+
+@pytest.mark.parametrize(("full", "better"), [(0.2, "frames"), (0.06, "full")])
+def test_what_is_clear_at_the_beginning_is_settled_there(
+    monkeypatch: pytest.MonkeyPatch, full: float, better: str
+) -> None:
+    rates = {"full": [20.0, 20.0], "frames": [40.0, 20.0]}
+    coding = Coding(rates, {"full": [full, 0.1], "frames": [0.15, 0.1]})
+    assert choose(monkeypatch, coding) == (better, ["full", "frames"])
 
 
 def test_what_is_calm_depends_on_the_quality(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +111,7 @@ def test_a_source_in_memory_is_read_from_its_beginning_each_time(monkeypatch: py
 
 
 def test_a_beginning_that_was_coded_is_not_coded_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    coding = Coding({"full": [-1, 30.0], "frames": [20.0] * 2}, {"full": [0.2] * 2, "frames": [0.1] * 2})
+    coding = Coding({"full": [-1, 30.0], "frames": [20.0] * 2}, {"full": [0.2] * 2, "frames": [0.35] * 2})
     monkeypatch.setattr(region_trial, "_mean_distance", coding.distance)
     settings = EncodeOptions().settings()
 
@@ -113,7 +122,7 @@ def test_a_beginning_that_was_coded_is_not_coded_again(monkeypatch: pytest.Monke
 
     assert choice(5.0) == "full" and not coding.tried
     assert choice(30.0) == "frames"
-    assert coding.tried == [("full", 5.0), ("frames", 0.0), ("frames", 5.0)]
+    assert coding.tried == [("frames", 0.0), ("full", 5.0), ("frames", 5.0)]
 
 
 @pytest.mark.parametrize("wanted", ["full", "frames"])

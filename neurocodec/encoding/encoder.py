@@ -96,6 +96,19 @@ class Encoder:
         """
         self._begun = begun
         began = time.perf_counter()
+        try:
+            self._encode_blocks(progress)
+        finally:
+            self._sender.coder.restart()
+        if self._output is None:
+            raise InputError(f"{self._reader.name} has no picture that can be decoded")
+        self._output.close(self.report)
+        self.report.verdicts, self.report.judging = self._feedback.verdicts, self._feedback.seconds
+        self.report.notes += self._framing.notes
+        self.report.seconds = time.perf_counter() - began
+        return self.report
+
+    def _encode_blocks(self, progress: Progress | None) -> None:
         frames: list[Frame] = []
         with Ahead(iter(self._framing), depth_ahead(_AHEAD, self.settings.threads)) as items:
             for item in items:
@@ -108,14 +121,6 @@ class Encoder:
                 frames.append(item)
         if frames:
             self._encode_block(frames, progress, last=True)
-        if self._output is None:
-            raise InputError(f"{self._reader.name} has no picture that can be decoded")
-        self._output.close(self.report)
-        self._sender.coder.restart()
-        self.report.verdicts, self.report.judging = self._feedback.verdicts, self._feedback.seconds
-        self.report.notes += self._framing.notes
-        self.report.seconds = time.perf_counter() - began
-        return self.report
 
     def _encode_block(self, frames: list[Frame], progress: Progress | None, last: bool = False) -> None:
         output = self._output = self._output or self._begin_file(frames[0])

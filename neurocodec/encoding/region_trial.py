@@ -98,7 +98,7 @@ def better_region(
         piece.code("frames")
         piece.measure(distance)
         ratio = _costs_of_frames(pieces, settings.quality, _AS_THEY_ARE if fast else _ALLOWANCE)
-        if max(ratio, 1 / ratio) > _CLEAR:
+        if not 1 / _CLEAR <= ratio <= _CLEAR:
             break
     return "frames" if ratio < 1 else "full"
 

@@ -35,11 +35,13 @@ def measured(engine: MotionEngine, distance: DistanceEngine, frames: Pictures) -
     Rendered from its first and its last frame.
 
     Raises:
-        NeurocodecError: the model has no landmark transform.
+        NeurocodecError: the model has no landmark transform, or too few keypoints for mouth and eyes.
     """
     basis = engine.basis
     if basis is None:
         raise NeurocodecError(f"{engine.description.name} has no landmark transform")
+    if engine.num_keypoints <= max(map(max, PARTS)):
+        raise NeurocodecError(f"{engine.description.name} has too few keypoints for mouth and eyes")
     first, last = (engine.reference(frames[k]) for k in (0, -1))
     whole, part = np.zeros(len(basis)), np.zeros(len(basis))
     for k in np.linspace(0, len(frames) - 1, _FRAMES + 2).astype(int)[1:-1]:

@@ -33,9 +33,13 @@ def test_places_around_mouth_and_eyes_weigh_most() -> None:
     assert weight[60, 0] < weight[48, 24] < weight[48, 32]
 
 
-def test_clips_that_are_too_short_and_missing_models_are_refused(clip: Path, tmp_path: Path) -> None:
+def test_clips_that_are_too_short_and_models_that_do_not_fit_are_refused(
+    clip: Path, tmp_path: Path, small_model: str
+) -> None:
     short = cut(clip, tmp_path / "short.mp4", 3)
     run = CliRunner().invoke(importance.main, [str(short)])
     assert run.exit_code == 1 and "fewer than 6 frames" in run.output
+    run = CliRunner().invoke(importance.main, [str(clip), "--model", small_model])
+    assert run.exit_code == 1 and "too few keypoints" in run.output
     run = CliRunner().invoke(importance.main, [str(clip), "--model", str(tmp_path / "none.safetensors")])
     assert run.exit_code == 1 and "none.safetensors" in run.output
